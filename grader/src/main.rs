@@ -1,1 +1,5 @@
-fn main() {}
+//! `cargo grade`: see the library.
+
+fn main() -> std::process::ExitCode {
+    grader::cli::main()
+}

@@ -1,0 +1,167 @@
+//! The command line: what can be asked, and which function answers.
+//!
+//! Called by `main`. Calls one module of [`crate::cmd`] for each command.
+//!
+//! Exit codes: 0 when everything asked for passed, 1 when something failed, 2 when it could not be graded
+//! (wrong arguments included). The report goes to standard output, everything else to standard error.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::cmd;
+
+/// Grades the database labs. Without a command: the map of the labs, and what to do next.
+#[derive(Debug, Parser)]
+#[command(name = "cargo grade", bin_name = "cargo grade", version, max_term_width = 100)]
+pub struct Cli {
+    /// Folder of the course; found upwards from the current one when left out.
+    #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
+    pub root: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Grade a lab, a task of it or one test.
+    Run(RunArgs),
+    /// List the tasks of a lab with their files, points and tests.
+    List {
+        /// Lab: its number or name.
+        lab: String,
+    },
+    /// Show a hint of a task; each call shows one more, three in all.
+    Hint {
+        /// Task id, for instance 1.3.
+        task: String,
+    },
+    /// Grade again whenever a file is saved, the failing task first.
+    Watch(WatchArgs),
+    /// Put the skeleton of a task or a lab back; what was there is kept as a copy.
+    Reset {
+        /// Task id, for instance 1.3, or a lab.
+        what: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Performance beside the reference, and the reference's files of the tasks that pass.
+    Compare {
+        /// Lab: its number or name.
+        lab: String,
+        /// Seed of everything random.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// For those who write labs.
+    #[command(subcommand)]
+    Author(AuthorCommand),
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Lab: its number or name.
+    pub lab: String,
+    /// Only this task, for instance 1.3.
+    #[arg(long, short)]
+    pub task: Option<String>,
+    /// Only tests whose name contains this.
+    #[arg(long, value_name = "NAME")]
+    pub test: Option<String>,
+    /// Seed of everything random, as a failure shows it.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Whose earlier labs to build on.
+    #[arg(long, value_enum, default_value_t = EarlierLabs::Same)]
+    pub earlier: EarlierLabs,
+    /// Grade the reference instead of your labs.
+    #[arg(long, conflicts_with = "labs")]
+    pub solution: bool,
+    /// Skip the performance part.
+    #[arg(long)]
+    pub no_perf: bool,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Show every failure in full, and every test.
+    #[arg(long, short)]
+    pub verbose: bool,
+    /// Folder that holds the lab folders to grade, instead of labs/.
+    #[arg(long, value_name = "DIR")]
+    pub labs: Option<PathBuf>,
+    /// Also write a JUnit report.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Also write Gradescope's results.json.
+    #[arg(long, value_name = "FILE")]
+    pub gradescope: Option<PathBuf>,
+    /// Also write a page to read in a browser.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Also append a GitHub step summary.
+    #[arg(long, value_name = "FILE", env = "GITHUB_STEP_SUMMARY", hide_env_values = true)]
+    pub summary: Option<PathBuf>,
+    /// Tests at once; the number of processors when left out.
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+}
+
+/// Whose code the labs before the graded one are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EarlierLabs {
+    /// From the same place as the graded lab.
+    Same,
+    /// The reference's.
+    Reference,
+}
+
+/// Arguments of `watch`.
+#[derive(Debug, Clone, Args)]
+pub struct WatchArgs {
+    /// Lab: its number or name; where you are when left out.
+    pub lab: Option<String>,
+    /// Look at the files every half second instead of waiting for events (network folders).
+    #[arg(long)]
+    pub poll: bool,
+}
+
+/// What an author of labs can ask for.
+#[derive(Debug, Subcommand)]
+pub enum AuthorCommand {
+    /// Write labs/ from the marks in solutions/.
+    Generate {
+        /// Change nothing; fail when labs/ is not up to date.
+        #[arg(long)]
+        check: bool,
+        /// Only these folders, for instance 01-structures.
+        only: Vec<String>,
+    },
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cmd::run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    /// Clap finds contradictions in the definitions only when it is asked.
+    #[test]
+    fn the_definitions_agree() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,95 @@
+//! `cargo grade author`: what the writers of labs use.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use crate::author::generate::{Change, Generator};
+use crate::cli::AuthorCommand;
+
+/// Runs an author's command.
+pub fn run(root: Option<PathBuf>, command: AuthorCommand) -> Result<ExitCode> {
+    let root = match root {
+        Some(root) => root,
+        None => find_root()?,
+    };
+    match command {
+        AuthorCommand::Generate { check, only } => generate(&root, check, &only),
+    }
+}
+
+fn find_root() -> Result<PathBuf> {
+    let here = std::env::current_dir()?;
+    match here.ancestors().find(|folder| folder.join("grader/suites").is_dir()) {
+        Some(root) => Ok(root.to_path_buf()),
+        None => {
+            bail!("no folder grader/suites here or above: run it inside the course, or name it with --root")
+        }
+    }
+}
+
+fn generate(root: &Path, check: bool, only: &[String]) -> Result<ExitCode> {
+    let generator = Generator { root, only, tasks: task_ids(root)? };
+    if check {
+        return check_generated(&generator);
+    }
+    let written = generator.write()?;
+    for (path, change) in &written.changed {
+        let word = match change {
+            Change::Missing => "new    ",
+            Change::Differs => "updated",
+            Change::Extra => "removed",
+        };
+        println!("{word} labs/{}", path.display());
+    }
+    for copy in &written.backups {
+        let copy = copy.strip_prefix(root).unwrap_or(copy);
+        println!("kept    {} (no generation wrote what was there)", copy.display());
+    }
+    match written.changed.len() {
+        0 => println!("labs/ is up to date"),
+        count => println!("labs/: {count} file(s) changed"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_generated(generator: &Generator<'_>) -> Result<ExitCode> {
+    let plan = generator.plan()?;
+    if plan.changes.is_empty() {
+        println!("labs/ is up to date ({} files)", plan.wanted.len());
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("labs/ is not what solutions/ says:");
+    for (path, change) in &plan.changes {
+        let word = match change {
+            Change::Missing => "missing",
+            Change::Differs => "differs",
+            Change::Extra => "extra",
+        };
+        eprintln!("  {word:<8} labs/{}", path.display());
+    }
+    if let Some((path, _)) = plan.changes.first_key_value() {
+        eprintln!("\n{}", generator.diff(&plan, path));
+    }
+    eprintln!("run: cargo grade author generate");
+    Ok(ExitCode::FAILURE)
+}
+
+/// The task ids of each `grader/suites/NN-name/lab.toml`. Reads nothing else of it, so that a lab whose
+/// catalogue is half written can already be generated.
+pub fn task_ids(root: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let mut found = BTreeMap::new();
+    let suites = root.join("grader/suites");
+    for entry in std::fs::read_dir(&suites).with_context(|| format!("read {}", suites.display()))? {
+        let entry = entry?;
+        let path = entry.path().join("lab.toml");
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let table: toml::Table = text.parse().with_context(|| format!("read {}", path.display()))?;
+        let tasks = table.get("task").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+        let ids = tasks.iter().filter_map(|task| task.get("id")?.as_str()).map(str::to_string).collect();
+        found.insert(entry.file_name().to_string_lossy().into_owned(), ids);
+    }
+    Ok(found)
+}
