@@ -1,0 +1,259 @@
+//! What a grading run found: the one structure behind every report.
+//!
+//! The core fills it, the terminal, JSON, JUnit and HTML writers read it. All of it serialises, so that
+//! `--json` is this file and nothing else.
+//!
+//! ```text
+//!   LabReport
+//!     build   BuildReport          did it compile; rustc's messages, and ours in words
+//!     tasks   TaskReport ...       in the order of lab.toml
+//!       tests   TestReport ...     one process each
+//!       perf    PerfReport ...     one gate each
+//!     notes                        what else a reader should know
+//! ```
+
+use grader_protocol::{Failure, Value};
+use serde::Serialize;
+
+/// One lab, graded.
+#[derive(Debug, Clone, Serialize)]
+pub struct LabReport {
+    /// The lab's number.
+    pub lab: u32,
+    /// The lab's folder name, `01-structures`.
+    pub id: String,
+    /// The lab's title.
+    pub title: String,
+    /// Whether the lab and the hidden tests against it compiled.
+    pub build: BuildReport,
+    /// The tasks asked for, in the order of `lab.toml`.
+    pub tasks: Vec<TaskReport>,
+    /// Facts about the run: files without effect, confinement in force, processes left behind.
+    pub notes: Vec<String>,
+    /// Points earned by the tasks in this report.
+    pub earned: u32,
+    /// Points that the tasks in this report are worth.
+    pub max: u32,
+    /// The seed that was asked for; `None` for each suite's default.
+    pub seed: Option<u64>,
+    /// Wall seconds of the build and of the tests.
+    pub times: Times,
+}
+
+impl LabReport {
+    /// Whether everything asked for passed.
+    pub fn passed(&self) -> bool {
+        matches!(self.build, BuildReport::Ok { .. }) && self.tasks.iter().all(|task| task.passed)
+    }
+}
+
+/// Where the time went.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Times {
+    /// Milliseconds spent writing the stage.
+    pub stage_ms: u64,
+    /// Milliseconds spent compiling the lab and its tests.
+    pub build_ms: u64,
+    /// Milliseconds spent running tests.
+    pub test_ms: u64,
+    /// Milliseconds spent building and running the performance part.
+    pub perf_ms: u64,
+}
+
+/// How compiling went.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum BuildReport {
+    /// Lab and tests compiled.
+    Ok {
+        /// Warnings in the graded lab.
+        warnings: Vec<CompilerMessage>,
+    },
+    /// Nothing was run.
+    Failed {
+        /// What rustc says, errors first come, in its own words.
+        messages: Vec<CompilerMessage>,
+        /// The same in ours: "you changed the signature of ..", "src/lib.rs is missing".
+        notes: Vec<String>,
+    },
+}
+
+/// One message of the compiler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CompilerMessage {
+    /// `error` or `warning`.
+    pub level: String,
+    /// The message as rustc prints it, without colour.
+    pub rendered: String,
+    /// The same with terminal colours.
+    #[serde(skip)]
+    pub ansi: String,
+    /// The error's code, `E0308`.
+    pub code: Option<String>,
+    /// The file it is about, as the learner knows it: `labs/01-structures/src/ring_queue.rs`.
+    pub file: Option<String>,
+    /// The line it is about, from 1.
+    pub line: Option<u32>,
+}
+
+/// One task, graded.
+#[derive(Debug, Clone, Serialize)]
+pub struct TaskReport {
+    /// The task's id, `1.2`.
+    pub id: String,
+    /// The task's title.
+    pub title: String,
+    /// The file the task is in, `src/ring_queue.rs`.
+    pub file: String,
+    /// Points earned: tests and gates.
+    pub points_earned: u32,
+    /// Points the task is worth: tests and gates.
+    pub points_max: u32,
+    /// The task's tests, by name. Only those asked for.
+    pub tests: Vec<TestReport>,
+    /// The task's performance gates.
+    pub perf: Vec<PerfReport>,
+    /// Every test that was run passed, and no gate failed.
+    pub passed: bool,
+}
+
+/// One hidden test.
+#[derive(Debug, Clone, Serialize)]
+pub struct TestReport {
+    /// `t1_1::keeps_order_when_it_grows_wrapped`.
+    pub name: String,
+    /// The id of the task it belongs to.
+    pub task: String,
+    /// What must hold and why it could break.
+    pub doc: String,
+    /// How it ended.
+    pub outcome: TestOutcome,
+    /// Wall milliseconds, starting the process included.
+    pub wall_ms: u64,
+    /// Processor milliseconds, as far as known.
+    pub cpu_ms: u64,
+    /// The end of what the test printed.
+    pub output_tail: String,
+}
+
+/// How a test ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", content = "detail", rename_all = "snake_case")]
+pub enum TestOutcome {
+    /// The test function returned, and the process said so under the right nonce.
+    Pass,
+    /// A check did not hold.
+    Fail(Failure),
+    /// The learner's code panicked.
+    Panic(Failure),
+    /// The code under test is still a `todo!`.
+    Todo(Failure),
+    /// Out of time while computing.
+    Timeout(Failure),
+    /// Out of time, or nothing runnable, with all threads waiting.
+    Deadlock(Failure),
+    /// The stack ran out, nearly always recursion without an end.
+    StackOverflow(Failure),
+    /// The heap limit was reached.
+    OutOfMemory(Failure),
+    /// A signal ended the process.
+    Killed {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// The process ended before the test function returned.
+    ExitedEarly {
+        /// The exit code, which counts for nothing.
+        code: i32,
+    },
+    /// More output than anybody reads.
+    OutputFlood,
+    /// Not run; the reason is in the report's notes or build.
+    NotRun,
+}
+
+impl TestOutcome {
+    /// Whether the test passed.
+    pub fn is_pass(&self) -> bool {
+        matches!(self, TestOutcome::Pass)
+    }
+
+    /// The failure's facts, where the outcome has some.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            TestOutcome::Fail(failure)
+            | TestOutcome::Panic(failure)
+            | TestOutcome::Todo(failure)
+            | TestOutcome::Timeout(failure)
+            | TestOutcome::Deadlock(failure)
+            | TestOutcome::StackOverflow(failure)
+            | TestOutcome::OutOfMemory(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// The outcome in a word or two, for a table.
+    pub fn label(&self) -> &'static str {
+        match self {
+            TestOutcome::Pass => "pass",
+            TestOutcome::Fail(_) => "fail",
+            TestOutcome::Panic(_) => "panic",
+            TestOutcome::Todo(_) => "to do",
+            TestOutcome::Timeout(_) => "timeout",
+            TestOutcome::Deadlock(_) => "deadlock",
+            TestOutcome::StackOverflow(_) => "stack overflow",
+            TestOutcome::OutOfMemory(_) => "out of memory",
+            TestOutcome::Killed { .. } => "killed",
+            TestOutcome::ExitedEarly { .. } => "exited early",
+            TestOutcome::OutputFlood => "output flood",
+            TestOutcome::NotRun => "not run",
+        }
+    }
+}
+
+/// One performance gate.
+#[derive(Debug, Clone, Serialize)]
+pub struct PerfReport {
+    /// The workload's id.
+    pub id: String,
+    /// What is measured.
+    pub title: String,
+    /// Count or ratio.
+    pub kind: GateKind,
+    /// The threshold.
+    pub max: f64,
+    /// The figure, where there is one.
+    pub value: Option<Value>,
+    /// What it means.
+    pub verdict: PerfVerdict,
+    /// Points earned.
+    pub points_earned: u32,
+    /// Points the gate is worth.
+    pub points_max: u32,
+}
+
+/// What a gate compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateKind {
+    /// Learner time over reference time, from pairs taken in turn in one process.
+    Ratio,
+    /// An exact count.
+    Count,
+}
+
+/// What a gate's figure means.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", content = "reason", rename_all = "snake_case")]
+pub enum PerfVerdict {
+    /// Within the threshold.
+    Pass,
+    /// Past the threshold, beyond doubt.
+    Fail,
+    /// The interval covers the threshold even after the extra rounds; no points, no blame.
+    TooNoisy,
+    /// The workload panicked, hung or gave a wrong answer: what happened.
+    Broken(String),
+    /// Not measured: why.
+    NotRun(String),
+}
