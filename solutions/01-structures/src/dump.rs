@@ -4,3 +4,4 @@
 //! that is broken. If you choose other fields, change the picture with them.
 
 mod hash_map;
+mod ring_queue;
