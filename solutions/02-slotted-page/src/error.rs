@@ -10,6 +10,9 @@
 
 use std::io;
 
+use crate::key_codec::KeyFault;
+use crate::row_codec::RowFault;
+use crate::value::ColumnType;
 use crate::{PageId, PageKind, SlotId};
 
 /// Any failure of this lab.
@@ -24,11 +27,74 @@ pub enum Error {
         /// [`MAX_RECORD_LEN`](crate::MAX_RECORD_LEN).
         max: usize,
     },
+    /// A schema of more columns than a row can have (task 2.4).
+    #[error("{found} columns, the most is {max}")]
+    TooManyColumns {
+        /// Columns asked for.
+        found: usize,
+        /// [`MAX_COLUMNS`](crate::row_codec::MAX_COLUMNS).
+        max: usize,
+    },
+    /// A row was to be written with more or fewer values than its schema has columns.
+    #[error("{found} values for {expected} columns")]
+    ColumnCount {
+        /// Columns of the schema.
+        expected: usize,
+        /// Values given.
+        found: usize,
+    },
+    /// A value was given for a column of another type.
+    #[error("column {column} is {expected}, the value is {found}")]
+    ColumnType {
+        /// The column, from 0.
+        column: usize,
+        /// Its type.
+        expected: ColumnType,
+        /// The value's type.
+        found: ColumnType,
+    },
+    /// A column was asked for that the schema does not have.
+    #[error("no column {column} in a row of {columns}")]
+    NoSuchColumn {
+        /// The column asked for, from 0.
+        column: usize,
+        /// Columns of the schema.
+        columns: usize,
+    },
+    /// The row's encoding would be longer than its 16-bit offsets reach.
+    #[error("a row of {len} bytes is too long, the most is {max}")]
+    RowTooLarge {
+        /// Length of the encoding in bytes.
+        len: usize,
+        /// [`MAX_ROW_LEN`](crate::row_codec::MAX_ROW_LEN).
+        max: usize,
+    },
+    /// The page is one of the disk manager's own (task 2.6).
+    #[error("{page} belongs to the disk manager")]
+    ReservedPage {
+        /// The page asked for.
+        page: PageId,
+    },
+    /// The root page was to be freed. Set another root first.
+    #[error("{page} is the root page")]
+    RootPage {
+        /// The page.
+        page: PageId,
+    },
+    /// An earlier `sync` failed, so nothing is known about the writes before it. Open the file again.
+    #[error("an earlier sync failed, what was written before it may be lost")]
+    SyncFailed,
     /// A record was to be put into a slot that holds one.
     #[error("{slot} already holds a record")]
     SlotInUse {
         /// The slot asked for.
         slot: SlotId,
+    },
+    /// Slots were to be moved in a page that has free ones, so its slots are in no order.
+    #[error("{free_slots} slots are free in a page that was to be ordered")]
+    NotOrdered {
+        /// Number of free slots.
+        free_slots: usize,
     },
 
     // Not found.
@@ -38,8 +104,20 @@ pub enum Error {
         /// The slot asked for.
         slot: SlotId,
     },
+    /// The page is free: never allocated, freed already, or past the end of the file.
+    #[error("{page} is not allocated")]
+    NotAllocated {
+        /// The page asked for.
+        page: PageId,
+    },
 
     // No room.
+    /// Every page number that the file's format can keep is in use.
+    #[error("the file has its most pages, {max}")]
+    FileFull {
+        /// [`MAX_PAGE_COUNT`](crate::disk_manager::MAX_PAGE_COUNT).
+        max: u32,
+    },
     /// The page has too little room, even after compaction. The page was not changed.
     #[error("needs {needed} bytes of the page, {free} are free")]
     PageFull {
@@ -54,6 +132,12 @@ pub enum Error {
     /// The bytes are not what was written.
     #[error(transparent)]
     Corrupt(#[from] Corruption),
+    /// The bytes are not a row of this schema.
+    #[error(transparent)]
+    Row(#[from] RowFault),
+    /// The bytes are not a key.
+    #[error(transparent)]
+    Key(#[from] KeyFault),
 
     // I/O.
     /// The disk failed.
@@ -100,6 +184,61 @@ pub enum Corruption {
         expected: PageId,
         /// The page id in the header.
         found: PageId,
+    },
+    /// The file ends before or inside the page.
+    #[error("the file ends after {found} bytes of {page}")]
+    PastEnd {
+        /// The page that was asked for.
+        page: PageId,
+        /// How many of its bytes there are.
+        found: usize,
+    },
+    /// The file was written by another version of the disk manager.
+    #[error("file of version {found}, expected {expected}")]
+    BadVersion {
+        /// The version this code reads.
+        expected: u32,
+        /// The version in the file.
+        found: u32,
+    },
+    /// A number of pages that no file of the disk manager has.
+    #[error("page count is {found}")]
+    BadPageCount {
+        /// The number in the meta page.
+        found: u32,
+    },
+    /// The file is shorter than its pages.
+    #[error("file of {found} bytes, its pages take {needed}")]
+    FileTooShort {
+        /// Bytes that the pages take.
+        needed: u64,
+        /// Bytes of the file.
+        found: u64,
+    },
+    /// A page of the free map is newer than the meta page that names it.
+    #[error("{page} of the free map is of epoch {found}, the meta page of {meta}")]
+    BadMapEpoch {
+        /// The page of the map.
+        page: PageId,
+        /// Its epoch.
+        found: u64,
+        /// The meta page's epoch.
+        meta: u64,
+    },
+    /// A page of the free map is wrong about a page that cannot be otherwise: one past the end of the file that
+    /// is marked as used, or one of the manager's own that is not.
+    #[error("the free map in {map} is wrong about {page}")]
+    BadMapBit {
+        /// The page of the map.
+        map: PageId,
+        /// The page it is wrong about.
+        page: PageId,
+    },
+    /// The root page is not allocated.
+    #[error("the root is {page}, which is not allocated")]
+    BadRoot {
+        /// The root page.
+        page: PageId,
     },
     /// The page is of another kind than the caller works with.
     #[error("kind is {found}, expected {expected}")]
