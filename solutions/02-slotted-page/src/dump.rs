@@ -28,7 +28,7 @@ pub fn dump_page(page: &PageBuf) -> String {
     }
     let (id, kind) = (header::id(page), header::kind(page));
     let _ = writeln!(out, "{id}, {kind}, {}, checksum {:#010x}", header::lsn(page), header::checksum(page));
-    if matches!(kind, PageKind::META | PageKind::FREE) {
+    if matches!(kind, PageKind::META | PageKind::FREE_MAP) {
         out.push_str(&draw::hex(&page[header::HEADER_SIZE..], header::HEADER_SIZE));
         return out;
     }

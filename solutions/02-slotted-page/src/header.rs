@@ -62,8 +62,8 @@ pub struct PageKind(pub u16);
 impl PageKind {
     /// The disk manager's books.
     pub const META: PageKind = PageKind(1);
-    /// A page that is not in use.
-    pub const FREE: PageKind = PageKind(2);
+    /// The disk manager's list of which pages are in use.
+    pub const FREE_MAP: PageKind = PageKind(2);
     /// Records of a table, in no order (lab 3).
     pub const HEAP: PageKind = PageKind(3);
     /// Leaf of a B+Tree (lab 4).
@@ -76,7 +76,7 @@ impl fmt::Display for PageKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             PageKind::META => f.write_str("meta"),
-            PageKind::FREE => f.write_str("free"),
+            PageKind::FREE_MAP => f.write_str("free map"),
             PageKind::HEAP => f.write_str("heap"),
             PageKind::BTREE_LEAF => f.write_str("B+Tree leaf"),
             PageKind::BTREE_INTERNAL => f.write_str("B+Tree internal"),

@@ -13,21 +13,37 @@
 //! | `ids.rs`, `error.rs`, [`header`]    | page, slot and log numbers; failures; page header   | given    |
 //! | [`slotted`]                         | records of any length in one page                   | 2.1-2.3  |
 //! | [`checksum`]                        | CRC32C, sealing and verifying a page                | 2.5      |
+//! | [`value`]                           | values, column types, and the order they sort in    | given    |
+//! | [`row_codec`]                       | rows as records of bytes                            | 2.4      |
+//! | [`key_codec`]                       | tuples as bytes that compare like the tuples        | 2.4      |
+//! | [`disk_manager`]                    | the file: allocate, free, read, write, sync, open   | 2.6      |
+//! | `file_io.rs`, `free_map.rs`, `books.rs` | its parts: whole pages, bits in memory, bytes on disk | 2.6  |
 //! | `dump.rs`                           | text picture of a page                              | given    |
 
+mod books;
 pub mod checksum;
+pub mod disk_manager;
 mod dump;
 mod error;
+mod file_io;
+mod free_map;
 pub mod header;
 mod ids;
+pub mod key_codec;
+pub mod row_codec;
 pub mod slotted;
+pub mod value;
 
 pub use checksum::{crc32c, crc32c_append, page_checksum, seal, verify};
+pub use disk_manager::{DiskManager, DiskStats};
 pub use dump::dump_page;
 pub use error::{Corruption, Error, IoError};
 pub use header::PageKind;
 pub use ids::{Lsn, PageId, SlotId};
+pub use key_codec::{Direction, KeyFault, decode_key, encode_key, prefix_end, push_value, read_value};
+pub use row_codec::{MAX_COLUMNS, MAX_ROW_LEN, RowFault, Schema};
 pub use slotted::{MAX_RECORD_LEN, MAX_SLOTS, OWNER_SIZE, Records, SlottedPage};
+pub use value::{ColumnType, Value};
 
 /// Length of every page in bytes: the size of a memory page, and of what most drives write at once.
 pub const PAGE_SIZE: usize = 4096;
