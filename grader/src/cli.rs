@@ -29,7 +29,7 @@ pub struct Cli {
 pub enum Command {
     /// Grade a lab, a task of it or one test.
     Run(RunArgs),
-    /// List the tasks of a lab with their files, points and tests.
+    /// List the tasks of a lab with their files, points and gates.
     List {
         /// Lab: its number or name.
         lab: String,

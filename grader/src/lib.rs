@@ -1,7 +1,7 @@
 //! The grader of the database labs: one binary, `cargo grade`.
 //!
 //! ```text
-//!   cli -> cmd -> grade -> stage -> build -> run, perf     the submission's verdict
+//!   cli -> cmd -> grade -> stage -> compile -> run, perf     the submission's verdict
 //!           |       |
 //!           |       +----> catalog, model                  what a lab is, what a report is
 //!           +----> report, progress                        how it is told and kept
@@ -9,5 +9,14 @@
 //! ```
 
 pub mod author;
+pub mod catalog;
 pub mod cli;
 pub mod cmd;
+pub mod compile;
+pub mod grade;
+pub mod model;
+pub mod perf;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod stage;

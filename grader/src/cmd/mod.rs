@@ -4,6 +4,12 @@
 //! do what was asked, which ends in exit code 2.
 
 pub mod author;
+pub mod common;
+pub mod compare;
+pub mod hint;
+pub mod list;
+pub mod map;
+pub mod run;
 
 use std::process::ExitCode;
 
@@ -13,7 +19,13 @@ use crate::cli::{Cli, Command};
 
 /// Runs the command.
 pub fn run(cli: Cli) -> Result<ExitCode> {
+    let root = cli.root.as_deref();
     match cli.command {
+        None => map::run(root),
+        Some(Command::Run(args)) => run::run(root, &args),
+        Some(Command::List { lab }) => list::run(root, &lab),
+        Some(Command::Hint { task }) => hint::run(root, &task),
+        Some(Command::Compare { lab, seed }) => compare::run(root, &lab, seed),
         Some(Command::Author(command)) => author::run(cli.root, command),
         _ => bail!("not there yet"),
     }

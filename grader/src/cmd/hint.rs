@@ -1,0 +1,43 @@
+//! `cargo grade hint TASK`: one hint more at each call.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::common;
+use crate::catalog::Task;
+use crate::report::paint::{Paint, wrap};
+
+/// Runs the command.
+pub fn run(root: Option<&Path>, task: &str) -> Result<ExitCode> {
+    let course = common::course(root)?;
+    let (_, task) = course.task(task)?;
+    let (file, mut progress) = common::progress(&course);
+    let kept = progress.tasks.entry(task.id.clone()).or_default();
+    kept.hints = (kept.hints + 1).min(task.hints.len());
+    common::print(&render(task, kept.hints, Paint::stdout()));
+    common::keep(&file, &progress);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The first `count` hints of a task as text.
+pub fn render(task: &Task, count: usize, paint: Paint) -> String {
+    let mut out = String::new();
+    let all = task.hints.len();
+    let _ = writeln!(out, "{}", paint.strong(&format!("Task {} {}", task.id, task.title)));
+    for (index, hint) in task.hints.iter().take(count).enumerate() {
+        let _ = writeln!(out, "\n  {}", paint.quiet(&format!("hint {} of {all}", index + 1)));
+        for line in wrap(hint, paint.width - 2) {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+    let rest = if count < all {
+        format!("one more: cargo grade hint {}", task.id)
+    } else {
+        "that was the last one; read the task's section of the handout again, then its invariants".to_string()
+    };
+    let _ = writeln!(out, "\n  {}", paint.quiet(&rest));
+    out
+}

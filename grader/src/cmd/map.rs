@@ -1,0 +1,109 @@
+//! `cargo grade` without a command: the ten labs, how far the learner is, and the next step.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::common;
+use crate::catalog::{COMING, Course, Lab, Task};
+use crate::progress::{Last, Progress};
+use crate::report::paint::{Paint, pad, wrap};
+
+/// Cells of a progress bar.
+const BAR: u32 = 10;
+
+/// Runs the command.
+pub fn run(root: Option<&Path>) -> Result<ExitCode> {
+    let course = common::course(root)?;
+    let (_, progress) = common::progress(&course);
+    common::print(&render(&course, &progress, Paint::stdout()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Points seen so far, points to earn, tasks passed.
+fn standing(lab: &Lab, progress: &Progress) -> (u32, u32, usize) {
+    let points = |task: &Task| progress.task(&task.id).best.min(lab.task_points(task));
+    let earned = lab.tasks.iter().map(points).sum();
+    let max = lab.tasks.iter().map(|task| lab.task_points(task)).sum();
+    let passed = lab.tasks.iter().filter(|task| is_passed(progress, &task.id)).count();
+    (earned, max, passed)
+}
+
+fn is_passed(progress: &Progress, task: &str) -> bool {
+    progress.task(task).last == Some(Last::Passed)
+}
+
+/// The map as text.
+pub fn render(course: &Course, progress: &Progress, paint: Paint) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{}\n", paint.strong("Database labs: one database in ten labs"));
+    let coming = COMING.iter().filter(|(number, _)| course.labs.iter().all(|lab| lab.number != *number));
+    let coming: Vec<&(u32, &str)> = coming.collect();
+    let titles =
+        course.labs.iter().map(|lab| lab.title.as_str()).chain(coming.iter().map(|(_, title)| *title));
+    let width = titles.map(|title| title.chars().count()).max().unwrap_or(0);
+    for lab in &course.labs {
+        let (earned, max, passed) = standing(lab, progress);
+        let full = if max == 0 { 0 } else { (earned * BAR / max) as usize };
+        let bar = format!("[{}{}]", "#".repeat(full), ".".repeat(BAR as usize - full));
+        let bar = if earned == max { paint.good(&bar) } else { bar };
+        let tasks = format!("{passed} of {} tasks", lab.tasks.len());
+        let title = pad(&lab.title, width);
+        let _ = writeln!(
+            out,
+            "  {:>2}  {title}  {bar}  {earned:>3}/{max}  {tasks}  {}",
+            lab.number,
+            paint.quiet(&format!("about {} hours", lab.hours))
+        );
+    }
+    for (number, title) in coming {
+        let _ = writeln!(out, "  {number:>2}  {}  {}", pad(title, width), paint.quiet("still to come"));
+    }
+    let _ = write!(out, "\n{}", next(course, progress, paint));
+    if course.labs.iter().all(|lab| standing(lab, progress).2 == 0) {
+        let text = "Red is expected at first: each task is a `todo!` until you write it, and each hidden test \
+                    of it fails at once. Green comes task by task.";
+        out.push('\n');
+        for line in wrap(text, paint.width) {
+            let _ = writeln!(out, "{}", paint.open(&line));
+        }
+    }
+    out
+}
+
+/// What to do next.
+pub fn next(course: &Course, progress: &Progress, paint: Paint) -> String {
+    let mut out = String::new();
+    let open = course.labs.iter().find_map(|lab| {
+        let task = lab.tasks.iter().find(|task| !is_passed(progress, &task.id))?;
+        Some((lab, task))
+    });
+    let Some((lab, task)) = open else {
+        let text = "All tasks passed. Compare your way with the reference:";
+        let _ = writeln!(out, "{}", paint.good(text));
+        for lab in &course.labs {
+            let _ = writeln!(out, "  {}", paint.command(&format!("cargo grade compare {}", lab.number)));
+        }
+        return out;
+    };
+    let begun = progress.task(&task.id).last == Some(Last::Failed);
+    let title = format!(
+        "{} task {} {}, about {} minutes",
+        if begun { "Go on with" } else { "Next:" },
+        task.id,
+        task.title,
+        task.minutes
+    );
+    let _ = writeln!(out, "{}", paint.strong(&title));
+    let mut line = |label: &str, text: &str| {
+        let _ = writeln!(out, "  {}  {text}", paint.quiet(&pad(label, 8)));
+    };
+    line("read", &format!("handouts/src/{}.md, \"Task {}: {}\"", lab.id, task.id, task.title));
+    line("write", &format!("{}/{}", lab.path(), task.file));
+    line("check", &paint.command(&format!("cargo grade run {} --task {}", lab.number, task.id)));
+    line("on save", &paint.command(&format!("cargo grade watch {}", lab.number)));
+    line("hint", &paint.command(&format!("cargo grade hint {}", task.id)));
+    out
+}

@@ -1,0 +1,216 @@
+//! What the learner has done so far, in `progress.toml` at the root of the course.
+//!
+//! Called by the commands: `run` and `watch` record, `hint` counts, the map reads. Never read for grading:
+//! a learner who writes "18 points" into it deceives nobody but the map.
+//!
+//! ```toml
+//! version = 1
+//! [tasks."1.2"]
+//! best = 8            # most points seen in one run
+//! max = 20            # what the task was worth then
+//! last = "failed"     # passed, failed or todo: the last run
+//! hints = 1           # hints shown so far
+//! ```
+//!
+//! Invariants:
+//! - I1: the file is replaced in one step, so that a reader never sees half of it.
+//! - I2: a file that cannot be read is set aside under another name, never overwritten.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{LabReport, TaskReport, TestOutcome};
+
+/// Version of the file's format.
+const VERSION: u32 = 1;
+
+/// The contents of `progress.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Version of the format.
+    pub version: u32,
+    /// By task id.
+    #[serde(default)]
+    pub tasks: BTreeMap<String, TaskProgress>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { version: VERSION, tasks: BTreeMap::new() }
+    }
+}
+
+/// One task.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskProgress {
+    /// Most points seen in one run.
+    pub best: u32,
+    /// What the task was worth in that run.
+    pub max: u32,
+    /// How the last run ended; `None` before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<Last>,
+    /// Hints shown so far.
+    pub hints: usize,
+}
+
+/// How a task's last run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Last {
+    /// All tests passed and no gate failed.
+    Passed,
+    /// Something failed.
+    Failed,
+    /// Everything that failed is not written yet.
+    Todo,
+}
+
+/// The progress file of one course.
+pub struct ProgressFile {
+    path: PathBuf,
+}
+
+impl ProgressFile {
+    /// The file of the course at `root`.
+    pub fn of(root: &Path) -> Self {
+        Self { path: root.join("progress.toml") }
+    }
+
+    /// Reads the file. None there is an empty progress; one that is no progress is set aside and the
+    /// second value says so.
+    pub fn read(&self) -> Result<(Progress, Option<String>)> {
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Progress::default(), None)),
+            Err(error) => return Err(error).with_context(|| format!("read {}", self.path.display())),
+        };
+        let why = match String::from_utf8(bytes) {
+            Err(_) => "it is not text".to_string(),
+            Ok(text) => match toml::from_str::<Progress>(&text) {
+                Ok(progress) if progress.version == VERSION => return Ok((progress, None)),
+                Ok(progress) => format!("its version is {}, this grader reads {VERSION}", progress.version),
+                Err(error) => error.message().to_string(),
+            },
+        };
+        let aside = self.set_aside()?;
+        let message = format!(
+            "progress.toml could not be read ({why}); it is now {} and progress starts anew",
+            aside.display()
+        );
+        Ok((Progress::default(), Some(message)))
+    }
+
+    fn set_aside(&self) -> Result<PathBuf> {
+        let mut number = 1;
+        loop {
+            let aside = self.path.with_file_name(format!("progress.toml.broken-{number}"));
+            if !aside.exists() {
+                fs::rename(&self.path, &aside).with_context(|| format!("rename to {}", aside.display()))?;
+                return Ok(aside);
+            }
+            number += 1;
+        }
+    }
+
+    /// Writes the file in one step.
+    pub fn write(&self, progress: &Progress) -> Result<()> {
+        let text = toml::to_string(progress).context("write progress as TOML")?;
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::Builder::new().prefix(".progress").tempfile_in(folder)?;
+        writeln!(file, "# Kept by `cargo grade`; safe to delete. Grading never reads it.")?;
+        file.write_all(text.as_bytes())?;
+        file.persist(&self.path).with_context(|| format!("write {}", self.path.display()))?;
+        Ok(())
+    }
+}
+
+impl Progress {
+    /// What is known of a task.
+    pub fn task(&self, id: &str) -> TaskProgress {
+        self.tasks.get(id).cloned().unwrap_or_default()
+    }
+
+    /// Takes over what a run of whole tasks found.
+    pub fn record(&mut self, report: &LabReport) {
+        for task in &report.tasks {
+            let Some(last) = last(task) else { continue };
+            let kept = self.tasks.entry(task.id.clone()).or_default();
+            kept.last = Some(last);
+            if task.points_earned >= kept.best || kept.max != task.points_max {
+                kept.best = task.points_earned;
+                kept.max = task.points_max;
+            }
+        }
+    }
+}
+
+/// How a task ended; `None` when nothing of it ran.
+pub fn last(task: &TaskReport) -> Option<Last> {
+    let failed = |test: &TestOutcome| !matches!(test, TestOutcome::Pass | TestOutcome::Todo(_));
+    if task.tests.iter().all(|test| matches!(test.outcome, TestOutcome::NotRun)) {
+        None
+    } else if task.passed {
+        Some(Last::Passed)
+    } else if task.tests.iter().any(|test| failed(&test.outcome)) {
+        Some(Last::Failed)
+    } else if task.tests.iter().any(|test| matches!(test.outcome, TestOutcome::Todo(_))) {
+        Some(Last::Todo)
+    } else {
+        Some(Last::Failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    /// What is written is what is read, and a missing file is a beginning, not an error.
+    #[test]
+    fn keeps_what_it_was_told() {
+        let root = tempfile::tempdir().unwrap();
+        let file = ProgressFile::of(root.path());
+        assert_eq!(file.read().unwrap(), (Progress::default(), None));
+        let mut progress = Progress::default();
+        progress.record(&samples::mixed());
+        progress.tasks.get_mut("1.2").unwrap().hints = 2;
+        file.write(&progress).unwrap();
+        assert_eq!(file.read().unwrap(), (progress.clone(), None));
+        assert_eq!(progress.task("1.1").last, Some(Last::Passed));
+        assert_eq!(progress.task("1.2").last, Some(Last::Failed));
+        assert_eq!(progress.task("1.3").last, Some(Last::Todo));
+    }
+
+    /// The best result stays when a later run is worse.
+    #[test]
+    fn best_points_do_not_fall() {
+        let mut progress = Progress::default();
+        progress.record(&samples::passed());
+        let best = progress.task("1.1").best;
+        progress.record(&samples::skeleton());
+        assert_eq!(progress.task("1.1").best, best);
+        assert_eq!(progress.task("1.1").last, Some(Last::Todo));
+    }
+
+    /// A broken file is the learner's history: it is kept under another name and the run goes on.
+    #[test]
+    fn a_broken_file_is_set_aside() {
+        let root = tempfile::tempdir().unwrap();
+        let file = ProgressFile::of(root.path());
+        for (number, broken) in ["[tasks\n", "version = 99\n", "version = \"x\""].iter().enumerate() {
+            fs::write(root.path().join("progress.toml"), broken).unwrap();
+            let (progress, message) = file.read().unwrap();
+            assert_eq!(progress, Progress::default());
+            let name = format!("progress.toml.broken-{}", number + 1);
+            assert!(message.unwrap().contains(&name));
+            assert_eq!(fs::read_to_string(root.path().join(name)).unwrap(), *broken);
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Turns what went wrong into the words a learner reads; every report writer uses these words.
+//!
+//! Called by the terminal, HTML, JUnit, Gradescope and summary writers. Calls nothing.
+//!
+//! ```text
+//!   TestReport, PerfReport  --->  Explained { title, rows }  --->  terminal, page, text file
+//! ```
+
+use grader_protocol::{Failure, Value};
+
+use super::Context;
+use super::paint::plural;
+use crate::model::{GateKind, LabReport, PerfReport, PerfVerdict, TaskReport, TestOutcome, TestReport};
+
+/// A failure, told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// What failed and how, in a line.
+    pub title: String,
+    /// What must hold; empty for gates.
+    pub doc: String,
+    /// Facts, in reading order.
+    pub rows: Vec<Row>,
+    /// Whether this is a hole nobody filled yet, no mistake.
+    pub todo: bool,
+}
+
+/// A fact: its name and what is said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// "expected", "found", ...
+    pub label: &'static str,
+    /// What is said.
+    pub body: Body,
+}
+
+/// How a fact is laid out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// Prose, may be wrapped.
+    Prose(String),
+    /// A value or a picture, every space counts.
+    Exact(String),
+    /// Steps, numbered.
+    Steps(Vec<String>),
+    /// Something to type.
+    Command(String),
+}
+
+/// Longest value shown without `-v`, in characters.
+const CLIP: usize = 600;
+
+/// Most steps shown without `-v`.
+const STEPS: usize = 20;
+
+/// What the reader should look at first.
+pub enum First<'a> {
+    /// This test of this task.
+    Test(&'a TaskReport, &'a TestReport),
+    /// This gate of this task, whose tests pass.
+    Gate(&'a TaskReport, &'a PerfReport),
+}
+
+/// The first failure of the lowest task: a mistake before a hole, a test before a gate.
+pub fn first(report: &LabReport) -> Option<First<'_>> {
+    let task = report.tasks.iter().find(|task| !task.passed)?;
+    let wrong = |test: &&TestReport| !test.outcome.is_pass() && !is_hole(&test.outcome);
+    let open = |test: &&TestReport| is_hole(&test.outcome);
+    if let Some(test) = task.tests.iter().find(wrong).or_else(|| task.tests.iter().find(open)) {
+        return Some(First::Test(task, test));
+    }
+    task.perf.iter().find(|gate| gate_failed(gate)).map(|gate| First::Gate(task, gate))
+}
+
+/// Whether the outcome says "not written yet".
+pub fn is_hole(outcome: &TestOutcome) -> bool {
+    matches!(outcome, TestOutcome::Todo(_))
+}
+
+/// Whether the gate took away points.
+pub fn gate_failed(gate: &PerfReport) -> bool {
+    matches!(gate.verdict, PerfVerdict::Fail | PerfVerdict::Broken(_))
+}
+
+/// Explains a failed test. `full` leaves nothing out.
+pub fn test(context: &Context, task: &TaskReport, test: &TestReport, full: bool) -> Explained {
+    let failure = test.outcome.failure().cloned().unwrap_or_default();
+    let todo = is_hole(&test.outcome);
+    let begun = task.tests.iter().any(|test| test.outcome.is_pass());
+    let title = if todo && begun {
+        format!("Task {} {}: a part is not written yet", task.id, task.title)
+    } else if todo {
+        format!("Task {} {} is not written yet", task.id, task.title)
+    } else {
+        format!("Task {} {}: {} {}", task.id, task.title, test.name, how(&test.outcome))
+    };
+    let mut rows = Vec::new();
+    if todo {
+        let place = place(context, task, &failure);
+        rows.push(row("where", Body::Exact(place.lines().next().unwrap_or_default().to_string())));
+        rows.push(row("asks", Body::Prose(hole_text(&failure.what))));
+        rows.push(row("read", Body::Prose(context.handout(task))));
+    } else {
+        facts(&mut rows, &failure, full);
+        if let Some(text) = meaning(&test.outcome) {
+            rows.push(row("usually", Body::Prose(text)));
+        }
+        let tail = test.output_tail.trim_end();
+        let silent = failure.expected.is_none() && failure.steps.is_empty();
+        if !tail.is_empty() && (full || silent) {
+            rows.push(row("printed", Body::Exact(clip(tail, full))));
+        }
+        rows.push(row("where", Body::Exact(place(context, task, &failure))));
+    }
+    let rerun = if todo {
+        context.command(&format!("--task {}", task.id))
+    } else {
+        let seed = failure.seed.or(context.seed).map(|seed| format!(" --seed {seed}")).unwrap_or_default();
+        context.command(&format!("--test {}{seed}", test.name))
+    };
+    rows.push(row("rerun", Body::Command(rerun)));
+    rows.push(row("hint", Body::Command(context.hint(&task.id))));
+    Explained { title, doc: test.doc.trim().to_string(), rows, todo }
+}
+
+fn row(label: &'static str, body: Body) -> Row {
+    Row { label, body }
+}
+
+/// What the check, the panic or the scheduler has to say.
+fn facts(rows: &mut Vec<Row>, failure: &Failure, full: bool) {
+    if !failure.what.trim().is_empty() {
+        rows.push(row("looking at", Body::Prose(failure.what.trim().to_string())));
+    }
+    let (expected, found) = clip_pair(failure.expected.as_deref(), failure.found.as_deref(), full);
+    if let Some(text) = expected {
+        rows.push(row("expected", Body::Exact(text)));
+    }
+    if let Some(text) = found {
+        rows.push(row("found", Body::Exact(text)));
+    }
+    if let Some(case) = &failure.case {
+        rows.push(row("smallest", Body::Exact(clip(case, full))));
+    }
+    if !failure.steps.is_empty() {
+        let hidden = if full { 0 } else { failure.steps.len().saturating_sub(STEPS) };
+        let mut steps = failure.steps[hidden..].to_vec();
+        if hidden > 0 {
+            steps.insert(0, format!("({} before; -v shows them)", plural(hidden, "step")));
+        }
+        rows.push(row("steps", Body::Steps(steps)));
+    }
+    if let Some(picture) = &failure.picture {
+        rows.push(row("picture", Body::Exact(picture.trim_end().to_string())));
+    }
+    if let Some((id, text)) = &failure.invariant {
+        rows.push(row("invariant", Body::Prose(format!("{id}: {text}"))));
+    }
+    for note in &failure.notes {
+        rows.push(row("note", Body::Prose(note.clone())));
+    }
+}
+
+/// Lines in the learner's code, or else the task's file.
+fn place(context: &Context, task: &TaskReport, failure: &Failure) -> String {
+    if failure.trace.is_empty() {
+        context.file(task)
+    } else {
+        failure.trace.iter().take(6).cloned().collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// `not yet implemented: task 1.1: grow` as `task 1.1: grow`.
+fn hole_text(what: &str) -> String {
+    match what.find("task ") {
+        Some(at) => what[at..].trim().to_string(),
+        None => what.trim().to_string(),
+    }
+}
+
+/// The outcome as the end of a sentence that starts with the test's name.
+fn how(outcome: &TestOutcome) -> String {
+    match outcome {
+        TestOutcome::Pass => "passes".into(),
+        TestOutcome::Fail(_) => "fails".into(),
+        TestOutcome::Panic(_) => "panics".into(),
+        TestOutcome::Todo(_) => "is not written yet".into(),
+        TestOutcome::Timeout(_) => "runs out of time".into(),
+        TestOutcome::Deadlock(_) => "waits for ever".into(),
+        TestOutcome::StackOverflow(_) => "overflows the stack".into(),
+        TestOutcome::OutOfMemory(_) => "runs out of memory".into(),
+        TestOutcome::Killed { signal } => format!("is ended by signal {signal}"),
+        TestOutcome::ExitedEarly { code } => format!("ends the process early, with code {code}"),
+        TestOutcome::OutputFlood => "prints without end".into(),
+        TestOutcome::NotRun => "was not run".into(),
+    }
+}
+
+/// What an outcome usually means, where that is not plain.
+fn meaning(outcome: &TestOutcome) -> Option<String> {
+    let text = match outcome {
+        TestOutcome::Timeout(_) => "a loop that never ends, or far too many steps",
+        TestOutcome::Deadlock(_) => {
+            "every thread waits for another one; a lost wake-up, or locks in a circle"
+        }
+        TestOutcome::StackOverflow(_) => "a recursion that never ends",
+        TestOutcome::OutOfMemory(_) => "something that grows without bound",
+        TestOutcome::Killed { .. } => "an abort, or the operating system short of memory",
+        TestOutcome::ExitedEarly { .. } => "a call of process::exit; a test counts only when it comes back",
+        TestOutcome::OutputFlood => "printing inside a loop",
+        _ => return None,
+    };
+    Some(text.to_string())
+}
+
+/// Explains a failed gate.
+pub fn gate(context: &Context, task: &TaskReport, gate: &PerfReport) -> Explained {
+    let word = match gate.verdict {
+        PerfVerdict::Broken(_) => "did not finish",
+        _ => "is past its limit",
+    };
+    let mut rows = vec![row("measures", Body::Prose(gate.title.clone()))];
+    match &gate.value {
+        Some(Value::Broken { failure }) => facts(&mut rows, failure, false),
+        Some(value) => rows.push(row("found", Body::Exact(figure(value)))),
+        None => {}
+    }
+    if let PerfVerdict::Broken(why) | PerfVerdict::NotRun(why) = &gate.verdict {
+        rows.push(row("because", Body::Prose(why.clone())));
+    }
+    rows.push(row("at most", Body::Exact(limit(gate))));
+    rows.push(row("where", Body::Exact(context.file(task))));
+    rows.push(row("rerun", Body::Command(context.command(&format!("--task {}", task.id)))));
+    rows.push(row("compare", Body::Command(format!("cargo grade compare {}", context.lab))));
+    rows.push(row("hint", Body::Command(context.hint(&task.id))));
+    let title = format!("Task {} {}: gate {} {word}", task.id, task.title, gate.id);
+    Explained { title, doc: String::new(), rows, todo: false }
+}
+
+/// A figure in words.
+pub fn figure(value: &Value) -> String {
+    match value {
+        Value::Count { learner, reference } => {
+            format!("{} (reference {})", number(*learner), number(*reference))
+        }
+        Value::Ratio { median, low, high, pairs, learner_ns, reference_ns } => format!(
+            "{median:.2}x the reference's time ({low:.2} to {high:.2} in {pairs} pairs; {} against {} a round)",
+            nanoseconds(*learner_ns),
+            nanoseconds(*reference_ns)
+        ),
+        Value::Broken { failure } => failure.what.clone(),
+    }
+}
+
+/// The threshold in words.
+pub fn limit(gate: &PerfReport) -> String {
+    match gate.kind {
+        GateKind::Ratio => format!("{}x", number(gate.max)),
+        GateKind::Count => number(gate.max),
+    }
+}
+
+/// A number without needless decimals.
+pub fn number(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e15 { format!("{value:.0}") } else { format!("{value:.2}") }
+}
+
+/// A duration with a unit that leaves one to three digits before the point.
+pub fn nanoseconds(value: f64) -> String {
+    if value < 1e3 {
+        format!("{value:.0} ns")
+    } else if value < 1e6 {
+        format!("{:.1} us", value / 1e3)
+    } else if value < 1e9 {
+        format!("{:.1} ms", value / 1e6)
+    } else {
+        format!("{:.2} s", value / 1e9)
+    }
+}
+
+/// Shortens a long value to its beginning.
+fn clip(text: &str, full: bool) -> String {
+    if full || text.chars().count() <= CLIP {
+        return text.to_string();
+    }
+    let start: String = text.chars().take(CLIP).collect();
+    format!("{start} ... (-v shows the rest)")
+}
+
+/// Shortens two long values to a window around the first place where they differ.
+fn clip_pair(a: Option<&str>, b: Option<&str>, full: bool) -> (Option<String>, Option<String>) {
+    let (Some(left), Some(right)) = (a, b) else {
+        return (a.map(|text| clip(text, full)), b.map(|text| clip(text, full)));
+    };
+    let lengths = (left.chars().count(), right.chars().count());
+    if full || lengths.0.max(lengths.1) <= CLIP {
+        return (Some(left.to_string()), Some(right.to_string()));
+    }
+    let same = left.chars().zip(right.chars()).take_while(|(x, y)| x == y).count();
+    let start = same.saturating_sub(CLIP / 4);
+    let window = |text: &str, length: usize| {
+        let inner: String = text.chars().skip(start).take(CLIP).collect();
+        let before = if start > 0 { "... " } else { "" };
+        let after = if length > start + CLIP { " ..." } else { "" };
+        format!("{before}{inner}{after}")
+    };
+    (Some(window(left, lengths.0)), Some(window(right, lengths.1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A long list that differs at its end is useless when only its beginning is shown.
+    #[test]
+    fn long_values_are_shown_where_they_differ() {
+        let left = format!("{}X{}", "a".repeat(5000), "b".repeat(5000));
+        let right = format!("{}Y{}", "a".repeat(5000), "b".repeat(5000));
+        let (left, right) = clip_pair(Some(&left), Some(&right), false);
+        let (left, right) = (left.unwrap(), right.unwrap());
+        assert!(left.contains("aX") && right.contains("aY"));
+        assert!(left.starts_with("... ") && left.ends_with(" ...") && left.len() < 700);
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!((number(4.0), number(1.125)), ("4".into(), "1.12".into()));
+        assert_eq!(nanoseconds(7_340_000.0), "7.3 ms");
+    }
+}

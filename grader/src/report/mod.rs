@@ -1,0 +1,74 @@
+//! How a [`LabReport`] is told: terminal, JSON, JUnit, Gradescope, GitHub step summary, page.
+//!
+//! Called by the commands. Every writer takes the report and a [`Context`] and gives text; none of them
+//! prints or decides an exit code. What a failure means is put into words once, in [`explain`].
+
+pub mod explain;
+pub mod gradescope;
+pub mod html;
+pub mod json;
+pub mod junit;
+pub mod paint;
+mod plain;
+#[cfg(test)]
+pub mod samples;
+pub mod summary;
+pub mod terminal;
+
+use std::collections::BTreeMap;
+
+use crate::catalog::Lab;
+use crate::model::TaskReport;
+
+/// What a report cannot know: where the files are and how the run was asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// Number of the lab.
+    pub lab: u32,
+    /// Folder of the lab's files as the reader knows it: `labs/01-structures`.
+    pub folder: String,
+    /// The lab's handout: `handouts/src/01-structures.md`.
+    pub handout: String,
+    /// Options that a rerun needs besides the test: ` --solution`.
+    pub options: String,
+    /// Whether only some tests of a task were asked for, so that points say nothing.
+    pub part_of_task: bool,
+    /// The seed asked for.
+    pub seed: Option<u64>,
+    /// Hints shown so far, by task.
+    pub hints: BTreeMap<String, usize>,
+}
+
+impl Context {
+    /// The context of a plain run of the learner's own labs.
+    pub fn of(lab: &Lab) -> Self {
+        Self {
+            lab: lab.number,
+            folder: lab.path(),
+            handout: format!("handouts/src/{}.md", lab.id),
+            ..Self::default()
+        }
+    }
+
+    /// The command that runs a part of the lab as this run did.
+    fn command(&self, part: &str) -> String {
+        let space = if part.is_empty() { "" } else { " " };
+        format!("cargo grade run {}{space}{part}{}", self.lab, self.options)
+    }
+
+    /// The command for the next hint.
+    fn hint(&self, task: &str) -> String {
+        match self.hints.get(task).copied().unwrap_or(0) {
+            0 => format!("cargo grade hint {task}"),
+            seen => format!("cargo grade hint {task}   ({} of 3 seen)", seen.min(3)),
+        }
+    }
+
+    fn file(&self, task: &TaskReport) -> String {
+        format!("{}/{}", self.folder, task.file)
+    }
+
+    fn handout(&self, task: &TaskReport) -> String {
+        format!("{}, \"Task {}: {}\"", self.handout, task.id, task.title)
+    }
+}
