@@ -187,6 +187,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
     ///
     /// # Cost
     /// One hash; O(1) expected comparisons.
+    #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
@@ -197,6 +198,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
     }
 
     /// The value stored under `key`, open to change.
+    #[inline]
     pub fn get_mut<Q>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
@@ -207,6 +209,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
     }
 
     /// Whether `key` has an entry.
+    #[inline]
     pub fn contains_key<Q>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -237,6 +240,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
     ///
     /// # Cost
     /// One hash; O(1) expected, amortised over growth.
+    #[inline]
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         //# task 1.3 store a value under a key
         //+ // Nudge: `reserve_one` first, so that `find_or_free` may rely on I4.
@@ -256,6 +260,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
     ///
     /// # Cost
     /// One hash; O(1) expected. Lookups stay as fast however many entries come and go.
+    #[inline]
     pub fn remove<Q>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -265,6 +270,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
     }
 
     /// Removes `key` and returns the stored key with its value.
+    #[inline]
     pub fn remove_entry<Q>(&mut self, key: &Q) -> Option<(K, V)>
     where
         K: Borrow<Q>,
@@ -283,6 +289,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
     ///
     /// # Cost
     /// One hash, whatever is then done with the entry.
+    #[inline]
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
         //# task 1.3 find the entry of a key
         self.reserve_one();
