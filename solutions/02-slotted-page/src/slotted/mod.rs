@@ -61,7 +61,8 @@
 //!
 //! Left out: a list of the free pieces between records, as SQLite keeps one. Instead dead bytes are only
 //! counted, and won back all at once by compaction. That costs a pass over the page now and then, and
-//! saves the search for a piece that fits on each insert.
+//! saves the search for a piece that fits on each insert. Nor is record start moved up when the lowest
+//! record goes: an empty record may point there, and I2 would break.
 //!
 //! Source: Gray and Reuter, "Transaction Processing" (1993), section 14.2 on slotted pages; PostgreSQL
 //! `bufpage.h`; SQLite file format, section 1.6, for slots that grow towards the records.

@@ -34,8 +34,8 @@ impl<B: DerefMut<Target = PageBuf>> SlottedPage<B> {
     pub fn delete(&mut self, slot: SlotId) -> Result<(), Error> {
         //# task 2.2 delete a record
         let old = self.used_slot(slot).ok_or(Error::NoRecord { slot })?;
-        self.release(old);
         self.set_slot(slot.index(), Slot::FREE);
+        self.set_dead_bytes(self.dead_bytes() + old.len);
         self.set_free_slots(self.free_slots() + 1);
         self.trim_slots();
         Ok(())
@@ -100,15 +100,6 @@ impl<B: DerefMut<Target = PageBuf>> SlottedPage<B> {
     }
 
     //# hide
-    /// Gives up the bytes of a record. Those at the low end of the record area join the gap at once.
-    pub(super) fn release(&mut self, old: Slot) {
-        if old.offset == self.record_start() {
-            self.set_record_start(old.offset + old.len);
-        } else {
-            self.set_dead_bytes(self.dead_bytes() + old.len);
-        }
-    }
-
     /// Takes free slots off the end of the slot array (I5).
     fn trim_slots(&mut self) {
         let mut count = self.slot_count();

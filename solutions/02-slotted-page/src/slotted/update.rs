@@ -49,9 +49,9 @@ impl<B: DerefMut<Target = PageBuf>> SlottedPage<B> {
             self.overwrite(slot, old, record);
             return Ok(());
         }
-        self.release(old);
         // Until the new bytes are in place the slot holds an empty record: used, but nothing to move.
-        self.set_slot(slot.index(), Slot { offset: self.record_start(), len: 0 });
+        self.set_slot(slot.index(), Slot { len: 0, ..old });
+        self.set_dead_bytes(self.dead_bytes() + old.len);
         self.make_room(needed)?;
         self.place(slot.index(), record);
         Ok(())
