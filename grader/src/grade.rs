@@ -7,13 +7,18 @@
 //! [`grade`] errs only where nothing can be said about the submission (no cargo, no network for the
 //! first fetch, a broken reference). Whatever the submission does is a [`LabReport`].
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use crate::catalog::{Course, Lab};
-use crate::model::{LabReport, TestReport};
+use crate::catalog::{Course, Lab, Task};
+use crate::compile::{Compiled, Target, compile};
+use crate::model::{BuildReport, LabReport, PerfReport, PerfVerdict, TaskReport, TestReport, Times};
+use crate::perf;
+use crate::run::{self, Listed, Results, Settings};
+use crate::stage::Stage;
 
 /// Whose code is graded.
 #[derive(Debug, Clone)]
@@ -112,6 +117,195 @@ impl Progress for Silent {
 
 /// Grades one lab.
 pub fn grade(course: &Course, request: &Request, progress: &mut dyn Progress) -> Result<LabReport> {
-    let _ = (course, request, progress);
-    anyhow::bail!("not there yet")
+    let lab = request.lab;
+    if let Some(id) = &request.task
+        && lab.task(id).is_none()
+    {
+        bail!("lab {} has no task {id}", lab.number);
+    }
+    let mut times = Times::default();
+    let start = Instant::now();
+    let mut stage = Stage::prepare(course, request, progress)?;
+    times.stage_ms = lap(start);
+    let mut notes = std::mem::take(&mut stage.notes);
+    let start = Instant::now();
+    let limit = Duration::from_secs(request.compile_seconds);
+    let compiled = if stage.problems.is_empty() {
+        compile(course, &stage, lab, Target::Tests, limit, progress)?
+    } else {
+        Compiled::Failed { messages: Vec::new(), notes: std::mem::take(&mut stage.problems) }
+    };
+    times.build_ms = lap(start);
+    let mut tasks = Vec::new();
+    let build = match compiled {
+        Compiled::Failed { messages, notes } => {
+            for task in asked_for(request) {
+                tasks.push(assemble(lab, task, Vec::new(), 0, not_measured(lab, task, "it does not compile")));
+            }
+            BuildReport::Failed { messages, notes }
+        }
+        Compiled::Ok { program, warnings } => {
+            let start = Instant::now();
+            let listed = run::list(&program)?;
+            let results = run_tests(request, &program, &listed, progress)?;
+            times.test_ms = lap(start);
+            notes.extend(results.notes);
+            let start = Instant::now();
+            let mut perf = Perf { course, request, stage: &stage, program: None };
+            for task in asked_for(request) {
+                let in_task = listed.iter().filter(|test| test.task() == task.id).count();
+                let tests: Vec<TestReport> =
+                    results.tests.iter().filter(|test| test.task == task.id).cloned().collect();
+                let gates = perf.gates(task, &tests, in_task, progress)?;
+                tasks.push(assemble(lab, task, tests, in_task, gates));
+            }
+            times.perf_ms = lap(start);
+            BuildReport::Ok { warnings }
+        }
+    };
+    deduplicate(&mut notes);
+    Ok(LabReport {
+        lab: lab.number,
+        id: lab.id.clone(),
+        title: lab.title.clone(),
+        build,
+        earned: tasks.iter().map(|task| task.points_earned).sum(),
+        max: tasks.iter().map(|task| task.points_max).sum(),
+        tasks,
+        notes,
+        seed: request.seed,
+        times,
+    })
+}
+
+fn lap(start: Instant) -> u64 {
+    start.elapsed().as_millis() as u64
+}
+
+fn deduplicate(notes: &mut Vec<String>) {
+    let mut seen = BTreeSet::new();
+    notes.retain(|note| seen.insert(note.clone()));
+}
+
+/// The tasks of the report.
+fn asked_for<'a>(request: &Request<'a>) -> impl Iterator<Item = &'a Task> {
+    let wanted = request.task.clone();
+    request.lab.tasks.iter().filter(move |task| wanted.as_ref().is_none_or(|id| *id == task.id))
+}
+
+/// Runs the tests that were asked for.
+fn run_tests(
+    request: &Request,
+    program: &Path,
+    listed: &[Listed],
+    progress: &mut dyn Progress,
+) -> Result<Results> {
+    let lab = request.lab;
+    if let Some(stray) = listed.iter().find(|test| lab.task(&test.task()).is_none()) {
+        bail!("the hidden test {} belongs to no task of lab {}", stray.name, lab.number);
+    }
+    let is_wanted = |test: &&Listed| {
+        request.task.as_ref().is_none_or(|id| *id == test.task())
+            && request.test.as_ref().is_none_or(|part| test.name.contains(part.as_str()))
+    };
+    let wanted: Vec<Listed> = listed.iter().filter(is_wanted).cloned().collect();
+    if let (true, Some(part)) = (wanted.is_empty(), &request.test) {
+        bail!("no hidden test of what was asked for has \"{part}\" in its name");
+    }
+    let settings = Settings { limits: lab.limits, seed: request.seed, jobs: request.jobs };
+    run::run_all(program, &wanted, &settings, progress)
+}
+
+/// The performance part, compiled when the first gate needs it.
+struct Perf<'a> {
+    course: &'a Course,
+    request: &'a Request<'a>,
+    stage: &'a Stage,
+    /// The program, or why there is none.
+    program: Option<Result<PathBuf, String>>,
+}
+
+impl Perf<'_> {
+    /// Measures the gates of `task`, whose tests gave `tests` of `in_task`.
+    fn gates(
+        &mut self,
+        task: &Task,
+        tests: &[TestReport],
+        in_task: usize,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<PerfReport>> {
+        let lab = self.request.lab;
+        let why_not = if self.request.perf == PerfMode::Off {
+            Some("not asked for")
+        } else if tests.len() < in_task {
+            Some("only some of the task's tests were run")
+        } else if !run::all_passed(tests) {
+            Some("measured once all tests of the task pass")
+        } else {
+            None
+        };
+        if let Some(why) = why_not {
+            return Ok(not_measured(lab, task, why));
+        }
+        let mut reports = Vec::new();
+        for gate in lab.gates(&task.id) {
+            reports.push(match self.program(progress)? {
+                Ok(program) => {
+                    let is_quick = self.request.perf == PerfMode::Quick;
+                    perf::measure(&program, gate, self.request.seed, is_quick, progress)?
+                }
+                Err(what) => perf::broken(gate, &what),
+            });
+        }
+        Ok(reports)
+    }
+
+    fn program(&mut self, progress: &mut dyn Progress) -> Result<Result<PathBuf, String>> {
+        if let Some(known) = &self.program {
+            return Ok(known.clone());
+        }
+        progress.say("compiling the performance part");
+        let limit = Duration::from_secs(self.request.compile_seconds);
+        let lab = self.request.lab;
+        let program = if self.stage.perf_package.is_none() {
+            Err(format!("the suite of {} has no perf/lib.rs", lab.id))
+        } else {
+            match compile(self.course, self.stage, lab, Target::Perf, limit, progress)? {
+                Compiled::Ok { program, .. } => Ok(program),
+                Compiled::Failed { messages, mut notes } => {
+                    notes.extend(messages.into_iter().take(1).map(|message| message.rendered));
+                    Err(format!("the performance part does not compile: {}", notes.join("\n")))
+                }
+            }
+        };
+        Ok(self.program.insert(program).clone())
+    }
+}
+
+fn not_measured(lab: &Lab, task: &Task, why: &str) -> Vec<PerfReport> {
+    lab.gates(&task.id).map(|gate| perf::not_run(gate, why)).collect()
+}
+
+/// A task's report. Its test points are earned in proportion to the tests passed, rounded down.
+fn assemble(
+    lab: &Lab,
+    task: &Task,
+    tests: Vec<TestReport>,
+    in_task: usize,
+    perf: Vec<PerfReport>,
+) -> TaskReport {
+    let passed = tests.iter().filter(|test| test.outcome.is_pass()).count();
+    let for_tests = u64::from(task.points) * passed as u64 / (in_task.max(1) as u64);
+    let for_gates: u32 = perf.iter().map(|gate| gate.points_earned).sum();
+    let is_held_back = |gate: &PerfReport| matches!(gate.verdict, PerfVerdict::Fail | PerfVerdict::Broken(_));
+    TaskReport {
+        id: task.id.clone(),
+        title: task.title.clone(),
+        file: task.file.clone(),
+        points_earned: for_tests as u32 + for_gates,
+        points_max: lab.task_points(task),
+        passed: run::all_passed(&tests) && !perf.iter().any(is_held_back),
+        tests,
+        perf,
+    }
 }

@@ -1,0 +1,266 @@
+//! Running cargo with nothing of the submission's, and little of the user's, around it.
+
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::messages::{self, Artifact, Found, Line};
+use super::{MESSAGES, Target};
+use crate::catalog::Course;
+use crate::grade::Progress;
+use crate::run::children::Started;
+use crate::stage::{Seat, Stage};
+
+/// Longest line of JSON read; a longer one is cut and so ignored.
+const LINE_BYTES: u64 = 8 << 20;
+
+/// Bytes of cargo's standard error kept.
+const ERROR_BYTES: usize = 64 << 10;
+
+/// Data segment of cargo and each rustc, in bytes: a constant that grows without end must not take the
+/// machine with it. Compiling the largest dependency needs less than a sixth.
+#[cfg(target_os = "linux")]
+const COMPILER_BYTES: u64 = 6 << 30;
+
+/// How a run of cargo went.
+#[derive(Debug, Default)]
+pub struct Ran {
+    /// Cargo says all is well.
+    pub is_success: bool,
+    /// It was stopped because one crate took too long.
+    pub is_out_of_time: bool,
+    /// The compiler's messages, errors and warnings.
+    pub found: Vec<Found>,
+    /// What was built or up to date.
+    pub artifacts: Vec<Artifact>,
+    /// Cargo's standard error.
+    pub errors: String,
+}
+
+impl Ran {
+    /// The submission's first crate that was not finished, by its path.
+    pub fn pending(&self, stage: &Stage, course: &Course) -> Option<String> {
+        let mut labs = course.labs.iter().filter(|lab| stage.seats.contains_key(&lab.number));
+        let is_pending = |lab: &&crate::catalog::Lab| {
+            let seat = stage.seat(lab);
+            let package = seat.package(&lab.package);
+            seat != Seat::Reference && !self.artifacts.iter().any(|artifact| artifact.package == package)
+        };
+        labs.find(is_pending).map(|lab| format!("{}/{}", stage.seat(lab).folder(), lab.id))
+    }
+
+    /// The submission's crate on which rustc died without a message, by its path.
+    pub fn crashed_on(&self, stage: &Stage, course: &Course) -> Option<String> {
+        let mut labs = course.labs.iter().filter(|lab| stage.seats.contains_key(&lab.number));
+        let is_named = |lab: &&crate::catalog::Lab| {
+            let seat = stage.seat(lab);
+            let says = format!("could not compile `{}`", seat.package(&lab.package));
+            seat != Seat::Reference && self.errors.contains(&says)
+        };
+        labs.find(is_named).map(|lab| format!("{}/{}", stage.seat(lab).folder(), lab.id))
+    }
+}
+
+/// Builds `target`; fetches missing packages and tries again where that is the trouble.
+pub fn build(
+    course: &Course,
+    stage: &Stage,
+    target: Target,
+    limit: Duration,
+    progress: &mut dyn Progress,
+) -> Result<Ran> {
+    let ran = run(course, stage, &arguments(stage, target), limit, progress)?;
+    if ran.is_success || ran.is_out_of_time || !is_missing_packages(&ran.errors) {
+        return Ok(ran);
+    }
+    progress.say("fetching dependencies, this once");
+    let fetch: Vec<OsString> = vec!["fetch".into(), "--manifest-path".into(), manifest(stage)];
+    let fetched = run(course, stage, &fetch, Duration::from_secs(600), progress)?;
+    if !fetched.is_success {
+        bail!(
+            "some dependencies are not on this machine and could not be fetched; is there a network?\n{}",
+            fetched.errors.trim_end()
+        );
+    }
+    run(course, stage, &arguments(stage, target), limit, progress)
+}
+
+fn manifest(stage: &Stage) -> OsString {
+    stage.root.join("Cargo.toml").into()
+}
+
+fn arguments(stage: &Stage, target: Target) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec!["build".into(), "--offline".into()];
+    arguments.extend(["--manifest-path".into(), manifest(stage)]);
+    arguments.extend(["--target-dir".into(), stage.build_dir.clone().into()]);
+    arguments.push("--message-format=json-diagnostic-rendered-ansi".into());
+    match target {
+        Target::Tests => {
+            arguments.extend(["-p".into(), stage.suite_package.clone().into()]);
+            arguments.extend(["--test".into(), "hidden".into()]);
+        }
+        Target::Perf => {
+            let package = stage.perf_package.clone().unwrap_or_default();
+            arguments.extend(["--release".into(), "-p".into(), package.into()]);
+        }
+    }
+    arguments
+}
+
+/// Whether cargo failed for want of a package that a network could bring.
+fn is_missing_packages(errors: &str) -> bool {
+    let signs = ["--offline", "offline mode", "failed to download", "no matching package", "failed to select"];
+    signs.iter().any(|sign| errors.contains(sign))
+}
+
+/// Runs cargo once. The limit is on the time between two finished crates.
+fn run(
+    course: &Course,
+    stage: &Stage,
+    arguments: &[OsString],
+    limit: Duration,
+    progress: &mut dyn Progress,
+) -> Result<Ran> {
+    let mut command = Command::new(cargo());
+    command.args(arguments).current_dir("/").stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    clean_environment(&mut command, &course.commons);
+    let mut process = Started::spawn(&mut command).context("cannot run cargo; is it installed?")?;
+    restrain(process.id());
+    let output = process.child().stdout.take().context("cargo has no output")?;
+    let errors = process.child().stderr.take().context("cargo has no error output")?;
+    let (to, from) = mpsc::channel();
+    let root = stage.root.clone();
+    let mut ran = Ran::default();
+    thread::scope(|scope| {
+        let errors = scope.spawn(move || read_capped(errors));
+        scope.spawn(move || read_lines(output, &root, &to));
+        let mut last = Instant::now();
+        loop {
+            match from.recv_timeout((last + limit).saturating_duration_since(Instant::now())) {
+                Ok(Line::Artifact(artifact)) => {
+                    last = Instant::now();
+                    announce(&artifact, progress);
+                    ran.artifacts.push(artifact);
+                }
+                Ok(Line::Message(found)) if ran.found.len() < 4 * MESSAGES => ran.found.push(*found),
+                Ok(Line::Message(_)) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    ran.is_out_of_time = true;
+                    process.finish();
+                    break;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        if !ran.is_out_of_time {
+            ran.is_success = wait(&mut process, limit).is_some_and(|status| status.success());
+        }
+        ran.errors = errors.join().unwrap_or_default();
+    });
+    Ok(ran)
+}
+
+/// Cargo has closed its output; it ends on its own or is ended.
+fn wait(process: &mut Started, limit: Duration) -> Option<ExitStatus> {
+    let deadline = Instant::now() + limit;
+    while !process.has_ended() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(1));
+    }
+    process.finish()
+}
+
+fn announce(artifact: &Artifact, progress: &mut dyn Progress) {
+    for (prefix, what) in [("learner-", "your"), ("reference-", "the reference's"), ("patched-", "the patched")] {
+        if let Some(name) = artifact.package.strip_prefix(prefix) {
+            progress.say(&format!("compiled {what} {name}"));
+            return;
+        }
+    }
+    progress.say(&format!("compiled {}", artifact.package));
+}
+
+fn read_lines(output: impl Read, stage: &Path, to: &mpsc::Sender<Line>) {
+    let mut output = BufReader::new(output);
+    loop {
+        let mut line = Vec::new();
+        match (&mut output).take(LINE_BYTES).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        if let Some(line) = messages::read(&line, stage)
+            && to.send(line).is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn read_capped(mut from: impl Read) -> String {
+    let mut kept = Vec::new();
+    let mut buffer = [0_u8; 8 << 10];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => {
+                let room = ERROR_BYTES.saturating_sub(kept.len());
+                kept.extend_from_slice(&buffer[..count.min(room)]);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+/// The cargo that runs us, else the one on the path.
+fn cargo() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}
+
+/// Takes out whatever changes what is built or how. What cargo needs to reach a registry stays.
+fn clean_environment(command: &mut Command, course: &Path) {
+    const KEPT: [&str; 6] =
+        ["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTRY_", "CARGO_REGISTRIES_", "CARGO_SOURCE_"];
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let is_cargos = text.starts_with("CARGO") && !KEPT.iter().any(|kept| text.starts_with(kept));
+        let is_rustcs = text.starts_with("RUST") && !text.starts_with("RUSTUP_");
+        if is_cargos || is_rustcs {
+            command.env_remove(&name);
+        }
+    }
+    // Empty means none, whatever a configuration file in the home folder says.
+    command.env("RUSTC_WRAPPER", "").env("RUSTC_WORKSPACE_WRAPPER", "");
+    // The toolchain file of the course is not above the current folder, so it is named here.
+    if std::env::var_os("RUSTUP_TOOLCHAIN").is_none()
+        && let Some(channel) = toolchain(course)
+    {
+        command.env("RUSTUP_TOOLCHAIN", channel);
+    }
+}
+
+fn toolchain(course: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(course.join("rust-toolchain.toml")).ok()?;
+    let table: toml::Table = text.parse().ok()?;
+    table.get("toolchain")?.get("channel")?.as_str().map(str::to_owned)
+}
+
+/// Limits the memory of cargo and of every rustc it starts, where the system can.
+#[cfg(target_os = "linux")]
+fn restrain(id: u32) {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let limit = Rlimit { current: Some(COMPILER_BYTES), maximum: Some(COMPILER_BYTES) };
+    let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
+    // Best effort: without it a hostile constant can use up memory, nothing else.
+    let _ = prlimit(pid, Resource::Data, limit);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn restrain(_id: u32) {}

@@ -1,0 +1,167 @@
+//! Compiling what the stage holds, and saying whose fault it is when that fails.
+//!
+//! ```text
+//!   cargo build  (own environment, own target folder, current folder /)
+//!     --offline first; packages missing: `cargo fetch` once, then again
+//!     messages in JSON:  artifact -> the program's path
+//!                        message  -> by the folder its package lies in
+//!   errors in   labs/ patched/         the submission does not compile
+//!               grader/suites/ perf/   the tests do not fit it: a signature was changed
+//!               anywhere else          the course is broken, nothing can be graded
+//! ```
+//!
+//! Cargo looks for configuration from its current folder upwards, so that folder is `/`: nothing that a
+//! submission brings is above it. The learner's compile-time code is macros and constants only: there are
+//! no build scripts and no procedural macros of a lab.
+
+mod cargo;
+mod depinfo;
+mod messages;
+pub mod signatures;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::catalog::{Course, Lab};
+use crate::grade::Progress;
+use crate::model::CompilerMessage;
+use crate::stage::{Seat, Stage};
+use cargo::Ran;
+use messages::{Found, Origin};
+
+/// Most compiler messages in a report.
+const MESSAGES: usize = 30;
+
+/// What to build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The hidden tests, in the test profile.
+    Tests,
+    /// The performance program, in the release profile.
+    Perf,
+}
+
+/// How compiling went.
+#[derive(Debug)]
+pub enum Compiled {
+    /// It did.
+    Ok {
+        /// The test binary or the performance program.
+        program: PathBuf,
+        /// Warnings in the graded lab.
+        warnings: Vec<CompilerMessage>,
+    },
+    /// The submission is at fault.
+    Failed {
+        /// rustc's messages.
+        messages: Vec<CompilerMessage>,
+        /// What they come down to.
+        notes: Vec<String>,
+    },
+}
+
+/// Compiles `target` of the stage.
+///
+/// Errs when the submission is not at fault: no cargo, no network for a first fetch, a broken reference.
+pub fn compile(
+    course: &Course,
+    stage: &Stage,
+    lab: &Lab,
+    target: Target,
+    limit: Duration,
+    progress: &mut dyn Progress,
+) -> Result<Compiled> {
+    let ran = cargo::build(course, stage, target, limit, progress)?;
+    if ran.is_success {
+        return finished(course, stage, lab, target, ran);
+    }
+    let of_submission = |origin: Origin| origin == Origin::Submission;
+    let errors = |wanted: &dyn Fn(Origin) -> bool| -> Vec<CompilerMessage> {
+        let found = ran.found.iter().filter(|found| found.message.level == "error" && wanted(found.origin));
+        found.map(|found| found.message.clone()).take(MESSAGES).collect()
+    };
+    let submission = errors(&of_submission);
+    if !submission.is_empty() {
+        let notes = earlier_labs(stage, course, lab, &submission);
+        return Ok(Compiled::Failed { messages: submission, notes });
+    }
+    if ran.is_out_of_time {
+        let seconds = limit.as_secs();
+        let what = match ran.pending(stage, course) {
+            Some(name) => format!("compiling {name} took longer than {seconds} s and was stopped"),
+            None => bail!("compiling took longer than {seconds} s without finishing a crate"),
+        };
+        return Ok(Compiled::Failed { messages: Vec::new(), notes: vec![what] });
+    }
+    let tests = errors(&|origin| origin == Origin::Tests);
+    let is_learners = stage.seat(lab) != Seat::Reference;
+    if !tests.is_empty() && is_learners {
+        let notes = signatures::explain(course, stage, lab, &ran.found);
+        return Ok(Compiled::Failed { messages: tests, notes });
+    }
+    if let Some(name) = ran.crashed_on(stage, course) {
+        let notes = vec![format!("the compiler itself stopped while compiling {name}")];
+        let message = plain_message(&ran.errors);
+        return Ok(Compiled::Failed { messages: vec![message], notes });
+    }
+    let mut text: Vec<String> = errors(&|_| true).into_iter().map(|message| message.rendered).collect();
+    text.push(ran.errors);
+    bail!("the course itself does not compile; the submission was not graded\n{}", text.join("\n"))
+}
+
+/// After a build without errors: the program, and the check that nothing outside `src/` was read.
+fn finished(course: &Course, stage: &Stage, lab: &Lab, target: Target, ran: Ran) -> Result<Compiled> {
+    let mut foreign = Vec::new();
+    for (number, seat) in &stage.seats {
+        let known = course.labs.iter().find(|lab| lab.number == *number);
+        if let (Seat::Learner, Some(lab)) = (seat, known) {
+            foreign.extend(depinfo::foreign_sources(stage, &seat.package(&lab.package), lab, &ran.artifacts));
+        }
+    }
+    if !foreign.is_empty() {
+        return Ok(Compiled::Failed { messages: Vec::new(), notes: foreign });
+    }
+    let wanted = match target {
+        Target::Tests => Some(stage.suite_package.clone()),
+        Target::Perf => stage.perf_package.clone(),
+    };
+    let program = ran.artifacts.iter().find(|artifact| Some(&artifact.package) == wanted.as_ref());
+    let Some(program) = program.and_then(|artifact| artifact.executable.clone()) else {
+        bail!("cargo built {} but names no program", lab.id);
+    };
+    let folder = format!("{}/{}/", stage.seat(lab).folder(), lab.id);
+    let is_here = |found: &&Found| found.message.file.as_ref().is_some_and(|file| file.starts_with(&folder));
+    let is_warning = |found: &&Found| found.message.level == "warning";
+    let warnings = ran.found.iter().filter(is_warning).filter(is_here);
+    let warnings = warnings.map(|found| found.message.clone()).take(MESSAGES).collect();
+    Ok(Compiled::Ok { program, warnings })
+}
+
+/// Says so when it is an earlier lab that does not compile.
+fn earlier_labs(stage: &Stage, course: &Course, lab: &Lab, errors: &[CompilerMessage]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for other in course.earlier(lab) {
+        let folder = format!("{}/{}/", stage.seat(other).folder(), other.id);
+        if errors.iter().any(|error| error.file.as_ref().is_some_and(|file| file.starts_with(&folder))) {
+            notes.push(format!(
+                "{} does not compile, and {} stands on it; `--earlier reference` grades without it",
+                other.path(),
+                lab.path()
+            ));
+        }
+    }
+    notes
+}
+
+fn plain_message(text: &str) -> CompilerMessage {
+    CompilerMessage {
+        level: "error".to_owned(),
+        rendered: text.to_owned(),
+        ansi: text.to_owned(),
+        code: None,
+        file: None,
+        line: None,
+    }
+}

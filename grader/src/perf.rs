@@ -1,0 +1,157 @@
+//! The performance gates of a lab.
+//!
+//! One process a workload, so that one that hangs or aborts takes only its own figure along, and one at a
+//! time, because a neighbour on the same cores is the largest error there is. The program measures; here the
+//! figure is held against the gate:
+//!
+//! | gate | pass | fail | too noisy |
+//! | --- | --- | --- | --- |
+//! | ratio | high end of the interval within max | low end past max | else |
+//! | count | within max | past max | never |
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use grader_protocol::{Failure, Limits, Outcome, Value};
+
+use crate::catalog::PerfGate;
+use crate::grade::Progress;
+use crate::model::{GateKind, PerfReport, PerfVerdict, TestOutcome};
+use crate::run::outcome;
+use crate::run::process::{self, Ended, Job};
+
+/// Wall seconds for one workload: 84 pairs of 10 ms rounds need two, the rest is for slow solutions.
+const WALL_SECONDS: u64 = 120;
+
+/// Processor seconds for one workload.
+const CPU_SECONDS: u64 = 60;
+
+/// Heap for one workload, in MiB; more than a test has, because measured structures are larger.
+const MEMORY_MIB: u64 = 2048;
+
+/// Measures one gate's workload with the performance program.
+pub fn measure(
+    program: &Path,
+    gate: &PerfGate,
+    seed: Option<u64>,
+    is_quick: bool,
+    progress: &mut dyn Progress,
+) -> Result<PerfReport> {
+    progress.say(&format!("measuring {}", gate.id));
+    let limits = Limits { wall_seconds: WALL_SECONDS, cpu_seconds: CPU_SECONDS, memory_mib: MEMORY_MIB };
+    let arguments: &[&str] = if is_quick { &["--exec", &gate.id, "--quick"] } else { &["--exec", &gate.id] };
+    let wall = Duration::from_secs(WALL_SECONDS + 5);
+    let job = Job { program, arguments, seed, limits, wall, has_order: true };
+    let ended = process::run(&job).with_context(|| format!("cannot run {}", program.display()))?;
+    let value = figure(&ended, &gate.id, &limits, wall);
+    Ok(match value {
+        Ok(value) => judged(gate, value),
+        Err(what) => report(gate, None, PerfVerdict::Broken(what)),
+    })
+}
+
+/// The gate's report when nothing was measured.
+pub fn not_run(gate: &PerfGate, why: &str) -> PerfReport {
+    report(gate, None, PerfVerdict::NotRun(why.to_owned()))
+}
+
+/// The gate's report when its workload could not be compiled or measured.
+pub fn broken(gate: &PerfGate, what: &str) -> PerfReport {
+    report(gate, None, PerfVerdict::Broken(what.to_owned()))
+}
+
+/// The measured value, or what happened instead.
+fn figure(ended: &Ended, id: &str, limits: &Limits, wall: Duration) -> Result<Value, String> {
+    let told = ended.report.as_ref().filter(|report| report.outcome == Outcome::Pass);
+    let measurement = told.and_then(|report| report.measurements.iter().find(|found| found.id == id));
+    match measurement.map(|found| found.value.clone()) {
+        Some(Value::Broken { failure }) => Err(sentence(&failure)),
+        Some(value) => Ok(value),
+        None if told.is_some() => Err(format!("the suite has no workload called {id}")),
+        None => Err(match outcome::of(ended, limits, wall) {
+            TestOutcome::Timeout(_) => format!("far too slow: still measuring after {CPU_SECONDS} s of computing"),
+            TestOutcome::Killed { signal } => format!("signal {signal} ended the measurement"),
+            TestOutcome::ExitedEarly { code } => format!("the process ended early, with exit code {code}"),
+            other => match other.failure() {
+                Some(failure) => format!("{}: {}", other.label(), sentence(failure)),
+                None => other.label().to_owned(),
+            },
+        }),
+    }
+}
+
+fn sentence(failure: &Failure) -> String {
+    let mut text = failure.what.clone();
+    if let (Some(expected), Some(found)) = (&failure.expected, &failure.found) {
+        text.push_str(&format!(" (expected {expected}, found {found})"));
+    }
+    if let Some(place) = failure.trace.first() {
+        text.push_str(&format!(" at {place}"));
+    }
+    text
+}
+
+fn judged(gate: &PerfGate, value: Value) -> PerfReport {
+    let verdict = verdict(gate.kind, gate.max, &value);
+    report(gate, Some(value), verdict)
+}
+
+/// What a figure means for a threshold.
+pub fn verdict(kind: GateKind, max: f64, value: &Value) -> PerfVerdict {
+    match (kind, value) {
+        (GateKind::Count, Value::Count { learner, .. }) => {
+            if *learner <= max { PerfVerdict::Pass } else { PerfVerdict::Fail }
+        }
+        (GateKind::Ratio, Value::Ratio { low, .. }) if *low > max => PerfVerdict::Fail,
+        (GateKind::Ratio, Value::Ratio { high, .. }) if *high <= max => PerfVerdict::Pass,
+        (GateKind::Ratio, Value::Ratio { .. }) => PerfVerdict::TooNoisy,
+        (_, Value::Broken { failure }) => PerfVerdict::Broken(sentence(failure)),
+        (GateKind::Count, Value::Ratio { .. }) => {
+            PerfVerdict::Broken("lab.toml says count, the workload is timed".to_owned())
+        }
+        (GateKind::Ratio, Value::Count { .. }) => {
+            PerfVerdict::Broken("lab.toml says ratio, the workload is counted".to_owned())
+        }
+    }
+}
+
+fn report(gate: &PerfGate, value: Option<Value>, verdict: PerfVerdict) -> PerfReport {
+    let points_earned = if verdict == PerfVerdict::Pass { gate.points } else { 0 };
+    PerfReport {
+        id: gate.id.clone(),
+        title: gate.title.clone(),
+        kind: gate.kind,
+        max: gate.max,
+        value,
+        verdict,
+        points_earned,
+        points_max: gate.points,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ratio(low: f64, high: f64) -> Value {
+        Value::Ratio { median: low, low, high, pairs: 21, learner_ns: 1.0, reference_ns: 1.0 }
+    }
+
+    /// A verdict is only given where the whole interval agrees on it.
+    #[test]
+    fn a_ratio_is_judged_by_the_near_end_of_its_interval() {
+        assert_eq!(verdict(GateKind::Ratio, 2.0, &ratio(1.0, 2.0)), PerfVerdict::Pass);
+        assert_eq!(verdict(GateKind::Ratio, 2.0, &ratio(1.9, 2.1)), PerfVerdict::TooNoisy);
+        assert_eq!(verdict(GateKind::Ratio, 2.0, &ratio(2.1, 3.0)), PerfVerdict::Fail);
+        assert_eq!(verdict(GateKind::Ratio, 2.0, &ratio(f64::NAN, f64::NAN)), PerfVerdict::TooNoisy);
+    }
+
+    #[test]
+    fn a_count_is_exact() {
+        let count = |learner| Value::Count { learner, reference: 1.0 };
+        assert_eq!(verdict(GateKind::Count, 10.0, &count(10.0)), PerfVerdict::Pass);
+        assert_eq!(verdict(GateKind::Count, 10.0, &count(10.5)), PerfVerdict::Fail);
+        assert_eq!(verdict(GateKind::Count, 10.0, &count(f64::NAN)), PerfVerdict::Fail);
+    }
+}

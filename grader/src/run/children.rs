@@ -1,0 +1,183 @@
+//! The processes the grader started, and those that came to it unasked.
+//!
+//! A test process leads a process group of its own, which is killed as a whole when the test ends. A
+//! descendant can leave the group (`setsid`). On Linux the grader is therefore *subreaper*: a descendant
+//! whose parents are gone becomes the grader's own child, and every child that the grader did not start
+//! itself is killed by [`sweep`].
+//!
+//! Invariants:
+//! - I1: a process started here is in the registry before anybody can sweep: starting and sweeping hold
+//!   the same lock.
+//! - I2: a process leaves the registry only after its group was killed and it was reaped, so no
+//!   number in the registry can have been given to somebody else.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+
+/// Process ids of everything started here and not yet reaped. Held only for the moment of starting,
+/// forgetting or sweeping.
+static STARTED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+fn started() -> MutexGuard<'static, BTreeSet<u32>> {
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A started process; killed with its whole group when dropped.
+#[derive(Debug)]
+pub struct Started {
+    child: Child,
+    status: Option<ExitStatus>,
+}
+
+impl Started {
+    /// Starts `command` as the leader of a process group of its own.
+    pub fn spawn(command: &mut Command) -> io::Result<Started> {
+        use std::os::unix::process::CommandExt;
+        prepare();
+        command.process_group(0);
+        let mut started = started();
+        let child = command.spawn()?;
+        started.insert(child.id());
+        Ok(Started { child, status: None })
+    }
+
+    /// The process id, which is the group's too.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The child's pipes.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Whether the process has ended. Does not reap it, so its id stays taken (I2).
+    pub fn has_ended(&self) -> bool {
+        if self.status.is_some() {
+            return true;
+        }
+        let Some(pid) = pid(self.id()) else { return true };
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        !matches!(rustix::process::waitid(WaitId::Pid(pid), options), Ok(None))
+    }
+
+    /// Kills the group, reaps the leader and forgets it; the exit status.
+    pub fn finish(&mut self) -> Option<ExitStatus> {
+        if self.status.is_none() {
+            kill_group(self.id());
+            self.status = self.child.wait().ok();
+            started().remove(&self.id());
+        }
+        self.status
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+fn pid(id: u32) -> Option<Pid> {
+    i32::try_from(id).ok().and_then(Pid::from_raw)
+}
+
+fn kill_group(id: u32) {
+    if let Some(pid) = pid(id) {
+        // Nobody left in the group is no error worth telling.
+        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+    }
+}
+
+/// Becomes subreaper and makes an interrupt take the children along; once.
+fn prepare() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+        on_interrupt();
+    });
+}
+
+/// Children are in groups of their own, where Ctrl-C at the terminal does not reach them.
+fn on_interrupt() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
+    let watch = move || {
+        if let Some(signal) = signals.forever().next() {
+            for id in started().iter() {
+                kill_group(*id);
+            }
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    };
+    // Without the thread an interrupt ends the grader all the same, only less tidily.
+    let _ = std::thread::Builder::new().name("interrupt".to_owned()).spawn(watch);
+}
+
+/// Whether descendants that left their group are caught on this system.
+pub fn catches_runaways() -> bool {
+    cfg!(target_os = "linux") && adopted_ids().is_some()
+}
+
+/// Kills every child the grader did not start; how many there were.
+pub fn sweep() -> usize {
+    let started = started();
+    let mut killed = 0;
+    // Killing one can hand us its children, so look again until there is nobody; a process that forks
+    // faster than this loop is left to the next sweep.
+    for _ in 0..64 {
+        let strangers: Vec<u32> = adopted_ids().unwrap_or_default();
+        let strangers: Vec<u32> = strangers.into_iter().filter(|id| !started.contains(id)).collect();
+        if strangers.is_empty() {
+            break;
+        }
+        for id in strangers {
+            if let Some(pid) = pid(id)
+                && rustix::process::kill_process(pid, Signal::KILL).is_ok()
+            {
+                kill_group(id);
+                let reaped = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
+                killed += usize::from(reaped.is_ok());
+            }
+        }
+    }
+    killed
+}
+
+/// The ids of all our children; `None` where the system does not tell.
+#[cfg(target_os = "linux")]
+fn adopted_ids() -> Option<Vec<u32>> {
+    let mut ids = Vec::new();
+    for task in std::fs::read_dir("/proc/self/task").ok()? {
+        let path = task.ok()?.path().join("children");
+        match std::fs::read_to_string(path) {
+            Ok(text) => ids.extend(text.split_whitespace().filter_map(|id| id.parse::<u32>().ok())),
+            // The thread ended between the listing and the reading.
+            Err(error) if error.raw_os_error() == Some(3) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                std::fs::metadata("/proc/self/stat").ok()?;
+            }
+            Err(_) => return None,
+        }
+    }
+    Some(ids)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn adopted_ids() -> Option<Vec<u32>> {
+    None
+}
+
+/// Processor milliseconds a running process has used; `None` where the system does not tell.
+pub fn cpu_ms(id: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The command's name is in parentheses and may hold anything; count fields after the last one.
+    let fields: Vec<&str> = stat.get(stat.rfind(')')? + 2..)?.split(' ').collect();
+    let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    Some(ticks * 1000 / rustix::param::clock_ticks_per_second().max(1))
+}

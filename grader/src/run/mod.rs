@@ -1,0 +1,241 @@
+//! Running the hidden tests: each in a process of its own, as many at a time as there are cores.
+//!
+//! ```text
+//!   list() -------- `hidden --list` ------ ------> names and what they are for
+//!   run_all() --+-- worker: process::run, outcome::of --+--> TestReports, in order
+//!               +-- worker: ...                         |
+//!               +-- this thread: progress <-------------+
+//! ```
+
+pub mod children;
+pub mod outcome;
+pub mod process;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use grader_protocol::Limits;
+use serde::Deserialize;
+
+use crate::catalog::task_of_test;
+use crate::grade::Progress;
+use crate::model::{TestOutcome, TestReport};
+use process::Job;
+
+/// Seconds a process may take longer than the limit it sets itself, before it is killed from outside.
+const WALL_MARGIN: u64 = 5;
+
+/// Longest wait for a test binary to list its tests.
+const LIST_WALL: Duration = Duration::from_secs(20);
+
+/// One test as the binary lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Listed {
+    /// `t1_1::keeps_order`.
+    pub name: String,
+    /// What must hold and why it could break.
+    #[serde(default)]
+    pub doc: String,
+}
+
+impl Listed {
+    /// The id of the task the test belongs to; empty for a test outside any task's module.
+    pub fn task(&self) -> String {
+        task_of_test(&self.name).unwrap_or_default()
+    }
+}
+
+/// How to run the tests.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// What one test may use.
+    pub limits: Limits,
+    /// Seed of everything random.
+    pub seed: Option<u64>,
+    /// Tests at a time; 0 for one a core.
+    pub jobs: usize,
+}
+
+/// What running the tests gave.
+#[derive(Debug, Default)]
+pub struct Results {
+    /// One report a test, in the order of the list.
+    pub tests: Vec<TestReport>,
+    /// What a reader should know: confinement, processes left behind, forged reports.
+    pub notes: Vec<String>,
+}
+
+/// The tests in the binary.
+pub fn list(binary: &Path) -> Result<Vec<Listed>> {
+    let job = Job {
+        program: binary,
+        arguments: &["--list"],
+        seed: None,
+        limits: Limits { wall_seconds: 0, cpu_seconds: 0, memory_mib: 0 },
+        wall: LIST_WALL,
+        has_order: false,
+    };
+    let ended = process::run(&job).with_context(|| format!("cannot run {}", binary.display()))?;
+    if !ended.status.is_some_and(|status| status.success()) || ended.stop.is_some() {
+        bail!("{} could not list its tests:\n{}", binary.display(), outcome::tail(&ended.output));
+    }
+    let text = String::from_utf8_lossy(&ended.output);
+    let lines = text.lines().filter(|line| line.starts_with('{'));
+    lines.map(|line| serde_json::from_str(line).with_context(|| format!("listed as {line}"))).collect()
+}
+
+/// Runs `tests` of the binary.
+pub fn run_all(
+    binary: &Path,
+    tests: &[Listed],
+    settings: &Settings,
+    progress: &mut dyn Progress,
+) -> Result<Results> {
+    let jobs = match settings.jobs {
+        0 => thread::available_parallelism().map_or(1, |cores| cores.get()),
+        jobs => jobs,
+    };
+    progress.tests(tests.len());
+    let next = AtomicUsize::new(0);
+    let (to, from) = mpsc::channel();
+    let mut done: Vec<Option<TestReport>> = vec![None; tests.len()];
+    let mut seen = Seen::default();
+    thread::scope(|scope| -> io::Result<()> {
+        for _ in 0..jobs.min(tests.len()) {
+            let to = to.clone();
+            let next = &next;
+            scope.spawn(move || {
+                while let Some((index, test)) = take(next, tests) {
+                    let result = run_one(binary, test, settings);
+                    let has_failed = result.is_err();
+                    if to.send((index, result)).is_err() || has_failed {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(to);
+        for (index, result) in from {
+            let (report, facts) = result.inspect_err(|_| next.store(tests.len(), Ordering::Relaxed))?;
+            seen.add(&report, facts);
+            progress.test_done(&report);
+            done[index] = Some(report);
+        }
+        Ok(())
+    })
+    .with_context(|| format!("cannot run {}", binary.display()))?;
+    Ok(Results { tests: done.into_iter().flatten().collect(), notes: seen.notes() })
+}
+
+fn take<'a>(next: &AtomicUsize, tests: &'a [Listed]) -> Option<(usize, &'a Listed)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    tests.get(index).map(|test| (index, test))
+}
+
+/// What one process showed beside its outcome.
+#[derive(Debug)]
+struct Facts {
+    layers: Option<Vec<String>>,
+    runaways: usize,
+    saw_forgery: bool,
+}
+
+fn run_one(binary: &Path, test: &Listed, settings: &Settings) -> io::Result<(TestReport, Facts)> {
+    let wall = Duration::from_secs(settings.limits.wall_seconds + WALL_MARGIN);
+    let job = Job {
+        program: binary,
+        arguments: &["--exec", &test.name],
+        seed: settings.seed,
+        limits: settings.limits,
+        wall,
+        has_order: true,
+    };
+    let ended = process::run(&job)?;
+    let outcome = outcome::of(&ended, &settings.limits, wall);
+    let told_ms = ended.report.as_ref().map(|report| report.cpu_ms);
+    let report = TestReport {
+        name: test.name.clone(),
+        task: test.task(),
+        doc: test.doc.clone(),
+        outcome,
+        wall_ms: ended.wall.as_millis() as u64,
+        cpu_ms: told_ms.or(ended.cpu_ms).unwrap_or(0),
+        output_tail: outcome::tail(&ended.output),
+    };
+    let layers = ended.report.map(|report| report.layers);
+    Ok((report, Facts { layers, runaways: ended.runaways, saw_forgery: ended.saw_forgery }))
+}
+
+/// Facts of all processes together.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Layers in force in every process that told, `None` before the first.
+    layers: Option<BTreeSet<String>>,
+    runaways: usize,
+    forgers: Vec<String>,
+}
+
+impl Seen {
+    fn add(&mut self, report: &TestReport, facts: Facts) {
+        if let Some(layers) = facts.layers {
+            let layers: BTreeSet<String> = layers.into_iter().collect();
+            self.layers = Some(match self.layers.take() {
+                Some(before) => &before & &layers,
+                None => layers,
+            });
+        }
+        self.runaways += facts.runaways;
+        if facts.saw_forgery {
+            self.forgers.push(report.name.clone());
+        }
+    }
+
+    fn notes(self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(layers) = self.layers {
+            notes.push(confinement(&layers));
+        }
+        if self.runaways > 0 {
+            notes.push(format!("{} processes outlived their test and were killed", self.runaways));
+        }
+        for name in self.forgers {
+            notes.push(format!("{name}: something other than the test harness wrote a report; it was ignored"));
+        }
+        notes
+    }
+}
+
+/// What held the tests in, and what did not.
+fn confinement(layers: &BTreeSet<String>) -> String {
+    let mut active: Vec<&str> = layers.iter().map(String::as_str).collect();
+    active.push("process group");
+    let mut inactive = Vec::new();
+    if children::catches_runaways() {
+        active.push("subreaper");
+    } else {
+        inactive.push("subreaper (a process that leaves its group can live on)");
+    }
+    if !layers.iter().any(|layer| layer.starts_with("landlock")) {
+        inactive.push("landlock (a test could read and write files outside its folder)");
+    }
+    let mut text = format!("confinement in force: {}", active.join(", "));
+    if !inactive.is_empty() {
+        text.push_str(&format!("; not available here: {}", inactive.join(", ")));
+    }
+    text
+}
+
+/// Whether every test passed; an empty list has not.
+pub fn all_passed<'a>(tests: impl IntoIterator<Item = &'a TestReport>) -> bool {
+    let mut count = 0;
+    tests.into_iter().all(|test| {
+        count += 1;
+        test.outcome == TestOutcome::Pass
+    }) && count > 0
+}

@@ -1,0 +1,296 @@
+//! The manifests of the stage, every one written by the grader.
+//!
+//! What a lab may depend on is read from the *reference's* manifest, what the hidden tests need from the
+//! suite's, and versions from the table in `solutions/Cargo.toml`. Nothing comes from a submission.
+//!
+//! ```text
+//!   suite-NAME ---------> learner-NAME | reference-NAME | patched-NAME   under the short name
+//!   perf-learner-NAME --> the same
+//!   perf-reference-NAME -> reference-NAME
+//!   perf-NAME ----------> perf-learner-NAME, perf-reference-NAME
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use toml::{Table, Value};
+
+use super::{Files, Seat};
+use crate::catalog::{Course, Lab};
+
+/// The packages every stage has: where they are in the course, where in the stage.
+pub const COMMONS: &[(&str, &str)] = &[
+    ("labs/kit", "labs/kit"),
+    ("grader/protocol", "grader/protocol"),
+    ("grader/testkit", "grader/testkit"),
+    ("grader/testkit-macros", "grader/testkit-macros"),
+];
+
+/// How the two profiles build: tests quick to rebuild and five times faster than unoptimised,
+/// performance as the learner would ship it.
+const PROFILES: &str = r#"
+[profile.dev]
+opt-level = 1
+debug = "line-tables-only"
+incremental = true
+
+[profile.release]
+debug = "line-tables-only"
+"#;
+
+/// A lab's `Cargo.toml` after its `[package]`.
+const LAB_LINTS: &str = "\n[lints.rust]\nunsafe_code = \"forbid\"\nunused = { level = \"allow\", priority = -1 }\n";
+
+/// The performance program: the same workloads, bound once to each side.
+const PERF_MAIN: &str =
+    "fn main() {\n    testkit::perf::main(perf_learner::workloads(), perf_reference::workloads());\n}\n";
+
+/// The package of a lab's performance program.
+pub fn perf_package(lab: &Lab) -> String {
+    format!("perf-{}", lab.package)
+}
+
+/// The course's manifests, read once a run.
+#[derive(Debug)]
+pub struct Manifests<'a> {
+    course: &'a Course,
+    workspace: Table,
+    /// Dependencies of each reference lab, by lab number.
+    labs: BTreeMap<u32, Table>,
+}
+
+impl<'a> Manifests<'a> {
+    /// Reads the reference's workspace and the manifests of its labs.
+    pub fn read(course: &'a Course) -> Result<Manifests<'a>> {
+        let workspace = read_table(&course.commons.join("solutions/Cargo.toml"))?;
+        let mut labs = BTreeMap::new();
+        for lab in &course.labs {
+            let path = course.root.join("solutions").join(&lab.id).join("Cargo.toml");
+            if path.is_file() {
+                labs.insert(lab.number, table(&read_table(&path)?, "dependencies"));
+            }
+        }
+        let workspace = table(&workspace, "workspace");
+        Ok(Manifests { course, workspace, labs })
+    }
+
+    /// `lab` and the labs it stands on, by number.
+    pub fn closure(&self, lab: &'a Lab) -> Result<Vec<&'a Lab>> {
+        let mut wanted: Vec<&Lab> = vec![lab];
+        let mut next = 0;
+        while next < wanted.len() {
+            for name in self.lab_dependencies(wanted[next])?.keys() {
+                let known = self.course.labs.iter().find(|other| &other.package == name);
+                if let Some(other) = known
+                    && !wanted.iter().any(|lab| lab.number == other.number)
+                {
+                    wanted.push(other);
+                }
+            }
+            next += 1;
+        }
+        wanted.sort_by_key(|lab| lab.number);
+        Ok(wanted)
+    }
+
+    /// The root manifest.
+    pub fn root(&self, members: &[String]) -> String {
+        let mut workspace = Table::new();
+        workspace.insert("resolver".into(), "3".into());
+        let members = members.iter().map(|member| Value::from(member.as_str())).collect();
+        workspace.insert("members".into(), Value::Array(members));
+        workspace.insert("package".into(), Value::Table(table(&self.workspace, "package")));
+        let mut dependencies = table(&self.workspace, "dependencies");
+        dependencies.retain(|_, value| value.get("path").is_none());
+        for (_, to) in COMMONS {
+            let package = to.rsplit('/').next().unwrap_or(to);
+            let name = if package == "protocol" { "grader-protocol" } else { package };
+            dependencies.insert(name.into(), path_value(to, None));
+        }
+        workspace.insert("dependencies".into(), Value::Table(dependencies));
+        let mut root = Table::new();
+        root.insert("workspace".into(), Value::Table(workspace));
+        format!("# Written by the grader for one run.\n{root}{PROFILES}")
+    }
+
+    /// The manifest of `lab` in `seat`, its earlier labs in the seats of this run.
+    pub fn lab(&self, lab: &Lab, seat: Seat, seats: &BTreeMap<u32, Seat>) -> Result<String> {
+        let reference_only = BTreeMap::new();
+        let seats = if seat == Seat::Reference { &reference_only } else { seats };
+        let dependencies = self.bind(&self.lab_dependencies(lab)?, seats, seat.up(), true)?;
+        let mut manifest = package(&seat.package(&lab.package));
+        let mut library = Table::new();
+        library.insert("name".into(), lab.library().into());
+        library.insert("path".into(), "src/lib.rs".into());
+        manifest.insert("lib".into(), Value::Table(library));
+        manifest.insert("dependencies".into(), Value::Table(dependencies));
+        Ok(format!("{manifest}{LAB_LINTS}"))
+    }
+
+    /// The manifest of the hidden tests.
+    pub fn suite(&self, lab: &Lab, name: &str, seats: &BTreeMap<u32, Seat>) -> Result<String> {
+        let own = read_table(&lab.suite_dir.join("Cargo.toml"))?;
+        let mut wanted = table(&own, "dependencies");
+        wanted.extend(table(&own, "dev-dependencies"));
+        let dependencies = self.bind(&wanted, seats, "../../..", true)?;
+        let mut manifest = package(name);
+        let mut test = Table::new();
+        test.insert("name".into(), "hidden".into());
+        test.insert("path".into(), "tests/main.rs".into());
+        test.insert("harness".into(), false.into());
+        manifest.insert("test".into(), Value::Array(vec![Value::Table(test)]));
+        manifest.insert("dependencies".into(), Value::Table(dependencies));
+        Ok(manifest.to_string())
+    }
+
+    /// The three packages of the performance program: folder and files.
+    pub fn perf(&self, lab: &Lab, seats: &BTreeMap<u32, Seat>) -> Result<Vec<(&'static str, Files)>> {
+        let own = read_table(&lab.suite_dir.join("Cargo.toml"))?;
+        let wanted = table(&own, "dependencies");
+        let mut packages = Vec::new();
+        for (side, seats) in [("learner", seats), ("reference", &BTreeMap::new())] {
+            let mut manifest = package(&format!("perf-{side}-{}", lab.package));
+            let mut library = Table::new();
+            library.insert("name".into(), format!("perf_{side}").into());
+            let path = format!("../../../grader/suites/{}/perf/lib.rs", lab.id);
+            library.insert("path".into(), path.into());
+            manifest.insert("lib".into(), Value::Table(library));
+            let dependencies = self.bind(&wanted, seats, "../../..", false)?;
+            manifest.insert("dependencies".into(), Value::Table(dependencies));
+            let text = manifest.to_string().into_bytes();
+            packages.push((side, Files::from([("Cargo.toml".into(), text)])));
+        }
+        packages.push(("main", self.perf_main(lab)));
+        Ok(packages)
+    }
+
+    fn perf_main(&self, lab: &Lab) -> Files {
+        let mut manifest = package(&perf_package(lab));
+        let mut program = Table::new();
+        program.insert("name".into(), perf_package(lab).into());
+        program.insert("path".into(), "main.rs".into());
+        manifest.insert("bin".into(), Value::Array(vec![Value::Table(program)]));
+        let mut dependencies = Table::new();
+        for side in ["learner", "reference"] {
+            let package = format!("perf-{side}-{}", lab.package);
+            dependencies.insert(format!("perf_{side}"), path_value(&format!("../{side}"), Some(&package)));
+        }
+        dependencies.insert("testkit".into(), testkit("../../..", false));
+        manifest.insert("dependencies".into(), Value::Table(dependencies));
+        let text = manifest.to_string().into_bytes();
+        Files::from([("Cargo.toml".into(), text), ("main.rs".into(), PERF_MAIN.into())])
+    }
+
+    fn lab_dependencies(&self, lab: &Lab) -> Result<Table> {
+        let known = self.labs.get(&lab.number).cloned();
+        known.ok_or_else(|| anyhow!("solutions/{}/Cargo.toml is missing", lab.id))
+    }
+
+    /// Turns dependencies as the course writes them into dependencies of the stage: ours by path, labs to
+    /// their seat (the reference's where `seats` says nothing), all else by version.
+    fn bind(
+        &self,
+        wanted: &Table,
+        seats: &BTreeMap<u32, Seat>,
+        up: &str,
+        is_controlled: bool,
+    ) -> Result<Table> {
+        let versions = table(&self.workspace, "dependencies");
+        let mut bound = Table::new();
+        for (name, value) in wanted {
+            let lab = self.course.labs.iter().find(|lab| &lab.package == name);
+            let target = match (lab, name.as_str()) {
+                (Some(lab), _) => {
+                    let seat = seats.get(&lab.number).copied().unwrap_or(Seat::Reference);
+                    let path = format!("{up}/{}/{}", seat.folder(), lab.id);
+                    path_value(&path, Some(&seat.package(name)))
+                }
+                (None, "kit") => path_value(&format!("{up}/labs/kit"), None),
+                (None, "testkit") => testkit(up, is_controlled),
+                (None, _) => by_version(name, value, &versions)?,
+            };
+            bound.insert(name.clone(), target);
+        }
+        Ok(bound)
+    }
+}
+
+/// The manifest of kit, testkit or protocol, without what only their own tests and benches need.
+pub fn common(package: &Path) -> Result<String> {
+    let mut manifest = read_table(&package.join("Cargo.toml"))?;
+    for key in ["test", "bench", "example", "bin", "dev-dependencies"] {
+        manifest.remove(key);
+    }
+    Ok(manifest.to_string())
+}
+
+/// `[package]` of a staged package: no build script and no target that is not written down.
+fn package(name: &str) -> Table {
+    let mut package = Table::new();
+    package.insert("name".into(), name.into());
+    package.insert("version".into(), "0.1.0".into());
+    package.insert("edition".into(), "2024".into());
+    for switch in ["publish", "build", "autolib", "autobins", "autoexamples", "autotests", "autobenches"] {
+        package.insert(switch.into(), false.into());
+    }
+    Table::from_iter([("package".to_owned(), Value::Table(package))])
+}
+
+fn path_value(path: &str, package: Option<&str>) -> Value {
+    let mut value = Table::new();
+    value.insert("path".into(), path.into());
+    if let Some(package) = package {
+        value.insert("package".into(), package.into());
+    }
+    Value::Table(value)
+}
+
+/// The testkit; the controlled scheduler stays out of whatever is measured.
+fn testkit(up: &str, is_controlled: bool) -> Value {
+    let mut value = Table::new();
+    value.insert("path".into(), format!("{up}/grader/testkit").into());
+    value.insert("default-features".into(), is_controlled.into());
+    Value::Table(value)
+}
+
+/// A dependency from a registry, `workspace = true` looked up in the reference's table.
+fn by_version(name: &str, value: &Value, versions: &Table) -> Result<Value> {
+    let Some(own) = value.as_table() else {
+        return Ok(value.clone());
+    };
+    if own.get("workspace").and_then(Value::as_bool) != Some(true) {
+        if own.contains_key("path") {
+            bail!("dependency {name} is a path; only kit, testkit and labs are staged");
+        }
+        return Ok(value.clone());
+    }
+    let base = versions.get(name).with_context(|| format!("solutions/Cargo.toml has no {name}"))?;
+    let mut merged = match base {
+        Value::Table(base) => base.clone(),
+        version => Table::from_iter([("version".to_owned(), version.clone())]),
+    };
+    if merged.contains_key("path") {
+        bail!("dependency {name} is a path; only kit, testkit and labs are staged");
+    }
+    for (key, value) in own.iter().filter(|(key, _)| *key != "workspace") {
+        match (merged.get_mut(key), value) {
+            (Some(Value::Array(base)), Value::Array(more)) => base.extend(more.iter().cloned()),
+            _ => {
+                merged.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    Ok(Value::Table(merged))
+}
+
+fn read_table(path: &Path) -> Result<Table> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    text.parse().with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The table under `key`; empty when there is none.
+fn table(of: &Table, key: &str) -> Table {
+    of.get(key).and_then(Value::as_table).cloned().unwrap_or_default()
+}

@@ -1,0 +1,270 @@
+//! The stage: a throwaway workspace with the grader's manifests and the sources to grade.
+//!
+//! ```text
+//!   <work>/lock                      held for the whole run
+//!   <work>/stage/
+//!     Cargo.toml  Cargo.lock         the grader's; versions from solutions/
+//!     labs/kit                       the course's
+//!     labs/NN-name/src               the submission's, nothing but *.rs
+//!     solutions/NN-name/src          the reference's
+//!     patched/solutions/NN-name/src  the reference's with edits (mutants, stubs)
+//!     grader/{protocol,testkit..}    the course's
+//!     grader/suites/NN-name/         the hidden tests
+//!     perf/NN-name/{learner,reference,main}
+//!   <work>/build/                    cargo's target folder
+//! ```
+//!
+//! The layout is the course's own, so compiler messages, panics and `file!()` name the learner's files
+//! without any remapping. Invariants:
+//!
+//! - I1: a file is written only when its bytes change. Cargo goes by modification time.
+//! - I2: of a submission only `*.rs` below `src/` is ever read. Manifests are the grader's own.
+//! - I3: whoever writes the stage or uses what was built from it holds the lock.
+//! - I4: learner, reference and patched sources are packages of different names in different folders,
+//!   so that going from one to the other rebuilds nothing.
+
+mod manifests;
+mod sources;
+mod sync;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::catalog::{Course, Lab};
+use crate::grade::{Earlier, Progress, Request, Source};
+use manifests::Manifests;
+pub use sources::{Files, Submission};
+
+/// Where a lab's sources come from, and so which folder of the stage they lie in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Seat {
+    /// The submission.
+    Learner,
+    /// The reference.
+    Reference,
+    /// The reference with edits.
+    Patched,
+}
+
+impl Seat {
+    /// The folder in the stage.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Seat::Learner => "labs",
+            Seat::Reference => "solutions",
+            Seat::Patched => "patched/solutions",
+        }
+    }
+
+    /// The way from a lab's folder in the stage to the stage.
+    fn up(self) -> &'static str {
+        match self {
+            Seat::Learner | Seat::Reference => "../..",
+            Seat::Patched => "../../..",
+        }
+    }
+
+    /// The package called `name` in this seat.
+    pub fn package(self, name: &str) -> String {
+        match self {
+            Seat::Learner => format!("learner-{name}"),
+            Seat::Reference => format!("reference-{name}"),
+            Seat::Patched => format!("patched-{name}"),
+        }
+    }
+}
+
+/// A written stage, locked until dropped.
+#[derive(Debug)]
+pub struct Stage {
+    /// The workspace's folder.
+    pub root: PathBuf,
+    /// Cargo's target folder.
+    pub build_dir: PathBuf,
+    /// The seat of each lab in use, by lab number.
+    pub seats: BTreeMap<u32, Seat>,
+    /// The package of the hidden tests.
+    pub suite_package: String,
+    /// The package of the performance program, where the lab has one.
+    pub perf_package: Option<String>,
+    /// For the report: what in the submission has no effect.
+    pub notes: Vec<String>,
+    /// Why the submission cannot be compiled at all; empty when it can.
+    pub problems: Vec<String>,
+    _lock: File,
+}
+
+impl Stage {
+    /// Writes the stage for `request`, waiting for the lock first.
+    pub fn prepare(course: &Course, request: &Request, progress: &mut dyn Progress) -> Result<Stage> {
+        let work = request.work_dir.clone().unwrap_or_else(|| course.work_dir());
+        fs::create_dir_all(&work).with_context(|| format!("cannot create {}", work.display()))?;
+        let work = fs::canonicalize(&work)?;
+        let lock = lock(&work.join("lock"), progress)?;
+        let manifests = Manifests::read(course)?;
+        let labs = manifests.closure(request.lab)?;
+        let seats: BTreeMap<u32, Seat> =
+            labs.iter().map(|lab| (lab.number, seat(request, lab))).collect();
+        let mut stage = Stage {
+            root: work.join("stage"),
+            build_dir: work.join("build"),
+            suite_package: format!("suite-{}", request.lab.package),
+            perf_package: None,
+            seats,
+            notes: Vec::new(),
+            problems: Vec::new(),
+            _lock: lock,
+        };
+        stage.write(course, request, &manifests, &labs)?;
+        Ok(stage)
+    }
+
+    /// The seat of the lab.
+    pub fn seat(&self, lab: &Lab) -> Seat {
+        self.seats.get(&lab.number).copied().unwrap_or(Seat::Reference)
+    }
+
+    fn write(
+        &mut self,
+        course: &Course,
+        request: &Request,
+        manifests: &Manifests,
+        labs: &[&Lab],
+    ) -> Result<()> {
+        let mut members = BTreeSet::new();
+        for (from, to) in manifests::COMMONS {
+            let package = course.commons.join(from);
+            let mut files = sources::course_sources(&package, "src")?;
+            files.insert("Cargo.toml".into(), manifests::common(&package)?.into_bytes());
+            self.section(&mut members, to, files)?;
+        }
+        for lab in labs {
+            let seat = self.seat(lab);
+            if seat != Seat::Reference {
+                let files = self.graded_sources(course, request, lab, seat)?;
+                self.lab_section(&mut members, manifests, lab, seat, files)?;
+            }
+            let files = sources::course_sources(&course.root.join("solutions").join(&lab.id), "src")?;
+            self.lab_section(&mut members, manifests, lab, Seat::Reference, files)?;
+        }
+        self.suite_sections(&mut members, manifests, request.lab)?;
+        let members: Vec<String> = members.into_iter().collect();
+        let manifest = manifests.root(&members);
+        let is_changed = sync::write_file(&self.root.join("Cargo.toml"), manifest.as_bytes())?;
+        self.copy_lock(&course.commons, is_changed)
+    }
+
+    /// The sources of a lab that does not come straight from the reference.
+    fn graded_sources(
+        &mut self,
+        course: &Course,
+        request: &Request,
+        lab: &Lab,
+        seat: Seat,
+    ) -> Result<Files> {
+        let reference = course.root.join("solutions").join(&lab.id);
+        match &request.source {
+            Source::Labs(folder) if seat == Seat::Learner => {
+                let own_config = course.root.join(".cargo/config.toml");
+                let submission = Submission::read(folder, lab, &reference.join("Cargo.toml"), &own_config);
+                self.notes.extend(submission.notes);
+                self.problems.extend(submission.problems);
+                Ok(submission.files)
+            }
+            Source::Patched { files } => {
+                let mut sources = sources::course_sources(&reference, "src")?;
+                for (path, contents) in files {
+                    if let Ok(path) = path.strip_prefix(&lab.id) {
+                        sources.insert(path.to_path_buf(), contents.clone().into_bytes());
+                    }
+                }
+                Ok(sources)
+            }
+            Source::Labs(_) | Source::Solutions => sources::course_sources(&reference, "src"),
+        }
+    }
+
+    fn lab_section(
+        &self,
+        members: &mut BTreeSet<String>,
+        manifests: &Manifests,
+        lab: &Lab,
+        seat: Seat,
+        mut files: Files,
+    ) -> Result<()> {
+        let manifest = manifests.lab(lab, seat, &self.seats)?;
+        files.insert("Cargo.toml".into(), manifest.into_bytes());
+        self.section(members, &format!("{}/{}", seat.folder(), lab.id), files)
+    }
+
+    /// The hidden tests, and the performance program where the suite has one.
+    fn suite_sections(
+        &mut self,
+        members: &mut BTreeSet<String>,
+        manifests: &Manifests,
+        lab: &Lab,
+    ) -> Result<()> {
+        let mut files = sources::course_sources(&lab.suite_dir, "tests")?;
+        let has_perf = lab.suite_dir.join("perf/lib.rs").is_file();
+        if has_perf {
+            files.extend(sources::course_sources(&lab.suite_dir, "perf")?);
+        }
+        let manifest = manifests.suite(lab, &self.suite_package, &self.seats)?;
+        files.insert("Cargo.toml".into(), manifest.into_bytes());
+        self.section(members, &format!("grader/suites/{}", lab.id), files)?;
+        if has_perf {
+            for (folder, files) in manifests.perf(lab, &self.seats)? {
+                self.section(members, &format!("perf/{}/{folder}", lab.id), files)?;
+            }
+            self.perf_package = Some(manifests::perf_package(lab));
+        }
+        Ok(())
+    }
+
+    fn section(&self, members: &mut BTreeSet<String>, folder: &str, files: Files) -> Result<()> {
+        members.insert(folder.to_owned());
+        sync::write_folder(&self.root.join(folder), &files)
+    }
+
+    /// Starts from the reference's lock file whenever the members or that file changed, so that every
+    /// submission is built with the same versions.
+    fn copy_lock(&self, commons: &Path, is_forced: bool) -> Result<()> {
+        let from = commons.join("solutions/Cargo.lock");
+        let bytes = fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
+        let is_new = sync::write_file(&self.root.join("Cargo.lock.origin"), &bytes)?;
+        let to = self.root.join("Cargo.lock");
+        if is_new || is_forced || !to.exists() {
+            fs::write(&to, &bytes).with_context(|| format!("cannot write {}", to.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whose sources of `lab` this request wants.
+fn seat(request: &Request, lab: &Lab) -> Seat {
+    let is_earlier = lab.number != request.lab.number;
+    if is_earlier && request.earlier == Earlier::Reference {
+        return Seat::Reference;
+    }
+    match &request.source {
+        Source::Labs(_) => Seat::Learner,
+        Source::Solutions => Seat::Reference,
+        Source::Patched { files } => {
+            let is_patched = files.keys().any(|path| path.starts_with(&lab.id));
+            if is_patched { Seat::Patched } else { Seat::Reference }
+        }
+    }
+}
+
+/// Takes the lock, saying so when somebody else has it.
+fn lock(path: &Path, progress: &mut dyn Progress) -> Result<File> {
+    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+    if file.try_lock().is_err() {
+        progress.say("waiting for another grader that uses the same folder");
+        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    }
+    Ok(file)
+}
