@@ -1,0 +1,187 @@
+//! Bytes that are not rows: an error that says why, never a panic, never another row.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use slotted_page::{ColumnType, Error, RowFault, Schema, Value};
+use testkit::{check, check_eq};
+
+use super::{TYPES, bytes, encoded, exact, rows, schema, text};
+
+/// A row of the columns (bool, text, int, bytes) to damage: header 3, fixed 9, ends 4, data 5 bytes.
+fn sample() -> (Schema, Vec<u8>) {
+    use ColumnType::{Bool, Bytes, Int, Text};
+    let schema = schema(&[Bool, Text, Int, Bytes]);
+    let row = encoded(&schema, &[Value::Bool(true), text("abc"), Value::Int(5), bytes(b"xy")]);
+    check_eq!(row.len(), 21, "bytes of the row (true, 'abc', 5, x'7879')");
+    (schema, row)
+}
+
+/// Checks that `row` is refused with `fault`.
+fn refused(schema: &Schema, row: &[u8], fault: RowFault, what: &str) {
+    check_eq!(schema.decode(row), Err(Error::Row(fault)), "decode of a row {what}");
+}
+
+/// Each kind of damage is named with the facts needed to find it.
+#[testkit::test]
+fn damage_is_named() {
+    let (schema, row) = sample();
+    let with = |at: usize, byte: u8| {
+        let mut row = row.clone();
+        row[at] = byte;
+        row
+    };
+    refused(&schema, &[], RowFault::TooShort { needed: 16, found: 0 }, "of no bytes");
+    refused(&schema, &row[..15], RowFault::TooShort { needed: 16, found: 15 }, "cut inside its ends");
+    refused(&schema, &with(0, 3), RowFault::Count { expected: 4, found: 3 }, "that says it has 3 columns");
+    refused(
+        &schema,
+        &with(1, 1),
+        RowFault::Count { expected: 4, found: 260 },
+        "that says it has 260 columns",
+    );
+    refused(&schema, &with(2, 0x10), RowFault::SpareBits { byte: 0x10 }, "with bit 4 of the null map set");
+    refused(&schema, &with(3, 2), RowFault::BadBool { column: 0, byte: 2 }, "with a bool of 2");
+    refused(&schema, &with(2, 1), RowFault::NullNotEmpty { column: 0 }, "with a bool that is NULL and 1");
+    refused(&schema, &with(2, 2), RowFault::NullNotEmpty { column: 1 }, "with a text that is NULL and 'abc'");
+    let fault = RowFault::BadEnd { column: 1, start: 16, end: 15, len: 21 };
+    refused(&schema, &with(12, 15), fault, "whose text ends before it begins");
+    let fault = RowFault::BadEnd { column: 1, start: 16, end: 22, len: 21 };
+    refused(&schema, &with(12, 22), fault, "whose text ends past the row");
+    let fault = RowFault::BadEnd { column: 3, start: 19, end: 18, len: 21 };
+    refused(&schema, &with(14, 18), fault, "whose bytes end before the text does");
+    refused(
+        &schema,
+        &with(14, 20),
+        RowFault::TrailingBytes { expected: 20, found: 21 },
+        "with a byte left over",
+    );
+    refused(
+        &schema,
+        &with(17, 0xFF),
+        RowFault::NotUtf8 { column: 1, valid_len: 1 },
+        "with an FF in its text",
+    );
+}
+
+/// A row cut anywhere, or with a byte too many, is refused: no length in it is believed unchecked (C2).
+#[testkit::test]
+fn cut_and_lengthened_rows_are_refused() {
+    let (schema, row) = sample();
+    for len in 0..row.len() {
+        check!(schema.decode(&row[..len]).is_err(), "decode of the first {len} of 21 bytes must be an error");
+        for column in 0..4 {
+            let _ = schema.decode_column(&row[..len], column);
+        }
+    }
+    for byte in [0, 1, 0xFF] {
+        let mut longer = row.clone();
+        longer.push(byte);
+        check!(
+            schema.decode(&longer).is_err(),
+            "decode with a byte {byte:#04x} behind the row must be an error"
+        );
+    }
+    let ints = self::schema(&[ColumnType::Int]);
+    let mut longer = encoded(&ints, &[Value::Int(1)]);
+    longer.push(0);
+    refused(
+        &ints,
+        &longer,
+        RowFault::TrailingBytes { expected: 11, found: 12 },
+        "of one int and a byte more",
+    );
+}
+
+/// A column is only handed out if its own bytes are sane: decode_column checks what it looks at (C2).
+#[testkit::test]
+fn one_column_is_checked_before_it_is_used() {
+    let (schema, row) = sample();
+    let with = |at: usize, byte: u8| {
+        let mut row = row.clone();
+        row[at] = byte;
+        row
+    };
+    let column = |row: &[u8], column| schema.decode_column(row, column);
+    let is_row_error = |result: &Result<Value, Error>| matches!(result, Err(Error::Row(_)));
+    check!(is_row_error(&column(&row[..15], 0)), "a row too short for its ends is an error for any column");
+    check!(is_row_error(&column(&[], 2)), "no bytes are an error for any column");
+    check!(is_row_error(&column(&with(0, 5), 0)), "another column count is an error for any column");
+    check!(is_row_error(&column(&with(3, 9), 0)), "a bool of 9 is an error");
+    check!(is_row_error(&column(&with(12, 22), 1)), "a text that ends past the row is an error");
+    check!(is_row_error(&column(&with(12, 3), 1)), "a text that ends in the row's header is an error");
+    check!(is_row_error(&column(&with(12, 3), 3)), "a value that begins in the row's header is an error");
+    check!(is_row_error(&column(&with(13, 0xFF), 3)), "a value that begins past the row is an error");
+    check!(is_row_error(&column(&with(14, 17), 3)), "a value that ends before it begins is an error");
+    check!(is_row_error(&column(&with(18, 0xC3), 1)), "a text that ends inside a character is an error");
+}
+
+/// A row is read with the schema that wrote it; with another it is an error or other values, never a panic.
+#[testkit::test]
+fn rows_of_another_schema_do_not_panic() {
+    testkit::prop::check(200, (rows(), rows()), |((types, row), (others, _))| {
+        let out = encoded(&schema(&types), &row);
+        check_never_wrong(&schema(&others), &out);
+    });
+}
+
+/// Any bytes whatever are an error or a row, and what is accepted is exactly what encode writes (C1, C2).
+#[testkit::test]
+fn any_bytes_are_a_row_or_an_error() {
+    let noise = (vec(prop::sample::select(TYPES.to_vec()), 0..12), vec(any::<u8>(), 0..80));
+    testkit::prop::check(400, noise, |(types, mut noise)| {
+        let schema = schema(&types);
+        check_never_wrong(&schema, &noise);
+        // With the right count in front, the bytes get as far as the null map and the ends.
+        if noise.len() >= 2 {
+            noise[..2].copy_from_slice(&(types.len() as u16).to_le_bytes());
+            check_never_wrong(&schema, &noise);
+        }
+    });
+}
+
+/// A valid row with a few bytes changed is an error or another row that encodes to just these bytes.
+#[testkit::test]
+fn damaged_rows_are_a_row_or_an_error() {
+    let change = (any::<prop::sample::Index>(), prop_oneof![any::<u8>(), Just(0), Just(1), Just(0xFF)]);
+    testkit::prop::check(500, (rows(), vec(change, 1..4)), |((types, row), changes)| {
+        let schema = schema(&types);
+        let mut out = encoded(&schema, &row);
+        for (at, byte) in changes {
+            let at = at.index(out.len());
+            out[at] = byte;
+        }
+        check_never_wrong(&schema, &out);
+    });
+}
+
+/// Decodes bytes that may be anything: no panic, and success only for what encode writes.
+fn check_never_wrong(schema: &Schema, bytes: &[u8]) {
+    testkit::step!("schema of {:?}", schema.types());
+    testkit::step!("schema.decode(&{bytes:?})");
+    testkit::scene::invariant("C1", "a row has exactly one encoding");
+    let whole = schema.decode(bytes);
+    check!(matches!(whole, Ok(_) | Err(Error::Row(_))), "decode gives a row or Error::Row, not {whole:?}");
+    if let Ok(row) = &whole {
+        let mut again = Vec::new();
+        check_eq!(schema.encode(row, &mut again), Ok(()), "encode of what decode gave, {row:?}");
+        check_eq!(again.as_slice(), bytes, "encode of what decode gave, {row:?}");
+    }
+    for column in 0..schema.types().len() {
+        let one = schema.decode_column(bytes, column);
+        check!(
+            matches!(one, Ok(_) | Err(Error::Row(_))),
+            "decode_column {column} gives a value or Error::Row, not {one:?}"
+        );
+        if let (Ok(row), Ok(value)) = (&whole, &one) {
+            check_eq!(
+                exact(std::slice::from_ref(value)),
+                exact(&row[column..=column]),
+                "decode_column {column}"
+            );
+        }
+        check!(
+            whole.is_err() || one.is_ok(),
+            "decode_column {column} of a row that decode accepts gave {one:?}"
+        );
+    }
+}
