@@ -1,1 +1,45 @@
-//! testkit
+//! What hidden tests are written with. No lab and no solution depends on it.
+//!
+//! ```text
+//!   a suite's tests/t1_1.rs                        the suite's test binary
+//!     #[testkit::test] fn ...   --- inventory -->  main() -> testkit::main()
+//!       check_eq!, scene, Failure                    without arguments: runs all, in this process
+//!       prop::check        a property, shrunk        --list: names and docs
+//!       schedule::explore  threads, one seed         --exec NAME: one, for the grader
+//!       disk::FaultDisk    a disk that fails       the suite's perf binary
+//!       drops, alloc, counted: exact counts          main() -> testkit::perf::main(..)
+//! ```
+//!
+//! - [`Failure`] and the check macros: how a test says what is wrong.
+//! - [`scene`]: the operations so far and a picture, for whatever fails next.
+//! - [`prop`], [`schedule`], [`disk`]: properties, thread interleavings, storage faults.
+//! - [`drops`], [`alloc`], [`counted`], [`hashers`], [`generate`]: counting and generating.
+//! - [`perf`]: paired measurements of a learner's code beside the reference.
+//! - [`harness`]: runs the tests and tells the grader how they ended.
+//!
+//! Everything random comes from [`seed`], so a failure always shows again with the same seed.
+
+pub mod alloc;
+mod checks;
+pub mod counted;
+pub mod disk;
+pub mod drops;
+mod failure;
+pub mod generate;
+pub mod harness;
+pub mod hashers;
+pub mod perf;
+pub mod prop;
+pub mod scene;
+#[cfg(feature = "controlled")]
+pub mod schedule;
+mod seeds;
+
+pub use failure::Failure;
+pub use generate as r#gen;
+pub use harness::{Test, main};
+pub use seeds::{rng, seed};
+pub use testkit_macros::test;
+
+#[doc(hidden)]
+pub use inventory;

@@ -1,0 +1,157 @@
+//! One test for the grader: order in, report out, whatever happens in between.
+//!
+//! ```text
+//!   main thread                        test thread (8 MiB)       watchdog
+//!     read Order from descriptor 0
+//!     keep a private copy, /dev/null on 0
+//!     limits, scratch folder
+//!     start ------------------------------------------------------> looks every 50 ms
+//!     landlock (new threads inherit it)
+//!     start -------------------------> the test
+//!     join                             returns or unwinds
+//!     Report, exit                                                  or: Report, exit
+//! ```
+//!
+//! Exactly one report is sent: whoever comes first, the end of the test, the watchdog or the allocator.
+//! A `process::exit` or a crash in the learner's code sends none, and the grader knows what that means.
+
+use std::io::BufReader;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use grader_protocol::{self as protocol, Measurement, Order, Outcome, Report};
+
+use super::{STACK_BYTES, Test, confine, panics, watchdog};
+use crate::failure::Failure;
+
+/// The way to the grader.
+struct Parent {
+    socket: OwnedFd,
+    nonce: String,
+    layers: Mutex<Vec<String>>,
+    is_sent: AtomicBool,
+}
+
+static PARENT: OnceLock<Parent> = OnceLock::new();
+
+/// Runs the test `name` under the order on standard input. Returns the exit code.
+pub(super) fn run(name: &str) -> i32 {
+    let found = super::tests().into_iter().find(|test| test.full_name() == name);
+    let Some(test) = found else {
+        eprintln!("no test is called {name}");
+        return 2;
+    };
+    let name = name.to_string();
+    graded(&name.clone(), move || match run_body(test, &name) {
+        Ok(()) => (Outcome::Pass, Vec::new()),
+        Err(failure) => (failure.into_outcome(), Vec::new()),
+    })
+}
+
+/// Runs the test on this thread and says how it ended.
+pub(super) fn run_body(test: &Test, name: &str) -> Result<(), Failure> {
+    crate::seeds::set_test(name);
+    crate::scene::clear();
+    panics::caught(test.run).map_err(|mut failure| {
+        failure.report.seed.get_or_insert(crate::seed());
+        failure
+    })
+}
+
+/// Takes the order, confines the process, runs `work` on a thread called `name` and reports what it returns.
+/// Also what a performance run goes through. Returns the exit code.
+pub(crate) fn graded(name: &str, work: impl FnOnce() -> (Outcome, Vec<Measurement>) + Send + 'static) -> i32 {
+    let order = match take_order() {
+        Ok(order) => order,
+        Err(message) => {
+            eprintln!("--exec is for the grader: {message}");
+            return 2;
+        }
+    };
+    if let Some(seed) = order.seed {
+        crate::seeds::set_seed(seed);
+    }
+    panics::record();
+    let mut layers = confine::set_limits(&order);
+    watchdog::start(order.limits);
+    layers.extend(confine::restrict_files(&order.scratch));
+    *parent().layers.lock().unwrap_or_else(PoisonError::into_inner) = layers;
+    crate::alloc::set_limit(order.limits.memory_mib as usize * (1 << 20), over_memory_limit);
+    let thread =
+        std::thread::Builder::new().name(name.to_string()).stack_size(STACK_BYTES).spawn(move || {
+            let (outcome, measurements) = work();
+            let passed = outcome == Outcome::Pass;
+            report(outcome, measurements);
+            // Not later: what the test left running must not outlive the verdict.
+            std::process::exit(if passed { 0 } else { 101 });
+        });
+    let _ = thread.expect("a thread can be started").join();
+    // Only reached if reporting itself panicked; without a report the grader does not count it as passed.
+    101
+}
+
+/// Reads the order and takes the socket away from descriptor 0.
+fn take_order() -> Result<Order, String> {
+    let text = |error: rustix::io::Errno| error.to_string();
+    let socket = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).map_err(text)?;
+    let null = std::fs::File::open("/dev/null").map_err(|error| error.to_string())?;
+    rustix::stdio::dup2_stdin(&null).map_err(text)?;
+    let reader = socket.try_clone().map_err(|error| error.to_string())?;
+    let order: Option<Order> = protocol::receive(&mut BufReader::new(std::fs::File::from(reader)))
+        .map_err(|error| error.to_string())?;
+    let order = order.ok_or("there is no order on standard input")?;
+    let nonce = order.nonce.clone();
+    let parent = Parent { socket, nonce, layers: Mutex::default(), is_sent: AtomicBool::new(false) };
+    PARENT.set(parent).map_err(|_| "there was an order already")?;
+    Ok(order)
+}
+
+fn parent() -> &'static Parent {
+    PARENT.get().expect("the order came first")
+}
+
+/// Sends the report, unless one was sent. What follows must end the process.
+pub(super) fn report(outcome: Outcome, measurements: Vec<Measurement>) {
+    crate::alloc::without_limit(|| {
+        let parent = parent();
+        if parent.is_sent.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let layers = parent.layers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let cpu_ms = watchdog::process_cpu().as_millis() as u64;
+        let message = Report { nonce: parent.nonce.clone(), outcome, cpu_ms, layers, measurements };
+        // A grader that is gone cannot be told.
+        let _ = protocol::send(Socket(&parent.socket), &message);
+    });
+}
+
+/// The allocator's way out. It runs in the middle of an allocation of the learner's code, which has
+/// called it from any place: the allocator itself works (the limit is lifted), and nothing else of
+/// the learner's is touched.
+fn over_memory_limit(size: usize) {
+    crate::alloc::without_limit(|| {
+        let what = format!("used more memory than the limit: {} MiB held, {size} more bytes wanted", {
+            crate::alloc::live_bytes() >> 20
+        });
+        let mut failure = Failure::new(what);
+        failure.report.trace = super::report::trace(None, &super::report::frames(&panics::backtrace()));
+        failure.complete();
+        failure.report.seed = Some(crate::seed());
+        report(Outcome::OutOfMemory(failure.report), Vec::new());
+    });
+    std::process::abort();
+}
+
+/// `Write` on a borrowed socket.
+struct Socket<'a>(&'a OwnedFd);
+
+impl std::io::Write for Socket<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Ok(rustix::io::retry_on_intr(|| rustix::io::write(self.0, bytes))?)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! Every test in this process, for `cargo test` and for mutation tools: no limits, no confinement.
+
+use std::time::Instant;
+
+use super::{STACK_BYTES, Test, panics};
+use crate::failure::Failure;
+
+/// Runs the tests whose name contains one of `filters` (or is one, if `is_exact`), one after the other, each on a
+/// thread of its own. Returns the exit code.
+pub(super) fn run(filters: &[String], is_exact: bool) -> i32 {
+    panics::record();
+    let is_selected = |name: &str| {
+        let matches =
+            |filter: &String| if is_exact { name == filter } else { name.contains(filter.as_str()) };
+        filters.is_empty() || filters.iter().any(matches)
+    };
+    let all = super::tests();
+    let selected: Vec<&'static Test> =
+        all.iter().copied().filter(|test| is_selected(&test.full_name())).collect();
+    println!("\nrunning {} tests", selected.len());
+    let start = Instant::now();
+    let mut failed: Vec<(String, Failure)> = Vec::new();
+    for &test in &selected {
+        let name = test.full_name();
+        let outcome = run_one(test);
+        println!("test {name} ... {}", if outcome.is_ok() { "ok" } else { "FAILED" });
+        if let Err(failure) = outcome {
+            failed.push((name, failure));
+        }
+    }
+    if !failed.is_empty() {
+        println!("\nfailures:\n");
+        for (name, failure) in &failed {
+            println!("---- {name} ----\n{}", super::report::text(&failure.report));
+        }
+        println!("failures:");
+        for (name, _) in &failed {
+            println!("    {name}");
+        }
+    }
+    println!(
+        "\ntest result: {}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s\n",
+        if failed.is_empty() { "ok" } else { "FAILED" },
+        selected.len() - failed.len(),
+        failed.len(),
+        all.len() - selected.len(),
+        start.elapsed().as_secs_f64()
+    );
+    if failed.is_empty() { 0 } else { 101 }
+}
+
+fn run_one(test: &'static Test) -> Result<(), Failure> {
+    panics::forget();
+    let name = test.full_name();
+    let body = {
+        let name = name.clone();
+        move || super::exec::run_body(test, &name)
+    };
+    let thread = std::thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(body);
+    thread.expect("a thread can be started").join().expect("the body catches every panic")
+}

@@ -1,0 +1,79 @@
+//! Performance: a learner's code beside the reference, in one process, in turn.
+//!
+//! ```text
+//!   perf/lib.rs, compiled twice        the perf binary
+//!     workloads() with the learner's --+
+//!     workloads() with the reference's +--> main(learner, reference)
+//!                                             pairs: A B  B A  A B ...   ratio of each pair
+//!                                             median, 95 % interval, more pairs if undecided
+//! ```
+//!
+//! - P1: a time is never compared with a number of seconds, only with the other side's time a moment away.
+//! - P2: time is processor time: of the thread for [`Workload::timed`], of the process for
+//!   [`Workload::timed_threads`]. A busy machine slows both sides and changes neither.
+//! - P3: a count is exact and measured once.
+//! - P4: a workload that panics, or whose learner is far beyond the gate, ends early and harms no other.
+
+pub mod compare;
+mod main;
+mod measure;
+mod stats;
+
+pub use compare::{Peers, compare};
+pub use main::main;
+pub use measure::{Config, measure};
+
+/// One thing that is measured. The same list is built against the learner's crate and the reference's.
+pub struct Workload {
+    pub(crate) id: &'static str,
+    pub(crate) kind: Kind,
+}
+
+/// Work that is done once a round.
+pub type Round = Box<dyn FnMut()>;
+
+pub(crate) enum Kind {
+    Timed { setup: Box<dyn Fn() -> Round>, clock: Clock },
+    Counted(Box<dyn Fn() -> f64>),
+}
+
+/// Which processor time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clock {
+    Thread,
+    Process,
+}
+
+impl Workload {
+    /// A workload on one thread. `setup` builds the state, untimed, and returns the round: 2 to 10 ms of work with
+    /// the reference, the same work each time it is called, its results given to `std::hint::black_box`.
+    pub fn timed<R: FnMut() + 'static>(id: &'static str, setup: impl Fn() -> Box<R> + 'static) -> Self {
+        let setup = move || -> Round { setup() };
+        Workload { id, kind: Kind::Timed { setup: Box::new(setup), clock: Clock::Thread } }
+    }
+
+    /// As [`Workload::timed`], for a round that starts threads and joins them: processor time of the process.
+    pub fn timed_threads<R: FnMut() + 'static>(
+        id: &'static str,
+        setup: impl Fn() -> Box<R> + 'static,
+    ) -> Self {
+        let setup = move || -> Round { setup() };
+        Workload { id, kind: Kind::Timed { setup: Box::new(setup), clock: Clock::Process } }
+    }
+
+    /// An exact count, for instance of comparisons, that does not depend on the machine.
+    pub fn counted(id: &'static str, count: impl Fn() -> f64 + 'static) -> Self {
+        Workload { id, kind: Kind::Counted(Box::new(count)) }
+    }
+
+    /// The workload's id, as in `lab.toml`.
+    pub fn id(&self) -> &'static str {
+        self.id
+    }
+}
+
+impl std::fmt::Debug for Workload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Workload").field("id", &self.id).finish_non_exhaustive()
+    }
+}
