@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::author::check::Part;
 use crate::cmd;
 
 /// Grades the database labs. Without a command: the map of the labs, and what to do next.
@@ -140,6 +141,18 @@ pub enum AuthorCommand {
         check: bool,
         /// Only these folders, for instance 01-structures.
         only: Vec<String>,
+    },
+    /// Prove that reference, skeleton, tests, metadata and handout of each lab agree.
+    Check {
+        /// Only this lab.
+        #[arg(long)]
+        lab: Option<String>,
+        /// Only these parts.
+        #[arg(long, value_enum, value_delimiter = ',')]
+        only: Vec<Part>,
+        /// Only the mutants and variants of this name.
+        #[arg(long, value_name = "NAME")]
+        mutant: Option<String>,
     },
 }
 

@@ -13,6 +13,7 @@ pub mod catalog;
 pub mod cli;
 pub mod cmd;
 pub mod compile;
+pub mod functions;
 pub mod grade;
 pub mod model;
 pub mod perf;

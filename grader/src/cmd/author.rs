@@ -4,28 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
+use crate::author::check::{self, Options};
 use crate::author::generate::{Change, Generator};
+use crate::catalog::Course;
 use crate::cli::AuthorCommand;
+use crate::report::paint::Paint;
 
 /// Runs an author's command.
 pub fn run(root: Option<PathBuf>, command: AuthorCommand) -> Result<ExitCode> {
     let root = match root {
         Some(root) => root,
-        None => find_root()?,
+        None => Course::find_root()?,
     };
     match command {
         AuthorCommand::Generate { check, only } => generate(&root, check, &only),
-    }
-}
-
-fn find_root() -> Result<PathBuf> {
-    let here = std::env::current_dir()?;
-    match here.ancestors().find(|folder| folder.join("grader/suites").is_dir()) {
-        Some(root) => Ok(root.to_path_buf()),
-        None => {
-            bail!("no folder grader/suites here or above: run it inside the course, or name it with --root")
+        AuthorCommand::Check { lab, only, mutant } => {
+            let course = Course::open(&root)?;
+            let good = check::run(&course, &Options { lab, only, mutant }, Paint::stdout())?;
+            Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
     }
 }

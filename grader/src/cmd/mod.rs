@@ -7,13 +7,16 @@ pub mod author;
 pub mod common;
 pub mod compare;
 pub mod hint;
+mod keys;
 pub mod list;
 pub mod map;
+pub mod reset;
 pub mod run;
+pub mod watch;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::cli::{Cli, Command};
 
@@ -27,6 +30,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Hint { task }) => hint::run(root, &task),
         Some(Command::Compare { lab, seed }) => compare::run(root, &lab, seed),
         Some(Command::Author(command)) => author::run(cli.root, command),
-        _ => bail!("not there yet"),
+        Some(Command::Reset { what, yes }) => reset::run(root, &what, yes),
+        Some(Command::Watch(args)) => watch::run(root, &args),
     }
 }

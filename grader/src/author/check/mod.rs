@@ -1,0 +1,204 @@
+//! The author's check: proves that the parts of a lab agree.
+//!
+//! Called by `cargo grade author check`. Calls [`crate::grade`] for whatever only running can prove.
+//!
+//! ```text
+//!   text       labs/ is generated, lab.toml, handout headings, marks, workloads     reads only
+//!   reference  passes every test and every gate
+//!   skeleton   compiles without a warning, every test fails at once
+//!   stubs      one task a hole: its own tests fail, no earlier task's does
+//!   mutants    a known mistake: every test it names fails
+//!   variants   another correct design: every test passes
+//! ```
+//!
+//! Every step collects its problems; none stops the check, so that one run shows all there is to mend.
+
+mod patches;
+mod runs;
+mod text;
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::generate::{Generator, Plan};
+use crate::catalog::{Course, Lab};
+use crate::cmd::common::Live;
+use crate::grade::{Request, grade};
+use crate::model::{BuildReport, LabReport};
+use crate::report::paint::{Paint, pad, plural};
+
+/// A part of the check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// What reading alone can tell.
+    Text,
+    /// The reference passes.
+    Reference,
+    /// The skeleton is red at once.
+    Skeleton,
+    /// Each task's tests need that task.
+    Stubs,
+    /// Known mistakes are caught.
+    Mutants,
+    /// Other correct designs pass.
+    Variants,
+}
+
+/// What to check.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Only this lab.
+    pub lab: Option<String>,
+    /// Only these parts; all when empty.
+    pub only: Vec<Part>,
+    /// Only mutants and variants of this name.
+    pub mutant: Option<String>,
+}
+
+impl Options {
+    fn wants(&self, part: Part) -> bool {
+        let patches = matches!(part, Part::Mutants | Part::Variants);
+        (self.only.is_empty() || self.only.contains(&part)) && (self.mutant.is_none() || patches)
+    }
+
+    /// Whether the mutant or variant called `name` was asked for.
+    fn wants_patch(&self, name: &str) -> bool {
+        self.mutant.as_ref().is_none_or(|wanted| wanted == name)
+    }
+}
+
+/// What a step found.
+#[derive(Debug, Default)]
+struct Found {
+    /// Counts, for the line of the step.
+    says: String,
+    problems: Vec<String>,
+}
+
+/// A running check.
+struct Check<'a> {
+    course: &'a Course,
+    options: &'a Options,
+    paint: Paint,
+    live: Live,
+    steps: usize,
+    problems: Vec<String>,
+}
+
+/// Runs the check and prints it line by line; true when there is no problem.
+pub fn run(course: &Course, options: &Options, paint: Paint) -> Result<bool> {
+    let labs: Vec<&Lab> = match &options.lab {
+        Some(key) => vec![course.lab(key)?],
+        None => course.labs.iter().collect(),
+    };
+    let start = Instant::now();
+    let mut check = Check { course, options, paint, live: Live::new(), steps: 0, problems: Vec::new() };
+    for lab in labs {
+        println!("{}", paint.strong(&format!("Lab {}: {}", lab.number, lab.title)));
+        check.lab(lab);
+        println!();
+    }
+    Ok(check.summary(start))
+}
+
+impl Check<'_> {
+    fn lab(&mut self, lab: &Lab) {
+        let wants = |part| self.options.wants(part);
+        let (text, reference, skeleton) = (wants(Part::Text), wants(Part::Reference), wants(Part::Skeleton));
+        let (stubs, mutants, variants) = (wants(Part::Stubs), wants(Part::Mutants), wants(Part::Variants));
+        if text {
+            self.step("text", |check| text::generated(check.course, lab));
+            self.step("text lab.toml", |_| Ok(text::catalog(lab)));
+            self.step("text marks", |check| text::marks(check.course, lab));
+            self.step("text handout", |check| text::handout(check.course, lab));
+            self.step("text workloads", |_| text::workloads(lab));
+        }
+        if reference {
+            self.step("reference", |check| check.reference(lab));
+        }
+        if skeleton {
+            self.step("skeleton", |check| check.skeleton(lab));
+        }
+        if stubs {
+            for task in &lab.tasks {
+                self.step(&format!("stub {}", task.id), |check| check.stub(lab, task));
+            }
+        }
+        if mutants {
+            self.patches(lab, patches::Kind::Mutant);
+        }
+        if variants {
+            self.patches(lab, patches::Kind::Variant);
+        }
+    }
+
+    /// Runs one step and prints its line. An error is a problem like any other.
+    fn step(&mut self, name: &str, work: impl FnOnce(&mut Self) -> Result<Found>) {
+        let start = Instant::now();
+        let found = work(self).unwrap_or_else(|error| Found {
+            says: "could not be checked".into(),
+            problems: vec![format!("{error:#}")],
+        });
+        self.live.clear();
+        self.steps += 1;
+        let word = if found.problems.is_empty() { self.paint.good("ok  ") } else { self.paint.bad("FAIL") };
+        let seconds = format!("{:>6.1} s", start.elapsed().as_secs_f64());
+        println!("  {word}  {seconds}  {}  {}", pad(name, 34), found.says);
+        for problem in found.problems {
+            for (index, line) in problem.lines().enumerate() {
+                println!("        {}{line}", if index == 0 { "" } else { "  " });
+            }
+            self.problems.push(format!("{name}: {problem}"));
+        }
+    }
+
+    fn summary(&self, start: Instant) -> bool {
+        let seconds = start.elapsed().as_secs_f64();
+        let steps = plural(self.steps, "step");
+        if self.steps == 0 {
+            println!("{}", self.paint.bad("nothing was checked: no step of that name"));
+            return false;
+        }
+        if self.problems.is_empty() {
+            println!("{}", self.paint.good(&format!("all is well: {steps} in {seconds:.0} s")));
+            return true;
+        }
+        let count = plural(self.problems.len(), "problem");
+        println!("{}", self.paint.bad(&format!("{count} in {steps}, {seconds:.0} s")));
+        for problem in &self.problems {
+            println!("  {}", problem.lines().next().unwrap_or_default());
+        }
+        false
+    }
+
+    fn grade(&mut self, request: &Request<'_>) -> Result<LabReport> {
+        grade(self.course, request, &mut self.live)
+    }
+}
+
+/// The generator for one lab, with the task ids of its catalogue.
+fn plan(course: &Course, lab: &Lab) -> Result<(Plan, Vec<String>)> {
+    let only = [lab.id.clone()];
+    let tasks = lab.tasks.iter().map(|task| task.id.clone()).collect();
+    let generator = Generator { root: &course.root, only: &only, tasks: [(lab.id.clone(), tasks)].into() };
+    let plan = generator.plan()?;
+    let mut stale = Vec::new();
+    if let Some((first, _)) = plan.changes.first_key_value() {
+        let list: Vec<String> = plan.changes.keys().map(|path| format!("labs/{}", path.display())).collect();
+        stale.push(format!(
+            "not generated: {}; run: cargo grade author generate\n{}",
+            list.join(", "),
+            generator.diff(&plan, first)
+        ));
+    }
+    Ok((plan, stale))
+}
+
+/// The first compiler error, when the report is of something that does not compile.
+fn build_error(report: &LabReport) -> Option<String> {
+    let BuildReport::Failed { messages, notes } = &report.build else { return None };
+    let first = messages.iter().find(|message| message.level == "error");
+    let first = first.map(|message| message.rendered.trim_end().to_string());
+    Some(notes.iter().cloned().chain(first).collect::<Vec<_>>().join("\n"))
+}

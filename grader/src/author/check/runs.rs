@@ -1,0 +1,192 @@
+//! The reference, the skeleton, and the reference with one task's holes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::super::generate::{files_below, write_file};
+use super::super::marks;
+use super::{Check, Found, build_error};
+use crate::catalog::{Course, Lab, Task};
+use crate::grade::{Earlier, PerfMode, Request, Source};
+use crate::model::{BuildReport, LabReport, PerfVerdict, TestOutcome, TestReport};
+use crate::report::explain;
+use crate::report::paint::plural;
+
+/// Longest time a test of a skeleton may take, in milliseconds: a hole fails at once.
+const AT_ONCE_MS: u64 = 3_000;
+
+impl Check<'_> {
+    /// The reference passes every test and every gate, and every test is in order itself.
+    pub(super) fn reference(&mut self, lab: &Lab) -> Result<Found> {
+        let mut request = Request::new(lab, Source::Solutions);
+        request.perf = PerfMode::Quick;
+        let report = self.grade(&request)?;
+        let mut problems: Vec<String> = build_error(&report).into_iter().collect();
+        if let BuildReport::Ok { warnings } = &report.build {
+            problems.extend(warnings.iter().map(|warning| warning.rendered.trim_end().to_string()));
+        }
+        let gates = self.gates(lab, &report, &mut problems)?;
+        let mut tests = 0;
+        for task in &report.tasks {
+            tests += task.tests.len();
+            if task.tests.is_empty() && problems.is_empty() {
+                problems.push(format!("task {} has no test", task.id));
+            }
+            for test in &task.tests {
+                if test.doc.trim().is_empty() {
+                    problems.push(format!("{} does not say what must hold (its doc is empty)", test.name));
+                }
+                if !test.outcome.is_pass() {
+                    problems.push(format!("{}: {}", test.name, told(test)));
+                }
+            }
+        }
+        Ok(Found { says: format!("{} pass, {}", plural(tests, "test"), gates), problems })
+    }
+
+    /// Checks the gates; one that a quick look leaves undecided is measured in full.
+    fn gates(&mut self, lab: &Lab, report: &LabReport, problems: &mut Vec<String>) -> Result<String> {
+        let mut within = 0;
+        let mut undecided = 0;
+        for task in &report.tasks {
+            let noisy = task.perf.iter().any(|gate| gate.verdict == PerfVerdict::TooNoisy);
+            let again = if noisy {
+                let mut request = Request::new(lab, Source::Solutions);
+                request.task = Some(task.id.clone());
+                self.grade(&request)?.tasks
+            } else {
+                vec![task.clone()]
+            };
+            for gate in again.iter().flat_map(|task| &task.perf) {
+                match &gate.verdict {
+                    PerfVerdict::Pass => within += 1,
+                    PerfVerdict::TooNoisy => undecided += 1,
+                    PerfVerdict::Fail => {
+                        let figure = gate.value.as_ref().map(explain::figure).unwrap_or_default();
+                        let limit = explain::limit(gate);
+                        problems.push(format!("gate {}: {figure}, at most {limit}", gate.id));
+                    }
+                    // Not measured because a test fails, which is told on its own.
+                    PerfVerdict::NotRun(_) => {}
+                    PerfVerdict::Broken(why) => problems.push(format!("gate {}: {why}", gate.id)),
+                }
+            }
+        }
+        let noisy = if undecided > 0 { format!(" ({undecided} too noisy to tell)") } else { String::new() };
+        Ok(format!("{} within the limit{noisy}", plural(within, "gate")))
+    }
+
+    /// The skeleton compiles without a warning, and every test fails at once. It stands on the reference's
+    /// earlier labs, so that no test fails only because an earlier lab is missing.
+    pub(super) fn skeleton(&mut self, lab: &Lab) -> Result<Found> {
+        let labs = self.course.work_dir().join("check/labs");
+        let (plan, _) = super::plan(self.course, lab)?;
+        let before = files_below(&labs, Path::new(&lab.id))?;
+        for path in before.iter().filter(|path| !plan.wanted.contains_key(*path)) {
+            fs::remove_file(labs.join(path))?;
+        }
+        for (path, bytes) in &plan.wanted {
+            let target = labs.join(path);
+            if fs::read(&target).ok().as_ref() != Some(bytes) {
+                write_file(&target, bytes)?;
+            }
+        }
+        let mut request = Request::new(lab, Source::Labs(labs));
+        request.earlier = Earlier::Reference;
+        request.perf = PerfMode::Off;
+        let report = self.grade(&request)?;
+        let mut problems: Vec<String> = build_error(&report).into_iter().collect();
+        if let BuildReport::Ok { warnings } = &report.build {
+            problems.extend(warnings.iter().map(|warning| warning.rendered.trim_end().to_string()));
+        }
+        let tests = || report.tasks.iter().flat_map(|task| &task.tests);
+        for test in tests() {
+            let ends =
+                matches!(test.outcome, TestOutcome::Todo(_) | TestOutcome::Fail(_) | TestOutcome::Panic(_));
+            if test.outcome.is_pass() {
+                problems.push(format!("{} passes on the skeleton", test.name));
+            } else if !ends {
+                problems.push(format!("{} does not fail at once: {}", test.name, test.outcome.label()));
+            } else if test.wall_ms > AT_ONCE_MS {
+                problems.push(format!("{} takes {} ms to fail", test.name, test.wall_ms));
+            }
+        }
+        let holes = tests().filter(|test| explain::is_hole(&test.outcome)).count();
+        let says = format!(
+            "{} fail at once, {holes} of them say what is not written",
+            plural(tests().count(), "test")
+        );
+        Ok(Found { says, problems })
+    }
+
+    /// With only the holes of `task`, some of its tests fail and none of an earlier task.
+    pub(super) fn stub(&mut self, lab: &Lab, task: &Task) -> Result<Found> {
+        let mut request = Request::new(lab, Source::Patched { files: stubbed(self.course, lab, &task.id)? });
+        request.perf = PerfMode::Off;
+        let report = self.grade(&request)?;
+        let mut problems: Vec<String> = build_error(&report).into_iter().collect();
+        let mut own = (0, 0);
+        for found in report.tasks.iter().take_while(|found| found.id != task.id) {
+            for test in found.tests.iter().filter(|test| !test.outcome.is_pass()) {
+                problems.push(format!(
+                    "{} of the earlier task {} fails: {}",
+                    test.name,
+                    found.id,
+                    told(test)
+                ));
+            }
+        }
+        let survivors: Vec<&str> = match report.tasks.iter().find(|found| found.id == task.id) {
+            Some(found) => {
+                let passes = found.tests.iter().filter(|test| test.outcome.is_pass());
+                let names: Vec<&str> = passes.map(|test| test.name.as_str()).collect();
+                own = (found.tests.len() - names.len(), found.tests.len());
+                names
+            }
+            None => Vec::new(),
+        };
+        if own.0 == 0 && problems.is_empty() {
+            problems.push(format!("no test of task {} needs the task", task.id));
+        }
+        let but =
+            if survivors.is_empty() { String::new() } else { format!(", but not {}", survivors.join(", ")) };
+        Ok(Found { says: format!("{} of {} own tests fail{but}", own.0, own.1), problems })
+    }
+}
+
+/// The files of the reference that hold holes of `task`, with these open.
+fn stubbed(course: &Course, lab: &Lab, task: &str) -> Result<BTreeMap<PathBuf, String>> {
+    let solutions = course.root.join("solutions");
+    let mut files = BTreeMap::new();
+    for path in files_below(&solutions, &Path::new(&lab.id).join("src"))? {
+        let name = format!("solutions/{}", path.display());
+        let text = fs::read_to_string(solutions.join(&path)).with_context(|| format!("read {name}"))?;
+        let marked = marks::parse(&name, &text).map_err(|errors| anyhow::anyhow!("{}", errors[0]))?;
+        if marked.regions().any(|region| region.task == task) {
+            files.insert(path, marked.stubbed(task));
+        }
+    }
+    Ok(files)
+}
+
+/// An outcome in a line.
+pub(super) fn told(test: &TestReport) -> String {
+    let Some(failure) = test.outcome.failure() else { return test.outcome.label().to_string() };
+    let mut text = format!("{}: {}", test.outcome.label(), failure.what.lines().next().unwrap_or_default());
+    if let (Some(expected), Some(found)) = (&failure.expected, &failure.found) {
+        text.push_str(&format!(" (expected {}, found {})", short(expected), short(found)));
+    }
+    text
+}
+
+fn short(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    if line.chars().count() > 60 {
+        line.chars().take(60).chain("...".chars()).collect()
+    } else {
+        line.to_string()
+    }
+}

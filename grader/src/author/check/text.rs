@@ -1,0 +1,188 @@
+//! What reading alone can tell: nothing is compiled here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::super::generate::files_below;
+use super::super::marks;
+use super::Found;
+use crate::catalog::{Course, Lab};
+use crate::report::paint::plural;
+
+/// The sections of every handout, in order.
+const SECTIONS: [&str; 13] = [
+    "What you will build",
+    "Where it sits",
+    "The idea",
+    "Predict",
+    "Format or protocol",
+    "Invariants",
+    "Tasks",
+    "Run it",
+    "Watch it break",
+    "Checkpoint",
+    "Questions",
+    "Going further",
+    "Reading",
+];
+
+/// `labs/` is what `solutions/` says.
+pub fn generated(course: &Course, lab: &Lab) -> Result<Found> {
+    let (plan, problems) = super::plan(course, lab)?;
+    Ok(Found { says: format!("{} generated", plural(plan.wanted.len(), "file")), problems })
+}
+
+/// Ids, points, hints and files of `lab.toml`.
+pub fn catalog(lab: &Lab) -> Found {
+    let says = format!("{}, {}", plural(lab.tasks.len(), "task"), plural(lab.perf.len(), "gate"));
+    Found { says, problems: lab.problems().iter().map(ToString::to_string).collect() }
+}
+
+/// Every task has a hole, and its file has one of them.
+pub fn marks(course: &Course, lab: &Lab) -> Result<Found> {
+    let solutions = course.root.join("solutions").join(&lab.id);
+    let mut holes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut count = 0;
+    for path in files_below(&solutions, Path::new("src"))? {
+        let name = path.display().to_string();
+        let text = fs::read_to_string(solutions.join(&path)).with_context(|| format!("read {name}"))?;
+        // Broken marks are told by the step before.
+        for region in marks::parse(&name, &text).iter().flat_map(marks::Marked::regions) {
+            count += 1;
+            holes.entry(region.task.clone()).or_default().insert(name.clone());
+        }
+    }
+    let mut problems = Vec::new();
+    for task in &lab.tasks {
+        match holes.get(&task.id) {
+            None => problems.push(format!("task {} has no hole in solutions/{}/src", task.id, lab.id)),
+            Some(files) if !files.contains(&task.file) => {
+                let files: Vec<&str> = files.iter().map(String::as_str).collect();
+                problems.push(format!(
+                    "task {} names {}, its holes are in {}",
+                    task.id,
+                    task.file,
+                    files.join(", ")
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(Found { says: plural(count, "hole"), problems })
+}
+
+/// The handout has every section and every task's heading.
+pub fn handout(course: &Course, lab: &Lab) -> Result<Found> {
+    let name = format!("handouts/src/{}.md", lab.id);
+    let text = fs::read_to_string(course.root.join(&name)).with_context(|| format!("read {name}"))?;
+    let problems = missing_headings(&text, lab).into_iter().map(|what| format!("{name}: {what}")).collect();
+    Ok(Found { says: plural(text.lines().filter(|line| line.starts_with('#')).count(), "heading"), problems })
+}
+
+fn missing_headings(text: &str, lab: &Lab) -> Vec<String> {
+    let mut headings = Vec::new();
+    let mut in_code = false;
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            in_code = !in_code;
+        } else if line.starts_with('#') && !in_code {
+            headings.push(line.trim_end());
+        }
+    }
+    let mut problems = Vec::new();
+    let sections: Vec<&str> = headings.iter().filter_map(|heading| heading.strip_prefix("## ")).collect();
+    let known: Vec<&str> = sections.iter().copied().filter(|section| SECTIONS.contains(section)).collect();
+    for section in SECTIONS.iter().filter(|section| !sections.contains(section)) {
+        problems.push(format!("the section `## {section}` is missing"));
+    }
+    let ordered: Vec<&str> = SECTIONS.into_iter().filter(|section| known.contains(section)).collect();
+    if known != ordered {
+        problems.push(format!(
+            "the sections' order is {}; it should be {}",
+            known.join(", "),
+            ordered.join(", ")
+        ));
+    }
+    let tasks: Vec<&str> =
+        headings.iter().copied().filter(|heading| heading.starts_with("### Task ")).collect();
+    let wanted: Vec<String> =
+        lab.tasks.iter().map(|task| format!("### Task {}: {}", task.id, task.title)).collect();
+    for heading in wanted.iter().filter(|heading| !tasks.contains(&heading.as_str())) {
+        problems.push(format!("the heading `{heading}` is missing"));
+    }
+    for heading in tasks.iter().filter(|heading| !wanted.iter().any(|wanted| wanted == *heading)) {
+        problems.push(format!("`{heading}` is no task of lab.toml"));
+    }
+    problems
+}
+
+/// The gates of `lab.toml` are the workloads of `perf/`.
+pub fn workloads(lab: &Lab) -> Result<Found> {
+    let mut ids = BTreeSet::new();
+    for path in files_below(&lab.suite_dir, Path::new("perf"))? {
+        let text = fs::read_to_string(lab.suite_dir.join(&path))?;
+        ids.extend(workload_ids(&text));
+    }
+    let mut problems = Vec::new();
+    for gate in lab.perf.iter().filter(|gate| !ids.contains(&gate.id)) {
+        problems.push(format!("gate {} has no workload of that name in perf/", gate.id));
+    }
+    for id in ids.iter().filter(|id| lab.perf.iter().all(|gate| gate.id != **id)) {
+        problems.push(format!("workload {id} has no [[perf]] entry in lab.toml"));
+    }
+    Ok(Found { says: plural(ids.len(), "workload"), problems })
+}
+
+/// The names in calls of `Workload::timed("name", ..)` and its like.
+fn workload_ids(text: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    for call in text.split("Workload::").skip(1) {
+        let Some((_, arguments)) = call.split_once('(') else { continue };
+        let name = arguments.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'));
+        ids.extend(name.map(|(name, _)| name.to_string()));
+    }
+    ids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lab() -> Lab {
+        let text = include_str!("../../../tests/fixture/grader/suites/01-tiny/lab.toml");
+        Lab::parse(Path::new("grader/suites/01-tiny"), text).expect("the fixture is well formed")
+    }
+
+    /// A heading in a code block is code, and an order that wanders is told.
+    #[test]
+    fn headings_are_compared_with_the_catalog() {
+        let lab = lab();
+        let mut text = String::new();
+        for section in SECTIONS {
+            text.push_str(&format!("## {section}\n"));
+            if section == "Tasks" {
+                for task in &lab.tasks {
+                    text.push_str(&format!("### Task {}: {}\n", task.id, task.title));
+                }
+            }
+        }
+        assert_eq!(missing_headings(&text, &lab), Vec::<String>::new());
+        let other = text.replace("## Predict\n", "```\n## Predict\n```\n### Task 9.9: No\n");
+        let found = missing_headings(&other, &lab);
+        assert_eq!(
+            found,
+            ["the section `## Predict` is missing", "`### Task 9.9: No` is no task of lab.toml"]
+        );
+        let swapped = text.replace("## Reading\n", "").replace("## Predict\n", "## Reading\n## Predict\n");
+        assert!(missing_headings(&swapped, &lab)[0].contains("order"), "{swapped}");
+    }
+
+    #[test]
+    fn workloads_are_found_by_their_names() {
+        let text = "vec![Workload::timed(\n    \"map-hit\", || {}), Workload::counted(\"map-probes\", f)]\nfn x() -> Workload {}";
+        assert_eq!(workload_ids(text), ["map-hit", "map-probes"]);
+    }
+}

@@ -1,0 +1,60 @@
+//! Single key presses from a terminal, without Enter.
+//!
+//! Called by `watch`. While [`Keys`] lives the terminal neither echoes nor collects lines; it is put back
+//! when the value is dropped, and before a Ctrl-C ends the program.
+
+use std::io::{IsTerminal, Read as _};
+use std::sync::mpsc::Sender;
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+
+use super::watch::Event;
+
+/// What a terminal sends for Ctrl-C when it makes no signal of it.
+const CTRL_C: u8 = 3;
+
+/// Exit code of a program that Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
+
+/// A terminal that gives single keys.
+pub struct Keys {
+    saved: Termios,
+}
+
+impl Keys {
+    /// Starts to send keys to `events`; `None` where standard input is no terminal.
+    pub fn start(events: Sender<Event>) -> Option<Self> {
+        let stdin = std::io::stdin();
+        if !stdin.is_terminal() {
+            return None;
+        }
+        let saved = tcgetattr(&stdin).ok()?;
+        let mut single = saved.clone();
+        single.local_modes &= !(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
+        tcsetattr(&stdin, OptionalActions::Now, &single).ok()?;
+        let keys = Self { saved: saved.clone() };
+        std::thread::spawn(move || {
+            let mut byte = [0];
+            while std::io::stdin().read(&mut byte).is_ok_and(|read| read == 1) {
+                if byte[0] == CTRL_C {
+                    restore(&saved);
+                    std::process::exit(INTERRUPTED);
+                }
+                if events.send(Event::Key(byte[0].to_ascii_lowercase())).is_err() {
+                    break;
+                }
+            }
+        });
+        Some(keys)
+    }
+}
+
+fn restore(saved: &Termios) {
+    let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, saved);
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        restore(&self.saved);
+    }
+}
