@@ -114,6 +114,7 @@ pub struct Measurement {
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "there are a handful of figures in a run")]
 pub enum Value {
     /// An exact count, the learner's and the reference's.
     Count {
