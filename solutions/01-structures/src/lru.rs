@@ -21,9 +21,6 @@
 //!         +--------+--------+-------+-------+-------+-------+
 //!          LOOSE    PINNED
 //!
-//!   prev, next and pins are `links`, 12 bytes a node, apart from the
-//!   `entries`: a touch changes five links, and they are close together.
-//!
 //!   LOOSE  -> 2 a -> 5 d -> 4 c -> LOOSE       c is evicted next
 //!   PINNED -> 3 b -> PINNED
 //!
@@ -31,9 +28,9 @@
 //! ```
 //!
 //! # Invariants
-//! - **I1** The map and the two lists hold the same keys: `map[k] = i` exactly if node `i` is linked and
-//!   `entries[i]` has key `k`. No key is in two nodes.
-//! - **I2** `links[links[i].next].prev == i` and `links[links[i].prev].next == i` for linked nodes and sentinels.
+//! - **I1** The map and the two lists hold the same keys: `map[k] = i` exactly if node `i` is linked and its
+//!   entry has key `k`. No key is in two nodes.
+//! - **I2** `nodes[nodes[i].next].prev == i` and `nodes[nodes[i].prev].next == i` for linked nodes and sentinels.
 //! - **I3** A node is in the list of `PINNED` exactly if its `pins > 0`, else in the list of `LOOSE`.
 //! - **I4** Each list is ordered by last use, the latest first. `put`, `get`, `get_mut`, `pin`, and the
 //!   `unpin` that takes the last pin away are uses; `peek`, `peek_lru`, `contains`, `pins` and `iter` are not.
@@ -57,7 +54,7 @@ pub use crate::error::AllPinned;
 use crate::error::Error;
 use crate::hash_map::HashMap;
 
-/// Place of a node in the arena. 32 bits keep the links of a large cache small enough for the processor's.
+/// Place of a node in the arena. 32 bits: a node of two `u64` then fits into 40 bytes.
 pub(crate) type Index = u32;
 
 /// Sentinel of the entries that may be evicted.
@@ -70,24 +67,23 @@ pub(crate) const PINNED: Index = 1;
 pub struct LruCache<K, V, S = RandomState> {
     /// Where each key's node is.
     map: HashMap<K, Index, S>,
-    /// The arena, first half: how the nodes hang together. The first two are sentinels.
-    pub(crate) links: Vec<Link>,
-    /// The arena, second half: what hangs there. `None` for sentinels and free nodes. As long as `links`.
-    pub(crate) entries: Vec<Option<(K, V)>>,
+    /// The arena: two sentinels, then nodes with entries.
+    pub(crate) nodes: Vec<Node<K, V>>,
     /// Nodes without an entry, to be used again.
     pub(crate) free: Vec<Index>,
     capacity: usize,
 }
 
-/// Place of a node in its list.
-#[derive(Clone, Copy)]
-pub(crate) struct Link {
+/// A link of a list, and what hangs on it.
+pub(crate) struct Node<K, V> {
     /// The node used just after this one, or the sentinel.
     pub(crate) prev: Index,
     /// The node used just before this one, or the sentinel.
     pub(crate) next: Index,
     /// How many `unpin` calls are missing.
     pub(crate) pins: u32,
+    /// `None` for a sentinel and for a free node.
+    pub(crate) entry: Option<(K, V)>,
 }
 
 /// What [`LruCache::put`] did, with the value or entry that had to go.
@@ -111,11 +107,10 @@ impl<K: Hash + Eq + Clone, V> LruCache<K, V> {
 impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     /// An empty cache for `capacity` entries that hashes with `hash_builder`.
     pub fn with_hasher(capacity: usize, hash_builder: S) -> Self {
-        let sentinel = |index| Link { prev: index, next: index, pins: 0 };
+        let sentinel = |index| Node { prev: index, next: index, pins: 0, entry: None };
         LruCache {
             map: HashMap::with_hasher(hash_builder),
-            links: vec![sentinel(LOOSE), sentinel(PINNED)],
-            entries: vec![None, None],
+            nodes: vec![sentinel(LOOSE), sentinel(PINNED)],
             free: Vec::new(),
             capacity,
         }
@@ -140,11 +135,12 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     ///
     /// # Ensures
     /// Its neighbours are linked to each other (I2).
+    #[inline]
     fn unlink(&mut self, index: Index) {
         //# task 1.4 unlink a node
-        let Link { prev, next, .. } = self.links[index as usize];
-        self.links[prev as usize].next = next;
-        self.links[next as usize].prev = prev;
+        let Node { prev, next, .. } = self.nodes[index as usize];
+        self.nodes[prev as usize].next = next;
+        self.nodes[next as usize].prev = prev;
         //# end
     }
 
@@ -152,23 +148,25 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     ///
     /// # Ensures
     /// I2, also when the list was empty.
+    #[inline]
     fn link_first(&mut self, sentinel: Index, index: Index) {
         //# task 1.4 link a node
         //+ // Nudge: four links change. The sentinel makes an empty list an ordinary one.
-        let old_first = self.links[sentinel as usize].next;
-        let node = &mut self.links[index as usize];
+        let old_first = self.nodes[sentinel as usize].next;
+        let node = &mut self.nodes[index as usize];
         node.prev = sentinel;
         node.next = old_first;
-        self.links[old_first as usize].prev = index;
-        self.links[sentinel as usize].next = index;
+        self.nodes[old_first as usize].prev = index;
+        self.nodes[sentinel as usize].next = index;
         //# end
     }
 
     /// Makes a linked node the latest used of its list (I4).
+    #[inline]
     fn touch(&mut self, index: Index) {
         //# task 1.4 touch a node
-        let sentinel = if self.links[index as usize].pins > 0 { PINNED } else { LOOSE };
-        if self.links[sentinel as usize].next != index {
+        let sentinel = if self.nodes[index as usize].pins > 0 { PINNED } else { LOOSE };
+        if self.nodes[sentinel as usize].next != index {
             self.unlink(index);
             self.link_first(sentinel, index);
         }
@@ -182,12 +180,11 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     fn fill_node(&mut self, key: K, value: V) -> Index {
         //# task 1.4 find a node for an entry
         if let Some(index) = self.free.pop() {
-            self.entries[index as usize] = Some((key, value));
+            self.nodes[index as usize].entry = Some((key, value));
             return index;
         }
-        let index = Index::try_from(self.links.len()).expect("an arena of 2^32 nodes does not fit in memory");
-        self.links.push(Link { prev: index, next: index, pins: 0 });
-        self.entries.push(Some((key, value)));
+        let index = Index::try_from(self.nodes.len()).expect("an arena of 2^32 nodes does not fit in memory");
+        self.nodes.push(Node { prev: index, next: index, pins: 0, entry: Some((key, value)) });
         index
         //# end
     }
@@ -203,7 +200,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         //# task 1.4 free a node
         self.unlink(index);
         self.free.push(index);
-        self.entries[index as usize].take().expect("I6: a linked node has an entry")
+        self.nodes[index as usize].entry.take().expect("I6: a linked node has an entry")
         //# end
     }
 
@@ -245,6 +242,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     ///
     /// # Cost
     /// O(1), one probe of the map.
+    #[inline]
     pub fn get<Q>(&mut self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
@@ -254,6 +252,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     }
 
     /// As [`LruCache::get`], with the value to change in place.
+    #[inline]
     pub fn get_mut<Q>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
@@ -262,11 +261,12 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         //# task 1.4 look up and touch
         let index = *self.map.get(key)?;
         self.touch(index);
-        self.entries[index as usize].as_mut().map(|(_, value)| value)
+        self.nodes[index as usize].entry.as_mut().map(|(_, value)| value)
         //# end
     }
 
     /// The value of `key`, without using it (I4).
+    #[inline]
     pub fn peek<Q>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
@@ -274,7 +274,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     {
         //# task 1.4 look up only
         let index = *self.map.get(key)?;
-        self.entries[index as usize].as_ref().map(|(_, value)| value)
+        self.nodes[index as usize].entry.as_ref().map(|(_, value)| value)
         //# end
     }
 
@@ -290,8 +290,8 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     /// The entry that would be evicted next; `None` if there is none or all are pinned. Not a use (I4).
     pub fn peek_lru(&self) -> Option<(&K, &V)> {
         //# task 1.4 find the victim
-        let last = self.links[LOOSE as usize].prev;
-        self.entries[last as usize].as_ref().map(|(key, value)| (key, value))
+        let last = self.nodes[LOOSE as usize].prev;
+        self.nodes[last as usize].entry.as_ref().map(|(key, value)| (key, value))
         //# end
     }
 
@@ -301,8 +301,8 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     /// O(1), however many entries are pinned.
     pub fn pop_lru(&mut self) -> Option<(K, V)> {
         //# task 1.4 evict
-        let last = self.links[LOOSE as usize].prev;
-        let (key, _) = self.entries[last as usize].as_ref()?;
+        let last = self.nodes[LOOSE as usize].prev;
+        let (key, _) = self.nodes[last as usize].entry.as_ref()?;
         self.map.remove(key);
         Some(self.empty_node(last))
         //# end
@@ -322,7 +322,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     {
         //# task 1.4 remove an entry
         let index = *self.map.get(key).ok_or(Error::NotFound)?;
-        let pins = self.links[index as usize].pins;
+        let pins = self.nodes[index as usize].pins;
         if pins > 0 {
             return Err(Error::Pinned { pins });
         }
@@ -346,7 +346,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     {
         //# task 1.4 pin an entry
         let index = *self.map.get(key).ok_or(Error::NotFound)?;
-        self.links[index as usize].pins += 1;
+        self.nodes[index as usize].pins += 1;
         self.unlink(index);
         self.link_first(PINNED, index);
         Ok(())
@@ -368,7 +368,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     {
         //# task 1.4 unpin an entry
         let index = *self.map.get(key).ok_or(Error::NotFound)?;
-        let node = &mut self.links[index as usize];
+        let node = &mut self.nodes[index as usize];
         node.pins = node.pins.checked_sub(1).ok_or(Error::NotPinned)?;
         if node.pins == 0 {
             self.unlink(index);
@@ -384,26 +384,25 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.map.get(key).map(|&index| self.links[index as usize].pins)
+        self.map.get(key).map(|&index| self.nodes[index as usize].pins)
     }
 
     /// The entries from the most to the least recently used: first the pinned ones, which are in use now,
     /// then the others. Not a use (I4).
     pub fn iter(&self) -> Iter<'_, K, V> {
-        Iter::new(&self.links, &self.entries)
+        Iter::new(&self.nodes)
     }
 }
 
 /// Entries of an [`LruCache`], the most recently used first.
 pub struct Iter<'a, K, V> {
-    links: &'a [Link],
-    entries: &'a [Option<(K, V)>],
+    nodes: &'a [Node<K, V>],
     at: Index,
 }
 
 impl<'a, K, V> Iter<'a, K, V> {
-    fn new(links: &'a [Link], entries: &'a [Option<(K, V)>]) -> Self {
-        Iter { links, entries, at: links[PINNED as usize].next }
+    fn new(nodes: &'a [Node<K, V>]) -> Self {
+        Iter { nodes, at: nodes[PINNED as usize].next }
     }
 }
 
@@ -412,18 +411,18 @@ impl<'a, K, V> Iterator for Iter<'a, K, V> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.at == PINNED {
-            self.at = self.links[LOOSE as usize].next;
+            self.at = self.nodes[LOOSE as usize].next;
         }
+        let node = &self.nodes[self.at as usize];
+        self.at = node.next;
         // A sentinel has no entry, which ends the walk at LOOSE.
-        let (key, value) = self.entries[self.at as usize].as_ref()?;
-        self.at = self.links[self.at as usize].next;
-        Some((key, value))
+        node.entry.as_ref().map(|(key, value)| (key, value))
     }
 }
 
 impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for LruCache<K, V, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let most = self.entries.len();
-        f.debug_map().entries(Iter::new(&self.links, &self.entries).take(most)).finish()
+        let most = self.nodes.len();
+        f.debug_map().entries(Iter::new(&self.nodes).take(most)).finish()
     }
 }

@@ -23,7 +23,7 @@ impl<K: fmt::Debug, V: fmt::Debug, S> LruCache<K, V, S> {
     /// pinned     3     1     1     1  'b' = 2
     /// ```
     pub fn dump(&self) -> String {
-        let mut out = format!("nodes {}, free {:?}\n", self.links.len(), self.free);
+        let mut out = format!("nodes {}, free {:?}\n", self.nodes.len(), self.free);
         let mut rows = Vec::new();
         self.follow(LOOSE, "loose", &mut rows);
         self.follow(PINNED, "pinned", &mut rows);
@@ -39,24 +39,24 @@ impl<K: fmt::Debug, V: fmt::Debug, S> LruCache<K, V, S> {
     /// A row for each node that the `next` links reach from `sentinel`.
     fn follow(&self, sentinel: Index, list: &str, rows: &mut Vec<Vec<String>>) {
         let mut before = sentinel;
-        let mut at = self.links[sentinel as usize].next;
-        for _ in 0..self.links.len() {
-            let Some(link) = self.links.get(at as usize).filter(|_| at != sentinel) else { break };
-            let entry = match self.entries.get(at as usize) {
-                Some(Some((key, value))) => format!("{key:?} = {value:?}"),
-                _ => "(no entry)".to_string(),
+        let mut at = self.nodes[sentinel as usize].next;
+        for _ in 0..self.nodes.len() {
+            let Some(node) = self.nodes.get(at as usize).filter(|_| at != sentinel) else { break };
+            let entry = match &node.entry {
+                Some((key, value)) => format!("{key:?} = {value:?}"),
+                None => "(no entry)".to_string(),
             };
-            let prev = if link.prev == before { link.prev.to_string() } else { format!("{}!", link.prev) };
+            let prev = if node.prev == before { node.prev.to_string() } else { format!("{}!", node.prev) };
             rows.push(vec![
                 list.to_string(),
                 at.to_string(),
                 prev,
-                link.next.to_string(),
-                link.pins.to_string(),
+                node.next.to_string(),
+                node.pins.to_string(),
                 entry.chars().take(draw::WIDTH / 2).collect(),
             ]);
             before = at;
-            at = link.next;
+            at = node.next;
         }
     }
 }
