@@ -1,0 +1,115 @@
+//! What operations cost, in hashes, comparisons and bytes: exact, so no clock is needed.
+
+use structures::HashMap;
+use testkit::counted::{self, CountedKey};
+use testkit::hashers::{CountingHasher, Seeded};
+use testkit::{alloc, check, check_eq};
+
+/// A lookup compares its key with few others, in a map of any size: eight on average is already generous.
+#[testkit::test]
+fn a_lookup_compares_few_keys() {
+    for n in [100u64, 1_000, 20_000] {
+        let mut map: HashMap<CountedKey, u64, Seeded> = (0..n).map(|key| (CountedKey(key), key)).collect();
+        counted::take();
+        check!((0..n).all(|key| map.get(&CountedKey(key)) == Some(&key)), "all of {n} keys are found");
+        let hits = counted::take().eqs;
+        check!(hits >= n && hits <= 8 * n, "{hits} comparisons for {n} lookups that hit (at most 8 each)");
+        check!((n..2 * n).all(|key| !map.contains_key(&CountedKey(key))), "absent keys are not found");
+        let misses = counted::take().eqs;
+        check!(misses <= 8 * n, "{misses} comparisons for {n} lookups that miss (at most 8 each)");
+        for key in 0..n {
+            map.remove(&CountedKey(key));
+        }
+        let removes = counted::take().eqs;
+        check!(removes <= 8 * n, "{removes} comparisons for {n} removes (at most 8 each)");
+    }
+}
+
+/// Growing costs a constant number of hashes an insert in the long run: a table that grows by a fixed
+/// amount, or too early, hashes every key again and again.
+#[testkit::test]
+fn growth_is_amortised() {
+    let hasher = CountingHasher::new();
+    let mut map = HashMap::with_hasher(hasher.clone());
+    let n = 50_000u64;
+    for key in 0..n {
+        map.insert(key, key);
+    }
+    check_eq!(map.len() as u64, n, "len");
+    let hashes = hasher.hashes();
+    check!(hashes <= 6 * n, "{hashes} hashes for {n} inserts into a map that grows (at most 6 each)");
+}
+
+/// Inserts and removes in turn cost a constant number of hashes: removing must give back what it took, or
+/// the table is rebuilt more and more often.
+#[testkit::test]
+fn churn_costs_constant_hashes() {
+    for live in [1u64, 3, 7, 100, 447, 448, 1_000] {
+        let hasher = CountingHasher::new();
+        let mut map = HashMap::with_hasher(hasher.clone());
+        for key in 0..live {
+            map.insert(key, ());
+        }
+        let before = hasher.hashes();
+        let rounds = 20_000;
+        for key in live..live + rounds {
+            check_eq!(
+                map.remove(&(key - live)),
+                Some(()),
+                "remove({}), the oldest of {live} keys",
+                key - live
+            );
+            map.insert(key, ());
+        }
+        let hashes = hasher.hashes() - before;
+        check!(
+            hashes <= 8 * 2 * rounds,
+            "{hashes} hashes for {rounds} removes and inserts at {live} entries (at most 8 an operation)"
+        );
+    }
+}
+
+/// A map of constant size stays that size, however many keys pass through it: freed slots are used again.
+#[testkit::test]
+fn churn_does_not_grow_the_map() {
+    for live in [10u64, 500, 1_000] {
+        let mut map: HashMap<u64, u64, Seeded> = HashMap::default();
+        let (filled, ()) = alloc::count_with(|| {
+            for key in 0..live {
+                map.insert(key, key);
+            }
+        });
+        let churned = alloc::count(|| {
+            for key in live..live + 60_000 {
+                map.remove(&(key - live));
+                map.insert(key, key);
+            }
+        });
+        check_eq!(map.len() as u64, live, "len after 60000 removes and inserts");
+        let (held, grown) = (filled.live_bytes.max(4096), churned.peak_bytes);
+        check!(
+            grown as i64 <= 4 * held,
+            "{grown} bytes more at the peak of churning {live} entries that took {held} bytes (at most 4 times)"
+        );
+    }
+}
+
+/// Hashing is work: lookups, inserts with room, and removes hash the key once, and nothing else.
+#[testkit::test]
+fn hashes_each_key_once_an_operation() {
+    let hasher = CountingHasher::new();
+    let mut map = HashMap::with_capacity_and_hasher(2_000, hasher.clone());
+    for key in 0..1_000u64 {
+        map.insert(key, key);
+    }
+    check_eq!(hasher.hashes(), 1_000, "hashes for 1000 inserts within the capacity");
+    for key in 0..1_000u64 {
+        map.get(&key);
+        map.insert(key, key + 1);
+    }
+    check_eq!(hasher.hashes(), 3_000, "hashes after 1000 lookups and 1000 inserts over present keys");
+    for key in 0..1_000u64 {
+        check_eq!(map.remove(&key), Some(key + 1), "remove({key})");
+    }
+    check_eq!(hasher.hashes(), 4_000, "hashes after 1000 removes");
+}

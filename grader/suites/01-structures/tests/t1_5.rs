@@ -1,0 +1,234 @@
+//! Task 1.5: B-tree. Small stories and edges here; removal, ranges, the model, counts and drops below.
+
+mod counts;
+mod drops;
+mod model;
+mod ranges;
+mod removal;
+
+use std::fmt::Debug;
+use std::ops::Bound;
+
+use structures::BTree;
+use testkit::{check, check_eq, rng, scene};
+
+/// Shows the tree beside whatever fails next.
+fn show<K: Debug, V>(tree: &BTree<K, V>) {
+    scene::picture(|| tree.dump());
+}
+
+/// What a tree holds, in the order of `iter`.
+fn contents<K: Clone, V: Clone>(tree: &BTree<K, V>) -> Vec<(K, V)> {
+    tree.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// Checks that the height is one that a tree of this order and length can have (I3, I4): with too few or
+/// too many keys in a node it is not.
+fn check_height<K: Debug, V>(tree: &BTree<K, V>, order: usize) {
+    let (len, height) = (tree.len(), tree.height());
+    if len == 0 {
+        check_eq!(height, 0, "height of an empty tree");
+        return;
+    }
+    scene::invariant("I3", "every node has at most 2t - 1 keys, and every node but the root at least t - 1");
+    show(tree);
+    let power = |base: usize, exponent: usize| base.saturating_pow(exponent as u32);
+    let most = power(2 * order, height) - 1;
+    let fewest = if height == 1 { 1 } else { (2 * power(order, height - 1)).saturating_sub(1) };
+    check!(
+        len <= most,
+        "a tree of order {order} and height {height} holds at most {most} entries, this one holds {len}"
+    );
+    check!(
+        len >= fewest,
+        "a tree of order {order} and height {height} holds at least {fewest} entries, this one holds {len}"
+    );
+}
+
+/// The numbers `0..count` in a few orders that lead to different splits and merges.
+fn orders_of(count: u64) -> [(&'static str, Vec<u64>); 4] {
+    let ascending: Vec<u64> = (0..count).collect();
+    let descending = ascending.iter().rev().copied().collect();
+    let outside_in = (0..count).map(|n| if n % 2 == 0 { n / 2 } else { count - 1 - n / 2 }).collect();
+    let mut shuffled = ascending.clone();
+    rng().shuffle(&mut shuffled);
+    [("ascending", ascending), ("descending", descending), ("outside in", outside_in), ("shuffled", shuffled)]
+}
+
+/// A stored value is found, replaced and counted once; a key that is not there is not found.
+#[testkit::test]
+fn stores_finds_and_replaces() {
+    let mut tree = BTree::new();
+    check_eq!(tree.get(&1), None, "get(1) in an empty tree");
+    check_eq!(tree.first(), None, "first() of an empty tree");
+    check_eq!(tree.last(), None, "last() of an empty tree");
+    check_eq!(tree.insert(2, "two"), None, "insert(2, \"two\") into an empty tree");
+    check_eq!(tree.insert(1, "one"), None, "insert(1, \"one\")");
+    check_eq!(tree.insert(3, "three"), None, "insert(3, \"three\")");
+    check_eq!(tree.insert(2, "dos"), Some("two"), "insert(2, \"dos\") over a present key");
+    check_eq!(tree.len(), 3, "len after three keys, one stored twice");
+    check_eq!(tree.get(&2), Some(&"dos"), "get(2)");
+    check_eq!(tree.get(&4), None, "get(4), never stored");
+    check_eq!(tree.first(), Some((&1, &"one")), "first()");
+    check_eq!(tree.last(), Some((&3, &"three")), "last()");
+    check!(tree.contains_key(&1) && !tree.contains_key(&0), "contains_key agrees with get");
+    if let Some(value) = tree.get_mut(&1) {
+        *value = "uno";
+    }
+    check_eq!(tree.remove(&1), Some("uno"), "remove(1) after a change through get_mut");
+    check_eq!(tree.remove(&1), None, "remove(1) a second time");
+    check_eq!(contents(&tree), vec![(2, "dos"), (3, "three")], "what is left");
+}
+
+/// In whatever order keys come, they are found again and come out sorted: a split must lose no key, and
+/// leave every key on its side of the separator.
+#[testkit::test]
+fn any_order_of_insertion_gives_the_same_contents() {
+    for order in [2, 3, 4, 8, 32] {
+        for (name, keys) in orders_of(400) {
+            scene::clear();
+            testkit::step!("BTree::with_order({order}), the keys 0..400 inserted {name}");
+            let mut tree = BTree::with_order(order);
+            for (done, &key) in keys.iter().enumerate() {
+                check_eq!(tree.insert(key, key * 2), None, "insert({key}) of a new key");
+                check_eq!(tree.len(), done + 1, "len after {} inserts", done + 1);
+            }
+            show(&tree);
+            for key in 0..400 {
+                check_eq!(tree.get(&key), Some(&(key * 2)), "get({key})");
+            }
+            let wanted: Vec<(u64, u64)> = (0..400).map(|key| (key, key * 2)).collect();
+            check_eq!(contents(&tree), wanted, "entries of iter()");
+            check_eq!(tree.first(), Some((&0, &0)), "first()");
+            check_eq!(tree.last(), Some((&399, &798)), "last()");
+        }
+    }
+}
+
+/// The tree is as low as its order demands, after every insert: a node that is never split, or split too
+/// early, shows in the height.
+#[testkit::test]
+fn the_height_fits_the_order_while_it_grows() {
+    for order in [2, 3, 5, 16] {
+        for (name, keys) in orders_of(600) {
+            scene::clear();
+            testkit::step!("BTree::with_order({order}), keys inserted {name}");
+            let mut tree = BTree::with_order(order);
+            for key in keys {
+                tree.insert(key, ());
+                check_height(&tree, order);
+            }
+        }
+    }
+}
+
+/// Values can be changed in place wherever in the tree their key is, also in an internal node.
+#[testkit::test]
+fn get_mut_reaches_every_entry() {
+    let mut tree = BTree::with_order(2);
+    for key in 0..100u64 {
+        tree.insert(key, 0);
+    }
+    show(&tree);
+    for key in 0..100 {
+        match tree.get_mut(&key) {
+            Some(value) => *value = key + 7,
+            None => panic!("get_mut({key}) does not find a present key"),
+        }
+    }
+    check_eq!(tree.get_mut(&100), None, "get_mut(100), never stored");
+    check_eq!(contents(&tree), (0..100).map(|key| (key, key + 7)).collect::<Vec<_>>(), "all entries");
+}
+
+/// An insert over a present key replaces its value wherever it is, keeps the first key, and leaves length
+/// and height alone.
+#[testkit::test]
+fn replacing_changes_nothing_else() {
+    let mut tree = BTree::with_order(2);
+    for key in 0..200u64 {
+        tree.insert(Labelled(key, "first"), 1);
+    }
+    let height = tree.height();
+    show(&tree);
+    for key in 0..200u64 {
+        check_eq!(tree.insert(Labelled(key, "second"), 2), Some(1), "insert over the present key {key}");
+        check_eq!(tree.len(), 200, "len after replacing the value of {key}");
+    }
+    check_eq!(tree.height(), height, "height after replacing every value");
+    check!(tree.iter().all(|(key, value)| key.1 == "first" && *value == 2), "first keys, second values");
+}
+
+/// A key whose label plays no part in the order.
+#[derive(Debug, Clone)]
+struct Labelled(u64, &'static str);
+
+impl PartialEq for Labelled {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Labelled {}
+
+impl PartialOrd for Labelled {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Labelled {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+/// `clear` leaves an empty tree of the same order that works as a new one does.
+#[testkit::test]
+fn is_usable_after_clear() {
+    let mut tree = BTree::with_order(3);
+    for key in 0..100 {
+        tree.insert(key, key);
+    }
+    tree.clear();
+    check!(tree.is_empty(), "is_empty after clear");
+    check_eq!(tree.height(), 0, "height after clear");
+    check_eq!(tree.iter().next(), None, "next of iter() after clear");
+    check_eq!(tree.order(), 3, "order after clear");
+    for key in (0..200).rev() {
+        tree.insert(key, key + 1);
+        check_height(&tree, 3);
+    }
+    check_eq!(contents(&tree), (0..200).map(|key| (key, key + 1)).collect::<Vec<_>>(), "all entries");
+}
+
+/// Lookups go by anything the key borrows as, and the usual traits agree with what the tree holds.
+#[testkit::test]
+fn borrowed_keys_and_the_usual_traits() {
+    let mut tree: BTree<String, u32> = BTree::default();
+    tree.extend([("b".to_string(), 2), ("a".to_string(), 1), ("b".to_string(), 3)]);
+    check_eq!(tree.get("b"), Some(&3), "get(\"b\") after extend with two values for it");
+    check_eq!(format!("{tree:?}"), "{\"a\": 1, \"b\": 3}".to_string(), "Debug");
+    let within: Vec<&String> =
+        tree.range::<str, _>((Bound::Included("aa"), Bound::Unbounded)).map(|(key, _)| key).collect();
+    check_eq!(within, ["b"], "keys of range(\"aa\"..)");
+    let copy = tree.clone();
+    check_eq!(tree.remove_entry("a"), Some(("a".to_string(), 1)), "remove_entry(\"a\")");
+    check_eq!(copy.len(), 2, "len of a clone after a remove from the original");
+    check!(copy != tree, "a tree and one with an entry less are not equal");
+    let up: BTree<u32, u32> = (0..100).map(|key| (key, key)).collect();
+    let mut down = BTree::with_order(2);
+    down.extend((0..100).rev().map(|key| (key, key)));
+    check!(up == down, "trees of different shape with the same entries are equal");
+}
+
+/// An order below 2 is refused when the tree is made: a node of it could lose its last key.
+#[testkit::test]
+fn an_order_below_two_is_refused() {
+    let mut smallest = BTree::with_order(2);
+    smallest.insert(1, 1);
+    check_eq!(smallest.get(&1), Some(&1), "get(1) in a tree of order 2");
+    for order in [0, 1] {
+        let made = std::panic::catch_unwind(|| BTree::<u64, u64>::with_order(order).len());
+        check!(made.is_err(), "with_order({order}) panics");
+    }
+}

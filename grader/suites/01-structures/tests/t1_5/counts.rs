@@ -1,0 +1,130 @@
+//! What operations cost, in comparisons and bytes: exact, so no clock is needed.
+//!
+//! How many nodes an operation visits cannot be seen from outside, comparisons can. A visit of a node of
+//! order t costs at most 2 * (2t - 1) of them: each key once, or twice for who asks "less?" and "equal?".
+
+use structures::BTree;
+use testkit::counted::{self, CountedKey};
+use testkit::{alloc, check, check_eq, generate, rng};
+
+fn shuffled(order: usize, count: usize) -> BTree<CountedKey, usize> {
+    let mut tree = BTree::with_order(order);
+    for key in generate::shuffled(&mut rng(), count) {
+        tree.insert(CountedKey(key as u64 * 2), key);
+    }
+    tree
+}
+
+/// Comparisons that one way from the root to a leaf may cost.
+fn way_down<V>(tree: &BTree<CountedKey, V>, order: usize) -> u64 {
+    (tree.height() * 2 * (2 * order - 1)) as u64
+}
+
+/// A lookup visits one node a level: one that also looks into siblings or scans shows in its comparisons.
+#[testkit::test]
+fn a_lookup_visits_one_node_a_level() {
+    for order in [2, 3, 8] {
+        let tree = shuffled(order, 10_000);
+        let most = way_down(&tree, order);
+        for key in 0..20_000 {
+            counted::take();
+            let found = tree.get(&CountedKey(key)).is_some();
+            let cmps = counted::take().cmps + counted::take().eqs;
+            check_eq!(found, key % 2 == 0, "whether get({key}) finds a value");
+            check!(
+                cmps <= most,
+                "{cmps} comparisons for get({key}), at most {most} at height {}",
+                tree.height()
+            );
+        }
+    }
+}
+
+/// Inserting and removing visit one node a level too, and a few more to take a separator's place.
+#[testkit::test]
+fn inserts_and_removes_visit_few_nodes() {
+    for order in [2, 3, 8] {
+        let mut tree = shuffled(order, 5_000);
+        let most = 3 * way_down(&tree, order);
+        for key in generate::shuffled(&mut rng(), 5_000) {
+            counted::take();
+            tree.insert(CountedKey(key as u64 * 2 + 1), 0);
+            let cmps = counted::take().cmps;
+            check!(cmps <= most, "{cmps} comparisons to insert {}, at most {most}", key * 2 + 1);
+            tree.remove(&CountedKey(key as u64 * 2));
+            let cmps = counted::take().cmps;
+            check!(cmps <= most, "{cmps} comparisons to remove {}, at most {most}", key * 2);
+        }
+        check_eq!(tree.len(), 5_000, "len after as many removes as inserts");
+    }
+}
+
+/// A range goes down to its ends and looks at nothing outside: its cost does not depend on the tree's size
+/// beyond the height.
+#[testkit::test]
+fn a_range_visits_nothing_outside_its_bounds() {
+    for order in [2, 8] {
+        let tree = shuffled(order, 20_000);
+        for low in (0..40_000u64).step_by(997) {
+            for count in [0, 1, 10, 200] {
+                let bounds = CountedKey(low)..CountedKey(low + 2 * count);
+                counted::take();
+                let forward = tree.range(bounds.clone()).count() as u64;
+                let backward = tree.range(bounds).rev().count() as u64;
+                let cmps = counted::take().cmps;
+                let most = 2 * (3 * way_down(&tree, order) + 4) + 4 * (forward + 1);
+                check_eq!(forward, backward, "entries of range({low}..{}) and of its rev()", low + 2 * count);
+                check!(
+                    cmps <= most,
+                    "{cmps} comparisons to walk {forward} entries both ways, at most {most}"
+                );
+            }
+        }
+    }
+}
+
+/// The first entry of a long range comes at once: a range that collects its entries first does not.
+#[testkit::test]
+fn a_range_is_lazy() {
+    let tree = shuffled(8, 20_000);
+    let counts = alloc::count(|| {
+        for low in 0..100 {
+            let first = tree.range(CountedKey(low)..).next().map(|(key, _)| key.0);
+            check_eq!(first, Some(low.div_ceil(2) * 2), "first key of range({low}..)");
+            let last = tree.range(..CountedKey(low + 1)).next_back().map(|(key, _)| key.0);
+            check_eq!(last, Some(low / 2 * 2), "last key of range(..{})", low + 1);
+        }
+    });
+    let most = 200 * 4096;
+    check!(counts.bytes <= most, "{} bytes allocated for 200 ranges that gave an entry each", counts.bytes);
+}
+
+/// A tree of constant size takes constant memory: nodes that merge away are used again or freed.
+#[testkit::test]
+fn churn_does_not_grow_the_tree() {
+    for order in [2, 16] {
+        let mut tree = BTree::with_order(order);
+        let filled = alloc::count(|| {
+            for key in 0..2_000u64 {
+                tree.insert(key, key);
+            }
+        });
+        let churned = alloc::count(|| {
+            for key in 2_000..60_000u64 {
+                check_eq!(
+                    tree.remove(&(key - 2_000)),
+                    Some(key - 2_000),
+                    "remove({}), the smallest",
+                    key - 2_000
+                );
+                tree.insert(key, key);
+            }
+        });
+        check_eq!(tree.len(), 2_000, "len after 58000 removes and inserts");
+        let (held, grown) = (filled.live_bytes, churned.peak_bytes);
+        check!(
+            grown as i64 <= 2 * held,
+            "{grown} bytes more at the peak of churning 2000 entries that took {held} bytes (at most twice)"
+        );
+    }
+}
