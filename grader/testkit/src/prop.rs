@@ -62,7 +62,7 @@ fn runner() -> TestRunner {
 }
 
 /// One input, with nothing printed or recorded except the input itself, for the watchdog.
-fn run_quietly<V: Debug>(test: &impl Fn(V), value: V) -> Result<(), Failure> {
+fn run_quietly<V: Debug>(test: &impl Fn(V), value: V) -> Result<(), Box<Failure>> {
     scene::begin_case(cut(format!("{value:?}"), MAX_CASE_CHARS));
     scene::with_quiet(true, || crate::harness::quietly_caught(|| test(value)))
 }
@@ -90,7 +90,7 @@ where
 }
 
 /// Runs the smallest input with the scene on and adds what the search knows.
-fn show<V: Debug>(case: u32, value: V, first: Failure, test: &impl Fn(V)) -> Failure {
+fn show<V: Debug>(case: u32, value: V, first: Box<Failure>, test: &impl Fn(V)) -> Box<Failure> {
     let shown = cut(format!("{value:?}"), MAX_CASE_CHARS);
     let shown = if shown.len() > 100 { cut(format!("{value:#?}"), MAX_CASE_CHARS) } else { shown };
     let shown = if shown.lines().count() > 60 { cut(format!("{value:?}"), MAX_CASE_CHARS) } else { shown };
@@ -98,9 +98,7 @@ fn show<V: Debug>(case: u32, value: V, first: Failure, test: &impl Fn(V)) -> Fai
     scene::clear();
     let mut failure = match caught(|| scene::with_quiet(false, || test(value))) {
         Err(failure) => failure,
-        Ok(()) => {
-            first.note("the same input passed when it was run again: something else decides the outcome")
-        }
+        Ok(()) => Box::new(first.note("the same input passed when it was run again: something else decides")),
     };
     failure.complete();
     failure.report.case = Some(shown);

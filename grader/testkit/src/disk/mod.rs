@@ -126,6 +126,13 @@ impl fmt::Display for Crashed {
 
 impl Error for Crashed {}
 
+/// Looks through whatever the error was wrapped in. (An `io::Error` inside an `io::Error` is not its source.)
+fn is_crash(error: &(dyn Error + 'static)) -> bool {
+    error.is::<Crashed>()
+        || error.downcast_ref::<io::Error>().is_some_and(FaultDisk::is_crash)
+        || error.source().is_some_and(is_crash)
+}
+
 impl Default for FaultDisk {
     fn default() -> Self {
         Self::new()
@@ -179,17 +186,7 @@ impl FaultDisk {
 
     /// True if this error means that the machine is gone, in contrast to an error to be handled.
     pub fn is_crash(error: &io::Error) -> bool {
-        let mut source: Option<&(dyn Error + 'static)> = match error.get_ref() {
-            Some(inner) => Some(inner),
-            None => None,
-        };
-        while let Some(inner) = source {
-            if inner.is::<Crashed>() {
-                return true;
-            }
-            source = inner.source();
-        }
-        false
+        error.get_ref().is_some_and(|inner| is_crash(inner))
     }
 
     /// True once a call came after the crash point.
@@ -311,9 +308,9 @@ impl State {
         }
         match self.rng.u32(..16) {
             0 => Err(io::Error::from(ErrorKind::Interrupted)),
-            1..=5 => Ok(self.rng.usize(1..=len)),
-            6 => Ok(1),
-            7 => Ok(len.min(SECTOR)),
+            1..=6 => Ok(self.rng.usize(1..=len)),
+            7 => Ok(1),
+            8..=10 => Ok(len.min(SECTOR)),
             _ => Ok(len),
         }
     }

@@ -93,7 +93,7 @@ fn short_transfers_end_up_with_the_same_bytes() {
     let wanted: Vec<u8> = (0..2_000).map(|k| k as u8).collect();
     let (mut at, mut interrupted) = (0, 0);
     while at < wanted.len() {
-        match disk.write_at(at as u64, &wanted[at..]) {
+        match disk.write_at(at as u64, &wanted[at..wanted.len().min(at + 100)]) {
             Ok(moved) => at += moved,
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Interrupted);
@@ -102,7 +102,7 @@ fn short_transfers_end_up_with_the_same_bytes() {
         }
     }
     assert_eq!(disk.bytes(), wanted);
-    assert!(disk.counts().writes > 2 && interrupted < 100);
+    assert!(disk.counts().writes > 25 && interrupted < 100);
     assert_eq!(disk.counts().bytes_written, 2_000);
 }
 

@@ -50,7 +50,7 @@ pub(super) fn run(name: &str) -> i32 {
 }
 
 /// Runs the test on this thread and says how it ended.
-pub(super) fn run_body(test: &Test, name: &str) -> Result<(), Failure> {
+pub(super) fn run_body(test: &Test, name: &str) -> Result<(), Box<Failure>> {
     crate::seeds::set_test(name);
     crate::scene::clear();
     panics::caught(test.run).map_err(|mut failure| {

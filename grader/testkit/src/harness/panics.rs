@@ -94,12 +94,12 @@ pub(crate) fn quietly<R>(body: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Se
 }
 
 /// As [`caught`], knowing nothing of a panic but its message: cheap, for a search.
-pub(crate) fn quietly_caught<R>(body: impl FnOnce() -> R) -> Result<R, Failure> {
+pub(crate) fn quietly_caught<R>(body: impl FnOnce() -> R) -> Result<R, Box<Failure>> {
     quietly(body).map_err(|payload| failure_of(payload, None))
 }
 
 /// Runs `body`; if it ends by a failure or a panic, says everything that is known about it.
-pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> Result<R, Failure> {
+pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> Result<R, Box<Failure>> {
     install_once();
     OWN.with_borrow_mut(Vec::clear);
     catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
@@ -127,23 +127,23 @@ fn install_once() {
 }
 
 /// A failure out of what a thread ended with.
-fn failure_of(payload: Box<dyn Any + Send>, record: Option<Record>) -> Failure {
+fn failure_of(payload: Box<dyn Any + Send>, record: Option<Record>) -> Box<Failure> {
     let payload = match payload.downcast::<Failure>() {
-        Ok(failure) => return *failure,
+        Ok(failure) => return failure,
         Err(payload) => payload,
     };
     let message = message_of(payload.as_ref());
     if is_an_echo(&message)
         && let Some(original) = elsewhere()
     {
-        return original;
+        return Box::new(original);
     }
     let mut failure = match record {
         Some(record) => record.failure(),
         None => Failure::new(format!("panicked: {message}")).kind(Kind::Panic),
     };
     failure.complete();
-    failure
+    Box::new(failure)
 }
 
 /// True for the messages with which a test panics because another thread did.

@@ -19,7 +19,7 @@ pub(super) fn run(filters: &[String], is_exact: bool) -> i32 {
         all.iter().copied().filter(|test| is_selected(&test.full_name())).collect();
     println!("\nrunning {} tests", selected.len());
     let start = Instant::now();
-    let mut failed: Vec<(String, Failure)> = Vec::new();
+    let mut failed: Vec<(String, Box<Failure>)> = Vec::new();
     for &test in &selected {
         let name = test.full_name();
         let outcome = run_one(test);
@@ -49,7 +49,7 @@ pub(super) fn run(filters: &[String], is_exact: bool) -> i32 {
     if failed.is_empty() { 0 } else { 101 }
 }
 
-fn run_one(test: &'static Test) -> Result<(), Failure> {
+fn run_one(test: &'static Test) -> Result<(), Box<Failure>> {
     panics::forget();
     let name = test.full_name();
     let body = {

@@ -96,12 +96,15 @@ impl std::fmt::Debug for Peers {
     }
 }
 
+/// A row of [`compare`]: its name, our side, and each peer with its name.
+pub type Beside<'a> = (&'a str, Workload, Vec<(&'a str, Workload)>);
+
 /// As [`Peers`], from workloads that exist already: name, ours, and the peers by name.
 ///
 /// # Panics
 ///
 /// If a workload is counted: counts are compared by looking at them.
-pub fn compare(rows: Vec<(&str, Workload, Vec<(&str, Workload)>)>) {
+pub fn compare(rows: Vec<Beside<'_>>) {
     let mut peers = Peers::new("Ours beside others");
     for (name, ours, others) in rows {
         let (ours, clock) = timed(ours);

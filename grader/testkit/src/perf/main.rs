@@ -3,7 +3,7 @@
 //! ```text
 //!   perf                         a table, all workloads
 //!   perf FILTER...               those whose id contains one of them
-//!   perf --exec                  for the grader: order and report on standard input
+//!   perf --exec ID               one, for the grader: order and report on standard input
 //!   perf ... --gate ID=MAX       the largest ratio allowed; more pairs are measured near it
 //!   perf ... --quick             fewer and shorter pairs
 //! ```
@@ -48,7 +48,10 @@ fn parse(args: impl Iterator<Item = String>) -> Result<Args, String> {
     let mut args = args;
     while let Some(arg) = args.next() {
         match arg.as_str() {
-            "--exec" => out.is_graded = true,
+            "--exec" => {
+                out.is_graded = true;
+                out.config.only.push(args.next().ok_or("--exec needs the id of a workload")?);
+            }
             "--quick" => {
                 out.config.pairs = 7;
                 out.config.max_doubling = 3;
@@ -60,7 +63,6 @@ fn parse(args: impl Iterator<Item = String>) -> Result<Args, String> {
                 let max = max.parse().map_err(|_| format!("{max} is not a ratio"))?;
                 out.config.gates.push((id.to_string(), max));
             }
-            "--only" => out.config.only.push(args.next().ok_or("--only needs the id of a workload")?),
             unknown if unknown.starts_with('-') => return Err(format!("unknown option {unknown}")),
             filter => out.filters.push(filter.to_string()),
         }

@@ -138,7 +138,7 @@ impl Pairs {
 
     fn one_pair(&mut self) {
         let repeats = self.repeats;
-        let (ours, theirs) = if self.ratios.len() % 2 == 0 {
+        let (ours, theirs) = if self.ratios.len().is_multiple_of(2) {
             let ours = time(self.clock, &mut self.ours, repeats);
             (ours, time(self.clock, &mut self.theirs, repeats))
         } else {

@@ -14,12 +14,12 @@
 //! - P3: a count is exact and measured once.
 //! - P4: a workload that panics, or whose learner is far beyond the gate, ends early and harms no other.
 
-pub mod compare;
+mod compare;
 mod main;
 mod measure;
 mod stats;
 
-pub use compare::{Peers, compare};
+pub use compare::{Beside, Peers, compare};
 pub use main::main;
 pub use measure::{Config, measure};
 

@@ -102,21 +102,21 @@ fn run(picker: Picker, body: &Arc<dyn Fn() + Send + Sync>) {
 fn explain(
     number: usize,
     schedules: usize,
-    first: Failure,
+    first: Box<Failure>,
     picker: Picker,
     body: &Arc<dyn Fn() + Send + Sync>,
-) -> Failure {
+) -> Box<Failure> {
     scene::clear();
     let trail = picker.trail();
     trail.record();
     let mut failure = match caught(|| scene::with_quiet(false, || run(picker, body))) {
         Err(failure) => failure,
-        Ok(()) => first.note(
+        Ok(()) => Box::new(first.note(
             "the same schedule passed when it was run again: something outside kit::sync decides (a std lock, \
              the clock, a HashMap's order)",
-        ),
+        )),
     };
-    failure = sort_out(failure, &trail);
+    sort_out(&mut failure, &trail);
     failure.complete();
     failure.report.seed = Some(crate::seed());
     if failure.kind != Kind::Todo {
@@ -127,7 +127,7 @@ fn explain(
 }
 
 /// Tells deadlock and livelock, which come as panics of the scheduler, from other panics.
-fn sort_out(mut failure: Failure, trail: &Trail) -> Failure {
+fn sort_out(failure: &mut Failure, trail: &Trail) {
     let what = failure.report.what.clone();
     if what.contains("deadlock! blocked tasks") {
         let waits = controlled::waits();
@@ -151,7 +151,6 @@ fn sort_out(mut failure: Failure, trail: &Trail) -> Failure {
             failure.report.notes.push(format!("the last turns, latest at the end: {last}"));
         }
     }
-    failure
 }
 
 /// One line of a deadlock's report.
@@ -171,6 +170,7 @@ fn describe(wait: &Wait) -> String {
 fn prepare() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        crate::harness::install();
         let picker = Picker::new(Policy::Random, 0, 0);
         controlled::run(|| shuttle::Runner::new(picker, shuttle::Config::new()).run(|| ()));
         crate::harness::install();
