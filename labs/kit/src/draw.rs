@@ -32,9 +32,9 @@ pub fn cells(values: &[String], marks: &[(usize, &str)]) -> String {
             end += 1;
         }
         let mut lines = [String::new(), String::from("|"), String::new()];
-        for index in start..end {
+        for (index, value) in values.iter().enumerate().take(end).skip(start) {
             let inner = width(index);
-            let value: String = values[index].chars().take(inner).collect();
+            let value: String = value.chars().take(inner).collect();
             let _ = write!(lines[0], " {index:^inner$}");
             let _ = write!(lines[1], "{value:^inner$}|");
             let _ = write!(lines[2], " {:^inner$}", label(index));

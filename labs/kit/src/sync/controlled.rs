@@ -74,6 +74,7 @@ impl<T> Mutex<T> {
         self.lock_at(Location::caller())
     }
 
+    #[track_caller]
     fn lock_at(&self, at: &'static Location<'static>) -> MutexGuard<'_, T> {
         match &self.0 {
             MutexKind::Plain(mutex) => {
@@ -121,7 +122,7 @@ pub struct RwLock<T>(RwLockKind<T>);
 
 enum RwLockKind<T> {
     Plain(std::sync::RwLock<T>),
-    Controlled(shuttle::sync::RwLock<T>, Holders),
+    Controlled(Box<shuttle::sync::RwLock<T>>, Holders),
 }
 
 /// Shared access to the value of a [`RwLock`]. Released on drop.
@@ -147,7 +148,8 @@ impl<T> RwLock<T> {
     #[track_caller]
     pub fn new(value: T) -> Self {
         if is_controlled() {
-            RwLock(RwLockKind::Controlled(shuttle::sync::RwLock::new(value), Holders::new(Kind::RwLock)))
+            let lock = Box::new(shuttle::sync::RwLock::new(value));
+            RwLock(RwLockKind::Controlled(lock, Holders::new(Kind::RwLock)))
         } else {
             RwLock(RwLockKind::Plain(std::sync::RwLock::new(value)))
         }

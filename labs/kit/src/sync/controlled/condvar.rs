@@ -152,8 +152,7 @@ impl Condvar {
                     self.give_turns(at);
                 } else {
                     let waiter = self.enter();
-                    let _waiting =
-                        Waiting::start(Kind::Condvar.name().to_string(), Some(made_at), at, Vec::new());
+                    let _waiting = Waiting::start(Kind::Condvar.name().to_string(), Some(made_at), at);
                     shuttle::future::block_on(poll_fn(|context| {
                         if waiter.is_notified.load(Relaxed) {
                             return Poll::Ready(());
@@ -171,7 +170,7 @@ impl Condvar {
     /// Waits for a notification while others get some turns. True if one came.
     fn give_turns(&self, at: &'static Location<'static>) -> bool {
         let waiter = self.enter();
-        let _waiting = Waiting::start("a timed wait to end".to_string(), None, at, Vec::new());
+        let _waiting = Waiting::start("a timed wait to end".to_string(), None, at);
         let turns = if random_below(4) == 0 { 0 } else { random_below(MAX_TURNS) + 1 };
         for _ in 0..turns {
             if waiter.is_notified.load(Relaxed) {

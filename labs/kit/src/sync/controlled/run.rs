@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 thread_local! {
@@ -14,8 +14,20 @@ thread_local! {
 #[derive(Default)]
 struct Thread {
     name: Option<String>,
-    wait: Option<Wait>,
+    wait: Option<Pending>,
 }
+
+/// A [`Wait`] before anybody asked for it.
+#[derive(Clone)]
+struct Pending {
+    on: String,
+    made_at: Option<&'static Location<'static>>,
+    at: &'static Location<'static>,
+    holders: List,
+}
+
+/// Numbers of the threads that hold a lock.
+type List = Arc<Mutex<Vec<usize>>>;
 
 /// What a thread waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +84,22 @@ pub fn forget_threads() {
 
 /// What each thread waits for that does; meaningful after a deadlock.
 pub fn waits() -> Vec<Wait> {
-    THREADS.with_borrow(|threads| threads.iter().filter_map(|thread| thread.wait.clone()).collect())
+    let pending: Vec<(usize, Pending)> = THREADS.with_borrow(|threads| {
+        let waiting = threads.iter().enumerate();
+        waiting.filter_map(|(id, thread)| Some((id, thread.wait.clone()?))).collect()
+    });
+    let named = |(id, wait): (usize, Pending)| Wait {
+        thread: thread_name(id),
+        on: wait.on,
+        made_at: wait.made_at,
+        at: wait.at,
+        held_by: members(&wait.holders).into_iter().map(thread_name).collect(),
+    };
+    pending.into_iter().map(named).collect()
+}
+
+fn members(list: &List) -> Vec<usize> {
+    list.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Name of thread number `id`: the one it was given, or `thread-3`; 0 is `main`.
@@ -109,14 +136,17 @@ fn with_thread(id: usize, change: impl FnOnce(&mut Thread)) {
 pub(super) struct Waiting(usize);
 
 impl Waiting {
+    /// For something that nobody holds.
     pub(super) fn start(
         on: String,
         made_at: Option<&'static Location<'static>>,
         at: &'static Location<'static>,
-        held_by: Vec<String>,
     ) -> Self {
+        Self::on(Pending { on, made_at, at, holders: List::default() })
+    }
+
+    fn on(wait: Pending) -> Self {
         let id = own_id();
-        let wait = Wait { thread: thread_name(id), on, made_at, at, held_by };
         with_thread(id, |thread| thread.wait = Some(wait));
         Waiting(id)
     }
@@ -132,7 +162,7 @@ impl Drop for Waiting {
 pub(super) struct Holders {
     kind: Kind,
     made_at: &'static Location<'static>,
-    threads: Mutex<Vec<usize>>,
+    threads: List,
 }
 
 /// A place in the list of holders, given up on drop.
@@ -144,19 +174,19 @@ pub(super) struct Held<'a> {
 impl Holders {
     #[track_caller]
     pub(super) fn new(kind: Kind) -> Self {
-        Holders { kind, made_at: Location::caller(), threads: Mutex::default() }
+        Holders { kind, made_at: Location::caller(), threads: List::default() }
     }
 
     /// This thread is about to wait for the lock. Panics if it can only wait for itself.
+    #[track_caller]
     pub(super) fn wait(&self, at: &'static Location<'static>) -> Waiting {
-        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let own = own_id();
-        if self.kind == Kind::Mutex && threads.contains(&own) && !std::thread::panicking() {
+        if self.kind == Kind::Mutex && members(&self.threads).contains(&own) && !std::thread::panicking() {
             let name = thread_name(own);
-            panic!("deadlock: the thread {name} locks at {at} a mutex that it already holds");
+            panic!("deadlock: the thread {name} locks a mutex that it already holds");
         }
-        let held_by = threads.into_iter().map(thread_name).collect();
-        Waiting::start(self.kind.name().to_string(), Some(self.made_at), at, held_by)
+        let on = self.kind.name().to_string();
+        Waiting::on(Pending { on, made_at: Some(self.made_at), at, holders: Arc::clone(&self.threads) })
     }
 
     /// This thread now holds the lock.
