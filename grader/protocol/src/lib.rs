@@ -145,6 +145,14 @@ pub enum Value {
     },
 }
 
+/// True for a line that the scheduler of controlled runs prints on standard error about a failing schedule.
+/// The report says it better; a reader of the output is better off without.
+pub fn is_scheduler_noise(line: &str) -> bool {
+    line.starts_with("Test deadlocked, and SHUTTLE_CAPTURE_BACKTRACE is not set")
+        || line.starts_with("test panicked in task '")
+        || line == "Task failed, serializing schedule"
+}
+
 /// Writes one message.
 pub fn send<T: Serialize>(mut to: impl Write, message: &T) -> io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
