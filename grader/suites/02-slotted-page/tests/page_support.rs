@@ -271,6 +271,8 @@ impl Foreign {
             placed.pop();
         }
         let free = placed.iter().filter(|&&place| place == (0, 0)).count();
+        // What was left in the gap by records that lay there before.
+        page[SLOTS_AT + SLOT_SIZE * placed.len()..start].fill(0xEE);
         for (at, value) in [
             (SLOT_COUNT_AT, placed.len()),
             (FREE_SLOTS_AT, free),
