@@ -40,9 +40,17 @@ pub fn measure(
 ) -> Result<PerfReport> {
     progress.say(&format!("measuring {}", gate.id));
     let limits = Limits { wall_seconds: WALL_SECONDS, cpu_seconds: CPU_SECONDS, memory_mib: MEMORY_MIB };
-    let arguments: &[&str] = if is_quick { &["--exec", &gate.id, "--quick"] } else { &["--exec", &gate.id] };
+    let threshold = format!("{}={}", gate.id, gate.max);
+    let mut arguments = vec!["--exec", &gate.id];
+    if gate.kind == GateKind::Ratio {
+        // More pairs are taken while the interval covers the threshold.
+        arguments.extend(["--gate", &threshold]);
+    }
+    if is_quick {
+        arguments.push("--quick");
+    }
     let wall = Duration::from_secs(WALL_SECONDS + 5);
-    let job = Job { program, arguments, seed, limits, wall, has_order: true };
+    let job = Job { program, arguments: &arguments, seed, limits, wall, has_order: true };
     let ended = process::run(&job).with_context(|| format!("cannot run {}", program.display()))?;
     let value = figure(&ended, &gate.id, &limits, wall);
     Ok(match value {

@@ -45,7 +45,7 @@ const LAB_LINTS: &str = "\n[lints.rust]\nunsafe_code = \"forbid\"\nunused = { le
 
 /// The performance program: the same workloads, bound once to each side.
 const PERF_MAIN: &str =
-    "fn main() {\n    testkit::perf::main(perf_learner::workloads(), perf_reference::workloads());\n}\n";
+    "fn main() {\n    testkit::perf::main(perf_learner::workloads, perf_reference::workloads);\n}\n";
 
 /// The package of a lab's performance program.
 pub fn perf_package(lab: &Lab) -> String {

@@ -1,0 +1,188 @@
+//! What the end-to-end tests share: the fixture course, and submissions made from its reference.
+//!
+//! Every test grades a real submission through [`grader::grade::grade`], with the real cargo and the real
+//! testkit. They share one stage and one target folder, so the testkit is compiled once; the stage's lock
+//! makes them take turns.
+
+// Each test program uses some of this.
+#![allow(dead_code)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use grader::catalog::{Course, Lab};
+use grader::grade::{PerfMode, Request, Silent, Source, grade};
+use grader::model::{BuildReport, LabReport, TestOutcome, TestReport};
+
+/// The repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the grader is in the repository").to_path_buf()
+}
+
+/// The fixture course.
+pub fn course() -> Course {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture");
+    Course::open_with(&fixture, &repository()).unwrap()
+}
+
+/// Stage and target folder of all end-to-end tests.
+pub fn work_dir() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("grade")
+}
+
+/// Somebody's solution: the fixture's reference, to be broken.
+pub struct Submission {
+    folder: tempfile::TempDir,
+}
+
+impl Submission {
+    /// A correct one.
+    pub fn correct() -> Submission {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("labs/01-tiny");
+        copy(&course().root.join("solutions/01-tiny"), &to);
+        Submission { folder }
+    }
+
+    /// The unsolved skeleton.
+    pub fn skeleton() -> Submission {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&course().root.join("labs/01-tiny"), &folder.path().join("labs/01-tiny"));
+        Submission { folder }
+    }
+
+    /// The folder that holds `01-tiny`.
+    pub fn labs(&self) -> PathBuf {
+        self.folder.path().join("labs")
+    }
+
+    /// The folder above `labs`.
+    pub fn top(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file of the lab.
+    pub fn write(self, path: &str, contents: impl AsRef<[u8]>) -> Submission {
+        let path = self.labs().join("01-tiny").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, contents).unwrap();
+        self
+    }
+
+    /// Replaces text of a lab's file that must be there.
+    pub fn edit(self, path: &str, find: &str, replace: &str) -> Submission {
+        let text = fs::read_to_string(self.labs().join("01-tiny").join(path)).unwrap();
+        assert!(text.contains(find), "{path} has no {find}");
+        let text = text.replacen(find, replace, 1);
+        self.write(path, text)
+    }
+
+    /// The body of `Bag::push` becomes `body`.
+    pub fn with_push(self, body: &str) -> Submission {
+        self.edit("src/bag.rs", "self.numbers.push(value);", body)
+    }
+
+    /// The body of `Counter::add` becomes `body`.
+    pub fn with_add(self, body: &str) -> Submission {
+        self.edit("src/counter.rs", "*self.count.lock() += 1;", body)
+    }
+
+    /// Grades all tests, no performance.
+    pub fn grade(&self) -> LabReport {
+        self.grade_with(|_, _| {})
+    }
+
+    /// Grades with changed limits or another request.
+    pub fn grade_with(&self, change: impl FnOnce(&mut Lab, &mut Settings)) -> LabReport {
+        let course = course();
+        let mut lab = course.labs[0].clone();
+        // A machine with other things to do must not change what is found, so walls are wide.
+        lab.limits.wall_seconds = 30;
+        let mut settings = Settings::default();
+        change(&mut lab, &mut settings);
+        let mut request = Request::new(&lab, settings.source.unwrap_or(Source::Labs(self.labs())));
+        request.work_dir = Some(work_dir());
+        request.perf = settings.perf;
+        request.task = settings.task;
+        request.test = settings.test;
+        request.compile_seconds = settings.compile_seconds;
+        grade(&course, &request, &mut Silent).unwrap()
+    }
+}
+
+/// What a test may change of a request.
+pub struct Settings {
+    pub source: Option<Source>,
+    pub perf: PerfMode,
+    pub task: Option<String>,
+    pub test: Option<String>,
+    pub compile_seconds: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { source: None, perf: PerfMode::Off, task: None, test: None, compile_seconds: 300 }
+    }
+}
+
+/// The report of one test by its full name.
+pub fn test<'a>(report: &'a LabReport, name: &str) -> &'a TestReport {
+    if let BuildReport::Failed { messages, notes } = &report.build {
+        panic!("does not compile: {notes:#?} {messages:#?}");
+    }
+    let mut tests = report.tasks.iter().flat_map(|task| &task.tests);
+    tests.find(|test| test.name == name).unwrap_or_else(|| panic!("no test {name} in {report:#?}"))
+}
+
+/// How one test ended.
+pub fn outcome<'a>(report: &'a LabReport, name: &str) -> &'a TestOutcome {
+    &test(report, name).outcome
+}
+
+/// rustc's messages and the notes of a build that failed.
+pub fn failed_build(report: &LabReport) -> (String, String) {
+    match &report.build {
+        BuildReport::Ok { .. } => panic!("it compiled: {report:#?}"),
+        BuildReport::Failed { messages, notes } => {
+            let messages: Vec<&str> = messages.iter().map(|message| message.rendered.as_str()).collect();
+            (messages.join("\n"), notes.join("\n"))
+        }
+    }
+}
+
+/// A grader that is well: the correct submission still gets everything.
+pub fn assert_grader_is_alive() {
+    let report = Submission::correct().grade();
+    assert!(report.passed(), "{report:#?}");
+}
+
+/// All notes as one text.
+pub fn notes(report: &LabReport) -> String {
+    report.notes.join("\n")
+}
+
+/// Whether the report says that landlock held the tests in.
+pub fn has_landlock(report: &LabReport) -> bool {
+    let notes = notes(report);
+    let line = notes.lines().find(|line| line.starts_with("confinement")).expect("the report tells the layers");
+    let (active, inactive) = line.split_once("; not available here: ").unwrap_or((line, ""));
+    assert!(
+        active.contains("landlock") != inactive.contains("landlock"),
+        "landlock is either in force or named as missing: {line}"
+    );
+    active.contains("landlock")
+}
+
+/// Copies a folder.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Ordinary submissions: right, unfinished and wrong ones, each with the outcome a learner must see.
+
+mod common;
+
+use common::{Submission, course, failed_build, outcome, test};
+use grader::grade::{PerfMode, Source};
+use grader::model::{BuildReport, TestOutcome};
+
+/// A correct solution gets every test's points, from a learner's folder and from the reference.
+#[test]
+fn correct_solutions_pass() {
+    let report = Submission::correct().grade();
+    assert!(report.passed(), "{report:#?}");
+    assert_eq!((report.earned, report.max), (90, 100), "the gates' points are not earned without measuring");
+    let report = Submission::skeleton().grade_with(|_, settings| settings.source = Some(Source::Solutions));
+    assert!(report.passed(), "{report:#?}");
+}
+
+/// A fresh skeleton fails everywhere at once, as "to do" and not as a mistake.
+#[test]
+fn a_skeleton_is_to_do() {
+    let report = Submission::skeleton().grade();
+    for name in ["t1_1::adds_up", "t1_1::bags_are_apart", "t1_2::counts", "t1_2::counts_from_two_threads"] {
+        assert!(matches!(outcome(&report, name), TestOutcome::Todo(_)), "{:#?}", test(&report, name));
+    }
+    assert_eq!(report.earned, 0);
+    assert!(test(&report, "t1_1::adds_up").doc.starts_with("A bag keeps what it was given"));
+}
+
+/// A wrong answer says what was expected and what was found, and half the tests are half the points.
+#[test]
+fn a_wrong_answer_is_a_failure_with_facts() {
+    let report = Submission::correct().with_push("self.numbers = vec![value];").grade();
+    let TestOutcome::Fail(failure) = outcome(&report, "t1_1::adds_up") else { panic!("{report:#?}") };
+    assert_eq!((failure.expected.as_deref(), failure.found.as_deref()), (Some("55"), Some("10")));
+    assert!(outcome(&report, "t1_1::bags_are_apart").is_pass());
+    assert_eq!(report.tasks[0].points_earned, 20);
+    assert!(!report.tasks[0].passed && report.tasks[1].passed);
+}
+
+/// A learner's panic names the learner's line, by the path the learner knows.
+#[test]
+fn a_panic_names_the_line() {
+    let report = Submission::correct().with_push("self.numbers[value as usize] = value;").grade();
+    let TestOutcome::Panic(failure) = outcome(&report, "t1_1::adds_up") else { panic!("{report:#?}") };
+    assert!(failure.trace[0].starts_with("labs/01-tiny/src/bag.rs:"), "{failure:#?}");
+}
+
+/// rustc's own words, with the learner's path, and nothing of the hidden tests.
+#[test]
+fn a_compile_error_is_shown_as_rustc_shows_it() {
+    let report = Submission::correct().with_push("self.numbers.push(\"seven\");").grade();
+    let (messages, _) = failed_build(&report);
+    assert!(messages.contains("error[E0308]: mismatched types"), "{messages}");
+    assert!(messages.contains("--> labs/01-tiny/src/bag.rs:"), "{messages}");
+    assert!(!messages.contains('\u{1b}'), "{messages}");
+    assert_eq!(report.earned, 0);
+    assert_eq!(report.max, 100);
+}
+
+/// The learner is told which signature, what it was and what it is, instead of being shown a type error in
+/// a file never seen.
+#[test]
+fn a_changed_signature_is_named() {
+    let submission = Submission::correct().edit("src/bag.rs", "value: u64", "value: &u64");
+    let report = submission.with_push("self.numbers.push(*value);").grade();
+    let (_, notes) = failed_build(&report);
+    assert!(notes.contains("the tests use `pub fn push(&mut self, value: u64)` of `Bag`"), "{notes}");
+    assert!(notes.contains("has `pub fn push(&mut self, value: &u64)`"), "{notes}");
+    assert!(notes.contains("labs/01-tiny/src/bag.rs:"), "{notes}");
+    assert!(!notes.contains("sum"), "only what the errors are about: {notes}");
+}
+
+/// The same for an item that is gone or no longer public.
+#[test]
+fn a_removed_item_is_named() {
+    let report = Submission::correct().edit("src/bag.rs", "pub fn sum", "pub(crate) fn sum").grade();
+    let (_, notes) = failed_build(&report);
+    assert!(notes.contains("`pub fn sum(&self) -> u64` of `Bag`"), "{notes}");
+    assert!(notes.contains("no such public item"), "{notes}");
+}
+
+/// A module that lib.rs names but nobody wrote, and a lab without lib.rs.
+#[test]
+fn missing_files_are_named() {
+    let submission = Submission::correct();
+    std::fs::remove_file(submission.labs().join("01-tiny/src/bag.rs")).unwrap();
+    let (messages, _) = failed_build(&submission.grade());
+    assert!(messages.contains("file not found for module `bag`"), "{messages}");
+    let submission = Submission::correct();
+    std::fs::remove_file(submission.labs().join("01-tiny/src/lib.rs")).unwrap();
+    let (_, notes) = failed_build(&submission.grade());
+    assert!(notes.contains("labs/01-tiny/src/lib.rs is missing"), "{notes}");
+    let submission = Submission::correct();
+    std::fs::remove_dir_all(submission.labs().join("01-tiny")).unwrap();
+    let (_, notes) = failed_build(&submission.grade());
+    assert!(notes.contains("labs/01-tiny/src is missing"), "{notes}");
+}
+
+/// Only the tests asked for run; a test that does not exist is an error, not a pass.
+#[test]
+fn tests_can_be_chosen() {
+    let report = Submission::correct().grade_with(|_, settings| settings.task = Some("1.2".into()));
+    assert_eq!(report.tasks.len(), 1);
+    assert_eq!(report.tasks[0].tests.len(), 2);
+    let report = Submission::correct().grade_with(|_, settings| settings.test = Some("adds_up".into()));
+    let count: usize = report.tasks.iter().map(|task| task.tests.len()).sum();
+    assert_eq!(count, 1);
+    assert!(matches!(report.build, BuildReport::Ok { .. }));
+}
+
+/// A patched reference is graded beside the learner's, without getting in its way.
+#[test]
+fn a_patched_reference_is_graded() {
+    let path = course().root.join("solutions/01-tiny/src/bag.rs");
+    let text = std::fs::read_to_string(path).unwrap().replace("self.numbers.push(value);", "");
+    let files = [("01-tiny/src/bag.rs".into(), text)].into();
+    let report = Submission::correct().grade_with(|_, settings| {
+        settings.source = Some(Source::Patched { files });
+    });
+    assert!(matches!(outcome(&report, "t1_1::adds_up"), TestOutcome::Fail(_)), "{report:#?}");
+    assert!(report.tasks[1].passed);
+}
+
+/// Count and ratio of a correct solution pass, and so do their points; a thousandfold one fails.
+#[test]
+fn gates_are_measured() {
+    let report = Submission::correct().grade_with(|_, settings| settings.perf = PerfMode::Full);
+    assert_eq!((report.earned, report.max), (100, 100), "{report:#?}");
+    let slow = "(0..50).for_each(|_| { std::hint::black_box(self.numbers.iter().sum::<u64>()); }); self.numbers.iter().sum()";
+    let slow = Submission::correct().edit("src/bag.rs", "self.numbers.iter().sum()", slow);
+    let report = slow.grade_with(|_, settings| settings.perf = PerfMode::Full);
+    assert_eq!(report.tasks[0].points_earned, 45, "{report:#?}");
+    assert!(!report.tasks[0].passed);
+}
