@@ -13,6 +13,9 @@ use grader_protocol as protocol;
 /// Longest text kept of one value, in characters.
 const MAX_VALUE_CHARS: usize = 4_000;
 
+/// Failures kept of those.
+const MAX_RAISED: usize = 16;
+
 /// Failures raised so far, so that one raised on a thread the test joins is not lost.
 static RAISED: Mutex<Vec<(ThreadId, protocol::Failure)>> = Mutex::new(Vec::new());
 
@@ -113,16 +116,19 @@ impl Failure {
 
     /// Ends the test with this failure. What the [`scene`](crate::scene) holds is added where nothing was set.
     pub fn raise(mut self) -> ! {
+        crate::alloc::without_limit(|| self.prepare());
+        std::panic::resume_unwind(Box::new(self))
+    }
+
+    fn prepare(&mut self) {
         self.complete();
         if crate::scene::is_quiet() {
-            std::panic::resume_unwind(Box::new(self));
+            return;
         }
         let mut raised = RAISED.lock().unwrap_or_else(PoisonError::into_inner);
-        if raised.len() < 16 {
+        if raised.len() < MAX_RAISED {
             raised.push((std::thread::current().id(), self.report.clone()));
         }
-        drop(raised);
-        std::panic::resume_unwind(Box::new(self))
     }
 
     /// Adds the scene of this thread, once.

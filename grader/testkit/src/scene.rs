@@ -151,7 +151,12 @@ impl Scene {
     }
 }
 
+/// Changes this thread's scene. Without the memory limit: the report of a broken limit takes this lock too.
 fn with<R>(change: impl FnOnce(&mut Scene) -> R) -> R {
+    crate::alloc::without_limit(|| with_locked(change))
+}
+
+fn with_locked<R>(change: impl FnOnce(&mut Scene) -> R) -> R {
     let scene = SCENE.with_borrow_mut(|slot| {
         slot.get_or_insert_with(|| {
             let scene = Arc::new(Mutex::new(Scene::default()));

@@ -77,6 +77,19 @@ fn exits() {
     std::process::exit(0);
 }
 
+/// A destructor that panics while a panic unwinds.
+#[testkit::test]
+fn panics_twice() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("page is pinned");
+        }
+    }
+    let _bomb = Bomb;
+    panic!("first of all");
+}
+
 /// Recursion without an end.
 #[testkit::test]
 fn overflows() {
@@ -121,7 +134,7 @@ fn main() {
 fn lists_names_and_docs() {
     let output = Command::new(own_path()).arg("--list").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(text.lines().count(), 12);
+    assert_eq!(text.lines().count(), 13);
     assert!(
         text.contains(r#"{"name":"fails","doc":"A check that does not hold.\nIt has a second line."}"#),
         "{text}"
@@ -180,6 +193,11 @@ fn survives_what_kills_the_process() {
     assert_eq!(status.code(), Some(0));
     let (report, status) = run("overflows");
     assert!(report.is_none());
+    assert!(status.signal().is_some());
+    let (report, status) = run("panics_twice");
+    let Outcome::Fail(failure) = report.unwrap().outcome else { panic!("panics_twice") };
+    assert_eq!(failure.what, "page is pinned");
+    assert!(failure.notes.contains(&"the panic before it: first of all".to_string()), "{:?}", failure.notes);
     assert!(status.signal().is_some());
     let (report, status) = run("no_such_test");
     assert!(report.is_none());

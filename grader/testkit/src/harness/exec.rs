@@ -111,12 +111,15 @@ fn parent() -> &'static Parent {
     PARENT.get().expect("the order came first")
 }
 
-/// Sends the report, unless one was sent. What follows must end the process.
+/// Sends the report. What follows must end the process. Never returns if another thread was first.
 pub(super) fn report(outcome: Outcome, measurements: Vec<Measurement>) {
     crate::alloc::without_limit(|| {
         let parent = parent();
         if parent.is_sent.swap(true, Ordering::SeqCst) {
-            return;
+            // Whoever was first is about to end the process, and must be let.
+            loop {
+                std::thread::park();
+            }
         }
         let layers = parent.layers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let cpu_ms = watchdog::process_cpu().as_millis() as u64;
@@ -131,9 +134,7 @@ pub(super) fn report(outcome: Outcome, measurements: Vec<Measurement>) {
 /// the learner's is touched.
 fn over_memory_limit(size: usize) {
     crate::alloc::without_limit(|| {
-        let what = format!("used more memory than the limit: {} MiB held, {size} more bytes wanted", {
-            crate::alloc::live_bytes() >> 20
-        });
+        let what = format!("needs more memory than the limit: {size} bytes more are too many");
         let mut failure = Failure::new(what);
         failure.report.trace = super::report::trace(None, &super::report::frames(&panics::backtrace()));
         failure.complete();
@@ -141,6 +142,16 @@ fn over_memory_limit(size: usize) {
         report(Outcome::OutOfMemory(failure.report), Vec::new());
     });
     std::process::abort();
+}
+
+/// The last chance to say something: the runtime is about to abort because of `failure`.
+pub(super) fn report_before_abort(failure: Failure) {
+    if PARENT.get().is_some() {
+        let mut failure = failure;
+        failure.complete();
+        failure.report.seed = Some(crate::seed());
+        report(failure.into_outcome(), Vec::new());
+    }
 }
 
 /// `Write` on a borrowed socket.

@@ -64,8 +64,13 @@ fn hook(info: &PanicHookInfo<'_>) {
     }
     crate::alloc::without_limit(|| {
         let thread = std::thread::current();
+        let message = message_of(info.payload());
+        if ENDS_THE_PROCESS.contains(&message.as_str()) {
+            report_before_abort();
+            return;
+        }
         let record = Record {
-            message: message_of(info.payload()),
+            message,
             place: info.location().map(|at| Place::new(at.file(), at.line())),
             thread: thread.name().unwrap_or("without a name").to_string(),
             backtrace: std::sync::Arc::new(Backtrace::force_capture()),
@@ -82,6 +87,23 @@ fn hook(info: &PanicHookInfo<'_>) {
             own.push(record);
         });
     });
+}
+
+/// What the runtime panics with when it is about to abort.
+const ENDS_THE_PROCESS: [&str; 2] =
+    ["panic in a destructor during cleanup", "panic in a function that cannot unwind"];
+
+/// A panic while another one unwinds: tells of both.
+fn report_before_abort() {
+    let own = OWN.with_borrow(Clone::clone);
+    let Some(last) = own.last() else { return };
+    let mut failure = last
+        .failure()
+        .note("a destructor panicked while another panic was unwinding, which ends the program");
+    if let [.., first, _] = own.as_slice() {
+        failure = failure.note(format!("the panic before it: {}", first.message));
+    }
+    super::exec::report_before_abort(failure);
 }
 
 /// Runs `body`; a panic in it is neither printed nor kept.
@@ -140,10 +162,16 @@ fn failure_of(payload: Box<dyn Any + Send>, record: Option<Record>) -> Box<Failu
     }
     let mut failure = match record {
         Some(record) => record.failure(),
+        None if is_todo(&message) => Failure::new(message).kind(Kind::Todo),
         None => Failure::new(format!("panicked: {message}")).kind(Kind::Panic),
     };
     failure.complete();
     Box::new(failure)
+}
+
+/// True for the messages of `todo!` and `unimplemented!`.
+fn is_todo(message: &str) -> bool {
+    message.starts_with("not yet implemented") || message.starts_with("not implemented")
 }
 
 /// True for the messages with which a test panics because another thread did.
@@ -173,9 +201,7 @@ impl Record {
     fn failure(&self) -> Failure {
         let frames = super::report::frames(&self.backtrace);
         let trace = super::report::trace(self.place.as_ref(), &frames);
-        let kind = if self.message.starts_with("not yet implemented")
-            || self.message.starts_with("not implemented")
-        {
+        let kind = if is_todo(&self.message) {
             Kind::Todo
         } else {
             match super::report::blame(self.place.as_ref(), &frames) {

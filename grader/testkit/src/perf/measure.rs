@@ -12,6 +12,9 @@ use rustix::time::{ClockId, clock_gettime};
 use super::{Clock, Kind, Round, Workload, stats};
 use crate::harness::caught;
 
+/// A learner's round that takes so long, and a hundred times the reference's, is measured once.
+const HOPELESS_SECONDS: f64 = 2.0;
+
 /// How [`measure`] goes about it.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -92,6 +95,8 @@ pub(super) struct Pairs {
     ours_ns: Vec<f64>,
     theirs_ns: Vec<f64>,
     spent_ns: f64,
+    /// The learner's very first round was so slow that it says everything.
+    is_hopeless: bool,
 }
 
 impl Pairs {
@@ -106,18 +111,27 @@ impl Pairs {
             ours_ns: Vec::new(),
             theirs_ns: Vec::new(),
             spent_ns: 0.0,
+            is_hopeless: false,
         };
         let first = time(clock, &mut pairs.theirs, 1);
         let warm = time(clock, &mut pairs.theirs, 1).min(first).max(50.0);
         pairs.repeats = (config.min_round_ns / warm).ceil().clamp(1.0, 100_000.0) as u32;
-        // The learner's first round is slow too (page faults, caches). A very slow one is not run twice.
-        pairs.spent_ns = first + warm + time(clock, &mut pairs.ours, 1);
+        let ours = time(clock, &mut pairs.ours, 1);
+        pairs.spent_ns = first + warm + ours;
+        // A first round is slow for reasons that pass (page faults, caches), but not by so much.
+        if ours > HOPELESS_SECONDS * 1e9 && ours > 100.0 * warm {
+            pairs.is_hopeless = true;
+            pairs.note(ours, warm, 1);
+        }
         pairs
     }
 
     /// Pairs until the interval is on one side of `max`, or enough.
     pub(super) fn run(mut self, config: &Config, max: Option<f64>) -> Value {
         let mut target = config.pairs;
+        if self.is_hopeless {
+            return self.value();
+        }
         loop {
             while self.ratios.len() < target as usize {
                 self.one_pair();
@@ -146,13 +160,17 @@ impl Pairs {
             (time(self.clock, &mut self.ours, repeats), theirs)
         };
         self.spent_ns += ours + theirs;
-        self.ours_ns.push(ours / f64::from(repeats));
-        self.theirs_ns.push(theirs / f64::from(repeats));
-        self.ratios.push(ours / theirs.max(1.0));
+        self.note(ours, theirs, repeats);
         // A learner so slow that the pairs would not fit: fewer repeats, at least one.
         if self.ratios.len() == 1 && ours > 20.0 * theirs {
             self.repeats = (repeats / 10).max(1);
         }
+    }
+
+    fn note(&mut self, ours: f64, theirs: f64, repeats: u32) {
+        self.ours_ns.push(ours / f64::from(repeats));
+        self.theirs_ns.push(theirs / f64::from(repeats));
+        self.ratios.push(ours / theirs.max(1.0));
     }
 
     fn value(&self) -> Value {
