@@ -28,7 +28,7 @@ const SPURIOUS_ONE_IN: u64 = 16;
 const MAX_TURNS: u64 = 32;
 
 /// Limits from here on never run out in a run.
-const FOREVER: Duration = Duration::from_secs(3600);
+const FOREVER: Duration = Duration::from_secs(1800);
 
 /// A place to wait until another thread says that something changed.
 pub struct Condvar(CondvarKind);
