@@ -7,6 +7,7 @@ mod t2_2;
 mod t2_3;
 mod t2_4;
 mod t2_5;
+mod t2_6;
 
 fn main() {
     testkit::main()

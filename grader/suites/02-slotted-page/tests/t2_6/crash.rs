@@ -1,0 +1,203 @@
+//! A crash between any two operations of the disk: nothing lost, nothing leaked, nothing twice.
+
+use std::collections::BTreeSet;
+
+use kit::sync::Arc;
+use proptest::prelude::*;
+use slotted_page::{DiskManager, Error, PAGE_SIZE, PageId};
+use testkit::disk::FaultDisk;
+use testkit::{check, check_eq};
+
+use super::story::{Model, Op, Story, long_script, scripts};
+use super::{allocate, allocated, check_reads, filled, free, sync, write};
+
+/// Runs a script and crashes before operation `crash_at`; `None` if that is while the file is created.
+fn run_and_crash(script: &[Op], crash_at: u64) -> Option<Story> {
+    let disk = FaultDisk::new();
+    disk.crash_before(crash_at);
+    let mut story = Story::create(disk)?;
+    story.run(script);
+    Some(story)
+}
+
+/// Number of changing operations of a script, creation included, and of the creation alone.
+fn count_ops(script: &[Op]) -> (u64, u64) {
+    let disk = FaultDisk::new();
+    let mut story = Story::create(disk.clone()).expect("no crash was asked for");
+    let created = disk.ops();
+    story.run(script);
+    story.check_contents();
+    (created, disk.ops())
+}
+
+/// Opens what the crash left, checks it, and checks that it goes on working: fresh pages are new and empty.
+fn check_goes_on(model: &Model, disk: &FaultDisk) -> BTreeSet<PageId> {
+    let (manager, found) = model.check_recovered(disk);
+    testkit::scene::invariant("P3", "a page that is allocated and not written holds nothing");
+    let mut live = found.pages.clone();
+    for _ in 0..3 {
+        let id = allocate(&manager);
+        check!(live.insert(id), "after the crash allocate gave {id}, which is allocated");
+        check_reads(&manager, id, 0);
+    }
+    found.pages
+}
+
+/// The heart of it: a long script, a crash before each operation of the disk, and for each crash many
+/// outcomes of what had not been synced.
+#[testkit::test]
+fn any_crash_leaves_one_sync_or_the_next() {
+    let (mut old, mut new) = (0, 0);
+    for seed in 0..4 {
+        let script = long_script(seed, 60);
+        let (created, ops) = count_ops(&script);
+        for crash_at in created..ops {
+            let Some(story) = run_and_crash(&script, crash_at) else { continue };
+            let mut rng = testkit::rng();
+            for _ in 0..8 {
+                let disk = FaultDisk::from_bytes(story.disk.survivors(&mut rng));
+                let pages = check_goes_on(&story.model, &disk);
+                if let Some(running) =
+                    story.model.running.last().filter(|r| r.pages != story.model.durable.pages)
+                {
+                    if pages == running.pages { new += 1 } else { old += 1 }
+                }
+            }
+        }
+    }
+    check!(
+        old > 20 && new > 20,
+        "crashes inside a sync left {old} times the old and {new} times the new state"
+    );
+}
+
+/// Any script, any crash; shrinks to the shortest story that loses, leaks or doubles a page.
+#[testkit::test]
+fn any_script_survives_any_crash() {
+    testkit::prop::check(120, (scripts(40), any::<u64>()), |(script, seed)| {
+        let mut rng = testkit::rng();
+        rng.seed(seed);
+        let (created, ops) = count_ops(&script);
+        testkit::scene::clear();
+        let crash_at = rng.u64(created..=ops);
+        let Some(story) = run_and_crash(&script, crash_at) else { return };
+        testkit::step!("// the crash comes before operation {crash_at} of the disk");
+        for _ in 0..6 {
+            check_goes_on(&story.model, &FaultDisk::from_bytes(story.disk.survivors(&mut rng)));
+        }
+    });
+}
+
+/// Crash after crash, each in the middle of new work on what the one before left.
+#[testkit::test]
+fn any_number_of_crashes_is_survived() {
+    for seed in 0..12 {
+        let mut rng = testkit::rng();
+        rng.seed(seed);
+        let mut story = Story::create(FaultDisk::new()).expect("no crash was asked for");
+        for round in 0..15 {
+            story.disk.crash_before(story.disk.ops() + rng.u64(..40));
+            story.run(&long_script(seed * 100 + round, 40));
+            let disk = FaultDisk::from_bytes(story.disk.survivors(&mut rng));
+            let (manager, found) = story.model.check_recovered(&disk);
+            story = Story::go_on(disk, manager, &story.model, found);
+        }
+    }
+}
+
+/// Crashes leak nothing: with a handful of pages in use, the file stays small through hundreds of them.
+#[testkit::test]
+fn crashes_do_not_grow_the_file() {
+    let (disk, manager, ids) = filled(5);
+    drop(manager);
+    let (mut bytes, mut rng) = (disk.durable(), testkit::rng());
+    let mut page_count = 0;
+    for round in 0..150 {
+        let disk = FaultDisk::from_bytes(bytes);
+        let manager = DiskManager::open(Arc::new(disk.clone())).expect("open of a file that is in order");
+        check_eq!(allocated(&manager), ids.iter().copied().collect(), "allocated pages in round {round}");
+        for _ in 0..6 {
+            let id = allocate(&manager);
+            write(&manager, id, 9);
+        }
+        free(&manager, ids[round % 5]);
+        bytes = disk.survivors(&mut rng);
+        check!(
+            bytes.len() < 200 * PAGE_SIZE,
+            "a file of 5 pages has {} bytes after {round} crashes",
+            bytes.len()
+        );
+        if round == 10 {
+            page_count = manager.stats().page_count;
+        }
+        if round > 10 {
+            let found = manager.stats().page_count;
+            check!(
+                found <= page_count + 8,
+                "the file has {found} pages after {round} crashes, {page_count} after 10"
+            );
+        }
+    }
+}
+
+/// A crash while a file is created leaves one that is refused or empty; never one with pages in it.
+#[testkit::test]
+fn a_crash_while_creating_leaves_nothing() {
+    let ops = count_ops(&[]).0;
+    let old = filled(10).0.durable();
+    for crash_at in 0..=ops + 1 {
+        for start in [Vec::new(), old.clone()] {
+            let disk = FaultDisk::from_bytes(start);
+            disk.crash_before(crash_at);
+            let created = DiskManager::create(Arc::new(disk.clone())).map(drop);
+            let mut rng = testkit::rng();
+            for _ in 0..20 {
+                let left = FaultDisk::from_bytes(disk.survivors(&mut rng));
+                let found = DiskManager::open(Arc::new(left));
+                let pages = found.as_ref().map(allocated);
+                match (&created, pages) {
+                    (Ok(()), pages) => {
+                        check_eq!(pages, Ok(BTreeSet::new()), "a file after create returned Ok")
+                    }
+                    (Err(_), Ok(pages)) => {
+                        let is_untouched = pages.len() == 10;
+                        check!(
+                            pages.is_empty() || is_untouched,
+                            "{pages:?} after a crash before operation {crash_at}"
+                        );
+                    }
+                    (Err(_), Err(error)) => {
+                        check!(
+                            matches!(error, Error::Corrupt(_)),
+                            "open gives Error::Corrupt, not {error:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A page that was freed but not synced comes back unharmed, however much was written since (P2).
+#[testkit::test]
+fn freed_pages_keep_their_bytes_until_the_sync() {
+    let (disk, manager, ids) = filled(8);
+    for id in &ids[..6] {
+        free(&manager, *id);
+    }
+    for _ in 0..12 {
+        let id = allocate(&manager);
+        write(&manager, id, 77);
+    }
+    let mut rng = testkit::rng();
+    for _ in 0..30 {
+        let left = super::open(&FaultDisk::from_bytes(disk.survivors(&mut rng)));
+        check_eq!(allocated(&left), ids.iter().copied().collect(), "allocated pages after the crash");
+        for (tag, id) in (1..).zip(&ids) {
+            check_reads(&left, *id, tag);
+        }
+    }
+    sync(&manager);
+    let left = super::open(&FaultDisk::from_bytes(disk.durable()));
+    check_eq!(allocated(&left).len(), 14, "allocated pages after the sync");
+}

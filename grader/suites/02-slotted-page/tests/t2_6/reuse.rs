@@ -1,0 +1,218 @@
+//! Which pages are handed out again, and when.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+
+use kit::disk::Disk;
+use kit::sync::{Arc, Mutex};
+use slotted_page::{DiskManager, PAGE_SIZE, PageBuf, PageId};
+use testkit::disk::FaultDisk;
+use testkit::{check, check_eq};
+
+use super::{allocate, allocated, check_reads, create, filled, free, open, sync, write};
+
+/// A page reads as never written until it is written, whoever had it before: old rows must not leak (P3).
+#[testkit::test]
+fn fresh_pages_hold_nothing() {
+    let (disk, manager, ids) = filled(10);
+    let fresh = allocate(&manager);
+    check_reads(&manager, fresh, 0);
+    for id in &ids {
+        free(&manager, *id);
+    }
+    sync(&manager);
+    let again: Vec<PageId> = (0..10).map(|_| allocate(&manager)).collect();
+    check!(again.iter().any(|id| ids.contains(id)), "some freed page is handed out again");
+    for id in &again {
+        check_reads(&manager, *id, 0);
+    }
+    sync(&manager);
+    drop(manager);
+    let manager = open(&disk);
+    for id in &again {
+        check_reads(&manager, *id, 0);
+    }
+}
+
+/// A freed page is not handed out before a sync: a crash would bring its former owner back (P2).
+#[testkit::test]
+fn freed_pages_wait_for_the_sync() {
+    let (_, manager, ids) = filled(10);
+    let freed: BTreeSet<PageId> = ids[2..8].iter().copied().collect();
+    for id in &freed {
+        free(&manager, *id);
+    }
+    for _ in 0..20 {
+        let id = allocate(&manager);
+        check!(!freed.contains(&id), "{id} was freed since the last sync and is handed out already");
+    }
+    sync(&manager);
+    let next: BTreeSet<PageId> = (0..6).map(|_| allocate(&manager)).collect();
+    check_eq!(next, freed, "the six pages allocated after the sync");
+}
+
+/// The file grows only when no free page is left: space once freed is not lost.
+#[testkit::test]
+fn the_file_does_not_grow_while_pages_are_free() {
+    let (_, manager, ids) = filled(100);
+    let page_count = manager.stats().page_count;
+    for round in 0..20 {
+        for id in ids.iter().skip(round % 3).step_by(3) {
+            free(&manager, *id);
+        }
+        sync(&manager);
+        for _ in ids.iter().skip(round % 3).step_by(3) {
+            allocate(&manager);
+        }
+        sync(&manager);
+    }
+    check_eq!(
+        manager.stats().page_count,
+        page_count,
+        "page count after 20 rounds of freeing and allocating a third"
+    );
+    check_eq!(allocated(&manager).len(), 100, "allocated pages");
+}
+
+/// Freeing and allocating with a sync between, for ever, keeps the file as it is: the books need no more room.
+#[testkit::test]
+fn a_long_life_does_not_grow_the_file() {
+    let (disk, manager, ids) = filled(8);
+    let mut live = ids;
+    let mut manager = manager;
+    let mut early_len = 0;
+    for round in 0..300 {
+        let id = live.remove(round % live.len());
+        free(&manager, id);
+        if round % 2 == 0 {
+            sync(&manager);
+        }
+        live.push(allocate(&manager));
+        if round % 7 == 0 {
+            sync(&manager);
+            drop(manager);
+            manager = open(&disk);
+        }
+        if round % 7 == 0 && round > 20 && early_len == 0 {
+            early_len = disk.bytes().len();
+        }
+    }
+    sync(&manager);
+    let len = disk.bytes().len();
+    check!(
+        len <= early_len + 80 * PAGE_SIZE,
+        "a file of 8 pages is {len} bytes after 300 rounds, {early_len} after 20"
+    );
+}
+
+/// More pages than one page of books can describe: all are found again, and freed ones come back.
+#[testkit::test]
+fn the_books_grow_with_the_file() {
+    let disk = Arc::new(SparseDisk::default());
+    let manager = DiskManager::create(disk.clone()).expect("create on a disk with room");
+    let mut ids = BTreeSet::new();
+    for _ in 0..70_000 {
+        let id = manager.allocate().expect("allocate on a disk with room");
+        check!(ids.insert(id), "allocate gave {id} a second time");
+    }
+    let last = *ids.last().expect("many");
+    for id in [32_500, 40_000, 65_100].map(PageId).into_iter().filter(|id| ids.contains(id)).chain([last]) {
+        write(&manager, id, id.0);
+    }
+    sync(&manager);
+    drop(manager);
+    let manager = DiskManager::open(disk.clone()).expect("open of a file that is in order");
+    check_eq!(allocated(&manager) == ids, true, "whether the 70,000 allocated pages are found again");
+    check_reads(&manager, last, last.0);
+    let freed: BTreeSet<PageId> =
+        ids.iter().copied().filter(|id| id.0 % 1_000 == 7 || id.0 >= 65_000).collect();
+    for id in &freed {
+        free(&manager, *id);
+    }
+    sync(&manager);
+    drop(manager);
+    let manager = DiskManager::open(disk).expect("open of a file that is in order");
+    let kept: BTreeSet<PageId> = ids.difference(&freed).copied().collect();
+    check_eq!(allocated(&manager) == kept, true, "whether the freed pages are free after opening again");
+    let page_count = manager.stats().page_count;
+    let again: BTreeSet<PageId> =
+        freed.iter().map(|_| manager.allocate().expect("there are free pages")).collect();
+    check_eq!(again == freed, true, "whether just the freed pages are handed out again");
+    check_eq!(manager.stats().page_count, page_count, "page count");
+}
+
+/// Allocating in a large file does not look at every page of it each time.
+#[testkit::test]
+fn allocating_in_a_full_file_is_quick() {
+    let disk = FaultDisk::new();
+    let manager = create(&disk);
+    let ids: Vec<PageId> = (0..3_000).map(|_| allocate(&manager)).collect();
+    disk.reset_counts();
+    for id in &ids {
+        free(&manager, *id);
+    }
+    sync(&manager);
+    for _ in &ids {
+        allocate(&manager);
+    }
+    let counts = disk.counts();
+    check!(counts.reads <= 20, "freeing and allocating 3,000 pages reads the disk {} times", counts.reads);
+    check!(
+        counts.syncs <= 4,
+        "freeing and allocating 3,000 pages with one sync makes {} syncs",
+        counts.syncs
+    );
+    check!(
+        counts.writes <= 3_100,
+        "freeing and allocating 3,000 pages writes the disk {} times",
+        counts.writes
+    );
+}
+
+/// A disk that keeps only the pages that were written: large files cost nothing.
+#[derive(Default)]
+struct SparseDisk {
+    state: Mutex<Sparse>,
+}
+
+/// The length, and the pages that were written.
+type Sparse = (u64, HashMap<u64, Box<PageBuf>>);
+
+impl Disk for SparseDisk {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let state = self.state.lock();
+        let available = state.0.saturating_sub(offset);
+        let (page, at) = (offset / PAGE_SIZE as u64, (offset % PAGE_SIZE as u64) as usize);
+        let len = buf.len().min(PAGE_SIZE - at).min(available as usize);
+        match state.1.get(&page) {
+            Some(bytes) => buf[..len].copy_from_slice(&bytes[at..at + len]),
+            None => buf[..len].fill(0),
+        }
+        Ok(len)
+    }
+
+    fn write_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
+        let mut state = self.state.lock();
+        let (page, at) = (offset / PAGE_SIZE as u64, (offset % PAGE_SIZE as u64) as usize);
+        let len = buf.len().min(PAGE_SIZE - at);
+        let bytes = state.1.entry(page).or_insert_with(|| Box::new([0; PAGE_SIZE]));
+        bytes[at..at + len].copy_from_slice(&buf[..len]);
+        state.0 = state.0.max(offset + len as u64);
+        Ok(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.state.lock().0)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.0 = len;
+        state.1.retain(|page, _| page * (PAGE_SIZE as u64) < len);
+        Ok(())
+    }
+}

@@ -1,0 +1,305 @@
+//! Scripts of operations, run beside a model that knows what a crash may leave.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kit::sync::Arc;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use slotted_page::{DiskManager, Error, PageId};
+use testkit::disk::FaultDisk;
+use testkit::{Failure, check, check_eq};
+
+use super::{Tag, allocated, is_crash, page, read};
+
+/// A step of a script. Numbers choose among the pages there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Op {
+    /// Allocate a page.
+    Allocate,
+    /// Write one of the allocated pages.
+    Write(usize),
+    /// Free one of the allocated pages.
+    Free(usize),
+    /// Make one of the allocated pages the root.
+    SetRoot(usize),
+    /// Have no root.
+    ClearRoot,
+    /// Sync.
+    Sync,
+    /// Drop the manager, without a sync, and open the file again.
+    Reopen,
+}
+
+/// Scripts of up to `len` steps.
+pub(super) fn scripts(len: usize) -> impl Strategy<Value = Vec<Op>> {
+    let op = prop_oneof![
+        5 => Just(Op::Allocate),
+        5 => any::<usize>().prop_map(Op::Write),
+        4 => any::<usize>().prop_map(Op::Free),
+        1 => any::<usize>().prop_map(Op::SetRoot),
+        1 => Just(Op::ClearRoot),
+        4 => Just(Op::Sync),
+        1 => Just(Op::Reopen),
+    ];
+    vec(op, 1..len)
+}
+
+/// A script for the tests that try every operation of the disk.
+pub(super) fn long_script(seed: u64, len: usize) -> Vec<Op> {
+    let mut rng = testkit::rng();
+    rng.seed(seed);
+    let mut script = vec![Op::Allocate, Op::Write(0), Op::Allocate, Op::Sync];
+    while script.len() < len {
+        let n = rng.usize(..);
+        script.push(match rng.u32(..21) {
+            0..=4 => Op::Allocate,
+            5..=9 => Op::Write(n),
+            10..=14 => Op::Free(n),
+            15 => Op::SetRoot(n),
+            16 => Op::ClearRoot,
+            17 => Op::Reopen,
+            _ => Op::Sync,
+        });
+    }
+    script
+}
+
+/// Which pages are allocated, and the root.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Books {
+    /// The allocated pages.
+    pub(super) pages: BTreeSet<PageId>,
+    /// The root.
+    pub(super) root: Option<PageId>,
+}
+
+/// What is known of a file while a script runs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Model {
+    /// The owner's view.
+    pub(super) now: Books,
+    /// At the last sync that returned Ok.
+    pub(super) durable: Books,
+    /// What syncs since then were to make durable that did not return Ok.
+    pub(super) running: Vec<Books>,
+    /// Contents at the last sync that returned Ok.
+    contents: BTreeMap<PageId, Tag>,
+    /// Contents written since, the last one last. A page that is allocated anew begins with 0.
+    since: BTreeMap<PageId, Vec<Tag>>,
+    next_tag: Tag,
+}
+
+/// A file, its manager and its model. After a crash the manager is gone.
+pub(super) struct Story {
+    /// The disk under the manager.
+    pub(super) disk: FaultDisk,
+    /// The manager, until a crash.
+    pub(super) manager: Option<DiskManager>,
+    /// What is known.
+    pub(super) model: Model,
+}
+
+impl Story {
+    /// Creates a file on `disk`; `None` if it crashes meanwhile.
+    pub(super) fn create(disk: FaultDisk) -> Option<Story> {
+        testkit::step!("DiskManager::create(disk)");
+        match DiskManager::create(Arc::new(disk.clone())) {
+            Ok(manager) => Some(Story { disk, manager: Some(manager), model: Model::default() }),
+            Err(error) if is_crash(&error) => None,
+            Err(error) => Failure::new("create").found(error).expected_text("Ok").raise(),
+        }
+    }
+
+    /// Goes on with the file that a crash left on `disk`. Pages that the crash tore are written anew.
+    pub(super) fn go_on(disk: FaultDisk, manager: DiskManager, model: &Model, found: Books) -> Story {
+        let model =
+            Model { now: found.clone(), durable: found, next_tag: model.next_tag, ..Model::default() };
+        let mut story = Story { disk, manager: None, model };
+        for id in &story.model.now.pages {
+            match super::read(&manager, *id) {
+                Ok(tag) => drop(story.model.contents.insert(*id, tag)),
+                Err(_) => {
+                    story.model.next_tag += 1;
+                    super::write(&manager, *id, story.model.next_tag);
+                    story.model.since.insert(*id, vec![0, story.model.next_tag]);
+                }
+            }
+        }
+        story.manager = Some(manager);
+        story
+    }
+
+    /// Runs the script to its end, or to the crash. True if it reached the end.
+    pub(super) fn run(&mut self, script: &[Op]) -> bool {
+        for op in script {
+            match self.step(*op) {
+                Ok(()) => {}
+                Err(error) if is_crash(&error) => {
+                    self.manager = None;
+                    testkit::step!("the machine crashes");
+                    return false;
+                }
+                Err(error) => Failure::new(format!("{op:?} on a disk without errors"))
+                    .found(error)
+                    .expected_text("Ok")
+                    .raise(),
+            }
+        }
+        true
+    }
+
+    /// Runs one step. An error of the disk leaves the model as it was, except for what the failed call may have done.
+    pub(super) fn step(&mut self, op: Op) -> Result<(), Error> {
+        let Some(manager) = &self.manager else { return Ok(()) };
+        let model = &mut self.model;
+        let pick = |n: usize| model.now.pages.iter().nth(n % model.now.pages.len().max(1)).copied();
+        match op {
+            Op::Allocate => {
+                testkit::step!("manager.allocate()");
+                let id = manager.allocate()?;
+                testkit::step!("// gave {id}");
+                check!(!model.now.pages.contains(&id), "allocate gave {id}, which is allocated");
+                let promise = "a page that a crash would bring back is not handed out";
+                testkit::scene::invariant("P2", promise);
+                check!(
+                    !model.durable.pages.contains(&id),
+                    "allocate gave {id}, which was freed after the last sync"
+                );
+                model.now.pages.insert(id);
+                model.since.entry(id).or_default().push(0);
+            }
+            Op::Write(n) => {
+                let Some(id) = pick(n) else { return Ok(()) };
+                model.next_tag += 1;
+                testkit::step!("manager.write_page({id}, content {})", model.next_tag);
+                model.since.entry(id).or_default().push(model.next_tag);
+                manager.write_page(id, &page(id, model.next_tag))?;
+            }
+            Op::Free(n) => {
+                let Some(id) = pick(n).filter(|id| model.now.root != Some(*id)) else { return Ok(()) };
+                testkit::step!("manager.free({id})");
+                manager.free(id)?;
+                model.now.pages.remove(&id);
+            }
+            Op::SetRoot(n) => {
+                let Some(id) = pick(n) else { return Ok(()) };
+                testkit::step!("manager.set_root(Some({id}))");
+                manager.set_root(Some(id))?;
+                model.now.root = Some(id);
+            }
+            Op::ClearRoot => {
+                testkit::step!("manager.set_root(None)");
+                manager.set_root(None)?;
+                model.now.root = None;
+            }
+            Op::Sync => {
+                testkit::step!("manager.sync()");
+                model.running.push(model.now.clone());
+                manager.sync()?;
+                model.synced();
+            }
+            Op::Reopen => {
+                testkit::step!("drop(manager); DiskManager::open(disk)");
+                self.manager = None;
+                let manager = DiskManager::open(Arc::new(self.disk.clone()))?;
+                let found = check_books(&manager, &model.possible(), "after opening the file again");
+                model.now = found.clone();
+                model.durable = found;
+                model.running.clear();
+                self.manager = Some(manager);
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that every allocated page reads as it was last written. Not after an error of the disk.
+    pub(super) fn check_contents(&self) {
+        let Some(manager) = &self.manager else { return };
+        for id in &self.model.now.pages {
+            let last = self.model.since.get(id).and_then(|tags| tags.last()).or(self.model.contents.get(id));
+            check_eq!(
+                read(manager, *id),
+                Ok(last.copied().unwrap_or(0)),
+                "the tag of {id} (0: never written)"
+            );
+        }
+    }
+}
+
+impl Model {
+    /// The sync returned Ok: what is now is what is durable.
+    fn synced(&mut self) {
+        self.running.clear();
+        self.durable = self.now.clone();
+        for (id, tags) in std::mem::take(&mut self.since) {
+            self.contents.insert(id, tags.last().copied().unwrap_or(0));
+        }
+        let durable = &self.durable.pages;
+        self.contents.retain(|id, _| durable.contains(id));
+    }
+
+    /// The states that a crash may leave now.
+    pub(super) fn possible(&self) -> Vec<&Books> {
+        std::iter::once(&self.durable).chain(&self.running).collect()
+    }
+
+    /// Checks that what a crash left can be opened and is what the model allows; gives what was found.
+    pub(super) fn check_recovered(&self, disk: &FaultDisk) -> (DiskManager, Books) {
+        testkit::step!("DiskManager::open(what the crash left)");
+        let manager = match DiskManager::open(Arc::new(disk.clone())) {
+            Ok(manager) => manager,
+            Err(error) => Failure::new("open after a crash")
+                .found(error)
+                .expected_text("Ok: a crash at any point leaves a file that can be opened")
+                .raise(),
+        };
+        let found = check_books(&manager, &self.possible(), "after the crash");
+        testkit::scene::invariant("P2", "what was not written since the last sync is not damaged");
+        for id in &found.pages {
+            self.check_content(&manager, *id);
+        }
+        (manager, found)
+    }
+
+    /// Checks one page after a crash: unchanged if it was not written since the last sync, else anything that was
+    /// written to it, or an error.
+    fn check_content(&self, manager: &DiskManager, id: PageId) {
+        let found = read(manager, id);
+        let old = self.contents.get(&id).copied().unwrap_or(0);
+        let is_old = self.durable.pages.contains(&id);
+        match self.since.get(&id) {
+            None => check_eq!(
+                found,
+                Ok(old),
+                "the tag of {id}, not written since the last sync (0: never written)"
+            ),
+            Some(tags) if !is_old && tags.iter().all(|tag| *tag == 0) => {
+                check_eq!(found, Ok(0), "{id}, allocated and not written (0: never written)");
+            }
+            Some(tags) => {
+                let allowed = matches!(found, Err(Error::Corrupt(_)))
+                    || found.as_ref().is_ok_and(|tag| tags.contains(tag) || *tag == old);
+                check!(
+                    allowed,
+                    "{id} was {old} and then written as {tags:?}, and reads as {found:?} after the crash"
+                );
+            }
+        }
+    }
+}
+
+/// Checks that the manager's pages and root are one of `allowed`, and says which.
+pub(super) fn check_books(manager: &DiskManager, allowed: &[&Books], when: &str) -> Books {
+    testkit::scene::invariant("P1", "all or nothing: the pages and the root of one sync");
+    testkit::scene::picture(|| manager.usage());
+    let found = Books { pages: allocated(manager), root: manager.root() };
+    if !allowed.contains(&&found) {
+        let mut failure = Failure::new(format!("allocated pages and root {when}"));
+        failure = failure.found(&found).expected_text(format!("{:?}", allowed[0]));
+        if let Some(other) = allowed.get(1) {
+            failure = failure.note(format!("or what the unfinished sync was to make durable: {other:?}"));
+        }
+        failure.raise();
+    }
+    found
+}
