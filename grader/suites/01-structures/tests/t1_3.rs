@@ -138,7 +138,9 @@ fn lookups_end_after_every_slot_was_used() {
         for round in 0..40u64 {
             let keys: Vec<u64> = (0..map.capacity() as u64).map(|n| (round * 1000 + n) * homes).collect();
             step!("round {round}: insert {} keys, then remove them", keys.len());
-            keys.iter().for_each(|key| drop(map.insert(*key, ())));
+            for key in &keys {
+                map.insert(*key, ());
+            }
             check_eq!(map.len(), keys.len(), "len after filling the map up to its capacity");
             for key in &keys {
                 check_eq!(map.remove(key), Some(()), "remove({key}) in round {round}");

@@ -1,0 +1,87 @@
+//! Task 1.5: inserts, lookups, removes and ranges beside the reference, and comparisons counted.
+
+use std::hint::black_box;
+
+use structures::BTree;
+use testkit::counted::{self, CountedKey};
+use testkit::perf::Workload;
+
+/// Entries of the trees: three levels at the default order.
+const ENTRIES: u64 = 30_000;
+
+/// The workloads of this task; ids as in `lab.toml`.
+pub(crate) fn workloads() -> Vec<Workload> {
+    vec![
+        Workload::timed("btree-insert", || {
+            Box::new(|| {
+                black_box(filled().len());
+            })
+        }),
+        Workload::timed("btree-get", || {
+            let tree = filled();
+            Box::new(move || {
+                let found: u64 = (0..ENTRIES).filter_map(|n| tree.get(&key(n * 31 % ENTRIES))).sum();
+                black_box(found);
+            })
+        }),
+        Workload::timed("btree-churn", || {
+            let mut tree = filled();
+            let mut oldest = 0;
+            Box::new(move || {
+                for _ in 0..ENTRIES / 2 {
+                    tree.remove(&key(oldest));
+                    tree.insert(key(oldest + ENTRIES), oldest);
+                    oldest += 1;
+                }
+                black_box(tree.len());
+            })
+        }),
+        Workload::timed("btree-range", || {
+            let tree = filled();
+            Box::new(move || {
+                let mut sum = 0;
+                for n in 0..1_500 {
+                    let start = key(n * 17);
+                    sum += tree.range(start..).take(100).map(|(_, value)| *value).sum::<u64>();
+                    sum += tree.range(..start).rev().take(100).map(|(_, value)| *value).sum::<u64>();
+                }
+                black_box(sum);
+            })
+        }),
+        Workload::counted("btree-visits", visits),
+    ]
+}
+
+/// Mixes the numbers, so that keys come in no order.
+fn key(n: u64) -> u64 {
+    let mixed = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+}
+
+fn filled() -> BTree<u64, u64> {
+    let mut tree = BTree::new();
+    for n in 0..ENTRIES {
+        tree.insert(key(n), n);
+    }
+    tree
+}
+
+/// Comparisons a lookup in a tree of order 2 that has grown and shrunk, for each of the levels that I3 and
+/// I4 allow at most for its length. Nodes of order 2 have three keys at most, so this stands for the
+/// nodes visited, which cannot be counted from outside.
+fn visits() -> f64 {
+    let (grown, left) = (20_000, 2_000);
+    let mut tree = BTree::with_order(2);
+    for n in 0..grown {
+        tree.insert(CountedKey(key(n)), n);
+    }
+    for n in left..grown {
+        tree.remove(&CountedKey(key(n)));
+    }
+    counted::take();
+    let found = (0..2 * left).filter(|n| tree.contains_key(&CountedKey(key(*n)))).count();
+    black_box(found);
+    let counts = counted::take();
+    let levels = 1 + ((left + 1) / 2).ilog2() as u64;
+    (counts.cmps + counts.eqs) as f64 / (2 * left * levels) as f64
+}
