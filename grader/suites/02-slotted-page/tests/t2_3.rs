@@ -29,6 +29,21 @@ fn replaces_a_record_by_one_of_any_length() {
     }
 }
 
+/// A record stays under its slot also where lower slots are free: a delete and an insert would give it another name.
+#[testkit::test]
+fn keeps_its_slot_beside_free_ones() {
+    for slot in [2, 3, 5] {
+        let (mut page, mut model) = filled(&[60; 6]);
+        for free in [0, 1, 4] {
+            model.delete(&mut page, SlotId(free));
+        }
+        for len in [100, 20, 0, 3_700, 60] {
+            model.update(&mut page, SlotId(slot), &record(len, len));
+            model.check(&page);
+        }
+    }
+}
+
 /// Shorter content must not leave the old tail visible: the length in the slot changes too.
 #[testkit::test]
 fn a_shorter_record_has_no_tail_of_the_old_one() {

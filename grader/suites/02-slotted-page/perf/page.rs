@@ -1,0 +1,78 @@
+//! Workloads of the slotted page: what fits (task 2.1), and deleting and inserting for ever (task 2.2).
+
+use std::hint::black_box;
+
+use slotted_page::{PAGE_SIZE, PageBuf, PageId, PageKind, SlotId, SlottedPage};
+use testkit::perf::Workload;
+
+/// Records in the count of pages.
+const FILL_RECORDS: usize = 20_000;
+/// Pages that churn.
+const CHURN_PAGES: usize = 4;
+/// Records deleted from each page in a round.
+const CHURN_DELETES: usize = 1_000;
+
+/// The workloads of tasks 2.1 and 2.2.
+pub fn workloads() -> Vec<Workload> {
+    vec![
+        Workload::counted("page-fill", pages_filled),
+        Workload::timed("page-churn", || {
+            let mut pages: Vec<PageBuf> = vec![[0; PAGE_SIZE]; CHURN_PAGES];
+            Box::new(move || {
+                for (number, bytes) in pages.iter_mut().enumerate() {
+                    black_box(churn(bytes, number as u64));
+                }
+            })
+        }),
+    ]
+}
+
+/// Numbers that look random and are the same everywhere.
+struct Noise(u64);
+
+impl Noise {
+    /// A number below `bound`.
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+        (self.0 >> 33) as usize % bound
+    }
+}
+
+/// Pages that [`FILL_RECORDS`] records take, each put into the last page, or a new one if it is full.
+fn pages_filled() -> f64 {
+    let mut noise = Noise(1);
+    let mut bytes = [0; PAGE_SIZE];
+    let mut pages = 1;
+    let mut page = SlottedPage::init(&mut bytes, PageId(1), PageKind::HEAP);
+    for _ in 0..FILL_RECORDS {
+        // Mostly short, so that slot entries weigh; now and then a long one.
+        let len = if noise.below(10) == 0 { noise.below(1_500) } else { noise.below(60) };
+        let record = &[7; 1_500][..len];
+        if page.insert(record).is_err() {
+            pages += 1;
+            page = SlottedPage::init(page.into_inner(), PageId(pages), PageKind::HEAP);
+            page.insert(record).expect("an empty page takes 1,500 bytes");
+        }
+    }
+    f64::from(pages)
+}
+
+/// Fills a page, then deletes one record and inserts until the page is full again, over and over. Returns
+/// how many records went in.
+fn churn(bytes: &mut PageBuf, seed: u64) -> usize {
+    let mut noise = Noise(seed);
+    let mut page = SlottedPage::init(bytes, PageId(1), PageKind::HEAP);
+    let mut slots: Vec<SlotId> = Vec::with_capacity(1_024);
+    let (mut inserted, mut len) = (0, 24);
+    for _ in 0..CHURN_DELETES {
+        while let Ok(slot) = page.insert(&[3; 64][..len]) {
+            slots.push(slot);
+            inserted += 1;
+            len = 8 + noise.below(33);
+        }
+        // Which record goes does not depend on the slots that a design gives out.
+        let victim = slots.swap_remove(noise.below(slots.len()));
+        page.delete(victim).expect("the slot is in use");
+    }
+    inserted
+}
