@@ -139,8 +139,7 @@ impl Course {
             fs::canonicalize(commons).with_context(|| format!("no course at {}", commons.display()))?;
         let suites = root.join("grader/suites");
         let mut labs = Vec::new();
-        let entries =
-            fs::read_dir(&suites).with_context(|| format!("no suites at {}", suites.display()))?;
+        let entries = fs::read_dir(&suites).with_context(|| format!("no suites at {}", suites.display()))?;
         for entry in entries {
             let dir = entry?.path();
             if dir.join("lab.toml").is_file() {

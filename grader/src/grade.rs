@@ -140,7 +140,13 @@ pub fn grade(course: &Course, request: &Request, progress: &mut dyn Progress) ->
     let build = match compiled {
         Compiled::Failed { messages, notes } => {
             for task in asked_for(request) {
-                tasks.push(assemble(lab, task, Vec::new(), 0, not_measured(lab, task, "it does not compile")));
+                tasks.push(assemble(
+                    lab,
+                    task,
+                    Vec::new(),
+                    0,
+                    not_measured(lab, task, "it does not compile"),
+                ));
             }
             BuildReport::Failed { messages, notes }
         }

@@ -78,7 +78,9 @@ fn figure(ended: &Ended, id: &str, limits: &Limits, wall: Duration) -> Result<Va
         Some(value) => Ok(value),
         None if told.is_some() => Err(format!("the suite has no workload called {id}")),
         None => Err(match outcome::of(ended, limits, wall) {
-            TestOutcome::Timeout(_) => format!("far too slow: still measuring after {CPU_SECONDS} s of computing"),
+            TestOutcome::Timeout(_) => {
+                format!("far too slow: still measuring after {CPU_SECONDS} s of computing")
+            }
             TestOutcome::Killed { signal } => format!("signal {signal} ended the measurement"),
             TestOutcome::ExitedEarly { code } => format!("the process ended early, with exit code {code}"),
             other => match other.failure() {
@@ -109,7 +111,11 @@ fn judged(gate: &PerfGate, value: Value) -> PerfReport {
 pub fn verdict(kind: GateKind, max: f64, value: &Value) -> PerfVerdict {
     match (kind, value) {
         (GateKind::Count, Value::Count { learner, .. }) => {
-            if *learner <= max { PerfVerdict::Pass } else { PerfVerdict::Fail }
+            if *learner <= max {
+                PerfVerdict::Pass
+            } else {
+                PerfVerdict::Fail
+            }
         }
         (GateKind::Ratio, Value::Ratio { low, .. }) if *low > max => PerfVerdict::Fail,
         (GateKind::Ratio, Value::Ratio { high, .. }) if *high <= max => PerfVerdict::Pass,

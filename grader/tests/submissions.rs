@@ -52,14 +52,16 @@ fn a_cargo_configuration_has_no_effect() {
         "[build]\nrustc-wrapper = {wrapper:?}\nrustflags = [\"--cfg\", \"hacked\"]\n\
          [target.'cfg(all())']\nrunner = \"true\"\n[env]\nHACKED = \"1\"\n"
     );
-    let submission = Submission::correct().with_push("if !cfg!(hacked) { let _ = value; panic!(\"honest\"); }");
+    let submission =
+        Submission::correct().with_push("if !cfg!(hacked) { let _ = value; panic!(\"honest\"); }");
     let submission = submission.write(".cargo/config.toml", &config).write("../.cargo/config.toml", &config);
     let submission = submission.write("../../.cargo/config.toml", &config);
     let report = submission.grade();
     assert!(matches!(outcome(&report, "t1_1::adds_up"), TestOutcome::Panic(_)), "{report:#?}");
     assert!(!folder.path().join("ran").exists(), "the wrapper ran");
     let told = notes(&report);
-    for part in ["labs/01-tiny/.cargo has no effect", "labs/.cargo/config.toml has no effect", "\n.cargo/config.toml"]
+    for part in
+        ["labs/01-tiny/.cargo has no effect", "labs/.cargo/config.toml has no effect", "\n.cargo/config.toml"]
     {
         assert!(told.contains(part), "{part}: {told}");
     }
@@ -75,7 +77,8 @@ fn sources_outside_src_are_refused() {
     let body = "let _ = include_str!(\"/etc/passwd\"); self.numbers.push(value);";
     let (_, why) = failed_build(&Submission::correct().with_push(body).grade());
     assert!(why.contains("takes in /etc/passwd"), "{why}");
-    let body = "let _ = include_bytes!(\"../../../grader/suites/01-tiny/tests/t1_1.rs\"); self.numbers.push(value);";
+    let body =
+        "let _ = include_bytes!(\"../../../grader/suites/01-tiny/tests/t1_1.rs\"); self.numbers.push(value);";
     let (_, why) = failed_build(&Submission::correct().with_push(body).grade());
     assert!(why.contains("grader/suites/01-tiny/tests/t1_1.rs"), "{why}");
 }

@@ -83,7 +83,10 @@ fn check_lab(found: &mut Findings<'_>) {
         }
     }
     if lab.limits.wall_seconds < lab.limits.cpu_seconds {
-        found.untidy("wall_seconds", "wall_seconds is below cpu_seconds: a busy machine fails tests".to_owned());
+        found.untidy(
+            "wall_seconds",
+            "wall_seconds is below cpu_seconds: a busy machine fails tests".to_owned(),
+        );
     }
     let sum: u32 = lab.tasks.iter().map(|task| lab.task_points(task)).sum();
     if sum != LAB_POINTS {

@@ -115,7 +115,8 @@ fn arguments(stage: &Stage, target: Target) -> Vec<OsString> {
 
 /// Whether cargo failed for want of a package that a network could bring.
 fn is_missing_packages(errors: &str) -> bool {
-    let signs = ["--offline", "offline mode", "failed to download", "no matching package", "failed to select"];
+    let signs =
+        ["--offline", "offline mode", "failed to download", "no matching package", "failed to select"];
     signs.iter().any(|sign| errors.contains(sign))
 }
 
@@ -177,7 +178,9 @@ fn wait(process: &mut Started, limit: Duration) -> Option<ExitStatus> {
 }
 
 fn announce(artifact: &Artifact, progress: &mut dyn Progress) {
-    for (prefix, what) in [("learner-", "your"), ("reference-", "the reference's"), ("patched-", "the patched")] {
+    for (prefix, what) in
+        [("learner-", "your"), ("reference-", "the reference's"), ("patched-", "the patched")]
+    {
         if let Some(name) = artifact.package.strip_prefix(prefix) {
             progress.say(&format!("compiled {what} {name}"));
             return;

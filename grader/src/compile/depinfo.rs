@@ -7,17 +7,28 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use anyhow::{Result, bail};
+
 use super::messages::Artifact;
 use crate::catalog::Lab;
 use crate::stage::Stage;
 
-/// One sentence for each file outside the lab's `src/` that went into `package`.
-pub fn foreign_sources(stage: &Stage, package: &str, lab: &Lab, artifacts: &[Artifact]) -> Vec<String> {
+/// One sentence for each file outside the lab's `src/` that went into `package`. Errs when rustc's list is
+/// not where it belongs: what cannot be checked is not taken for good.
+pub fn foreign_sources(
+    stage: &Stage,
+    package: &str,
+    lab: &Lab,
+    artifacts: &[Artifact],
+) -> Result<Vec<String>> {
     let own = PathBuf::from(lab.path()).join("src");
     let mut found = Vec::new();
     for artifact in artifacts.iter().filter(|artifact| artifact.package == package) {
-        for file in &artifact.files {
-            let Some(text) = dep_info(file) else { continue };
+        let texts: Vec<String> = artifact.files.iter().filter_map(|file| dep_info(file)).collect();
+        if texts.is_empty() {
+            bail!("cannot tell which files went into {}", lab.path());
+        }
+        for text in texts {
             for source in sources(&text) {
                 let inside = source.strip_prefix(&stage.root).unwrap_or(&source);
                 let climbs = inside.components().any(|part| part == Component::ParentDir);
@@ -35,7 +46,7 @@ pub fn foreign_sources(stage: &Stage, package: &str, lab: &Lab, artifacts: &[Art
             }
         }
     }
-    found
+    Ok(found)
 }
 
 /// The text of `deps/NAME-HASH.d` beside `deps/libNAME-HASH.rlib`.
@@ -71,7 +82,8 @@ mod tests {
 
     #[test]
     fn reads_a_rule_with_spaces_in_names() {
-        let text = "/t/libx.rmeta: labs/01-tiny/src/lib.rs labs/01-tiny/src/../../../solutions/a\\ b.rs\n\nx:\n";
+        let text =
+            "/t/libx.rmeta: labs/01-tiny/src/lib.rs labs/01-tiny/src/../../../solutions/a\\ b.rs\n\nx:\n";
         let found = sources(text);
         assert_eq!(found.len(), 2);
         assert_eq!(normal(&found[1]), Path::new("solutions/a b.rs"));

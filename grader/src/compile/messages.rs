@@ -61,7 +61,9 @@ pub fn read(line: &[u8], stage: &Path) -> Option<Line> {
             let origin = origin(&raw.target?.src_path, stage);
             let message = raw.message?;
             // The closing "aborting due to 3 previous errors" says nothing.
-            if message.spans.is_empty() && message.code.is_none() && message.text.starts_with("aborting due to")
+            if message.spans.is_empty()
+                && message.code.is_none()
+                && message.text.starts_with("aborting due to")
             {
                 return None;
             }
@@ -184,7 +186,10 @@ mod tests {
     fn package_ids_are_read_in_both_forms() {
         assert_eq!(package_name("path+file:///x/labs/01-tiny#learner-tiny@0.1.0"), "learner-tiny");
         assert_eq!(package_name("path+file:///x/labs/kit#0.1.0"), "kit");
-        assert_eq!(package_name("registry+https://github.com/rust-lang/crates.io-index#serde@1.0.1"), "serde");
+        assert_eq!(
+            package_name("registry+https://github.com/rust-lang/crates.io-index#serde@1.0.1"),
+            "serde"
+        );
     }
 
     #[test]

@@ -117,7 +117,8 @@ fn finished(course: &Course, stage: &Stage, lab: &Lab, target: Target, ran: Ran)
     for (number, seat) in &stage.seats {
         let known = course.labs.iter().find(|lab| lab.number == *number);
         if let (Seat::Learner, Some(lab)) = (seat, known) {
-            foreign.extend(depinfo::foreign_sources(stage, &seat.package(&lab.package), lab, &ran.artifacts));
+            let package = seat.package(&lab.package);
+            foreign.extend(depinfo::foreign_sources(stage, &package, lab, &ran.artifacts)?);
         }
     }
     if !foreign.is_empty() {

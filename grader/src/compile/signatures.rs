@@ -45,7 +45,8 @@ pub type Items = BTreeMap<String, Item>;
 
 /// Says which public items of the graded labs differ from the reference's, those the errors mention first.
 pub fn explain(course: &Course, stage: &Stage, lab: &Lab, found: &[Found]) -> Vec<String> {
-    let errors = || found.iter().filter(|found| found.message.level == "error" && found.origin == Origin::Tests);
+    let errors =
+        || found.iter().filter(|found| found.message.level == "error" && found.origin == Origin::Tests);
     let said: String = errors().map(|found| found.message.rendered.as_str()).collect::<Vec<_>>().join("\n");
     let places: Vec<&(String, u32)> = errors().flat_map(|found| &found.places).collect();
     let mut mentioned = Vec::new();
@@ -275,7 +276,8 @@ impl Reader<'_> {
 /// Tokens as text, without the spaces that the printer puts around every one.
 fn plain(tokens: &impl ToTokens) -> String {
     let mut text = tokens.to_token_stream().to_string();
-    for (from, to) in [(" < ", "<"), (" >", ">"), (" ,", ","), (" :: ", "::"), ("& ", "&"), (" (", "("), ("' ", "'")]
+    for (from, to) in
+        [(" < ", "<"), (" >", ">"), (" ,", ","), (" :: ", "::"), ("& ", "&"), (" (", "("), ("' ", "'")]
     {
         text = text.replace(from, to);
     }
@@ -295,7 +297,8 @@ mod tests {
 
     #[test]
     fn names_of_arguments_do_not_count() {
-        let mine = items("pub struct Bag; impl Bag { pub fn push(&mut self, number: u64) {} fn own(&self) {} }");
+        let mine =
+            items("pub struct Bag; impl Bag { pub fn push(&mut self, number: u64) {} fn own(&self) {} }");
         let wanted = items("pub struct Bag; impl Bag { pub fn push(&mut self, value: u64) { todo!() } }");
         assert_eq!(mine["Bag::push"].shape, wanted["Bag::push"].shape);
         assert_eq!(mine["Bag::push"].text, "pub fn push(&mut self, number: u64)");
@@ -317,7 +320,8 @@ mod tests {
 
     #[test]
     fn reexports_and_trait_impls_are_items() {
-        let found = items("pub use bag::{Bag, Counter as Tally}; impl<T> Drop for Pair<T> { fn drop(&mut self) {} }");
+        let found =
+            items("pub use bag::{Bag, Counter as Tally}; impl<T> Drop for Pair<T> { fn drop(&mut self) {} }");
         let names: Vec<&str> = found.keys().map(String::as_str).collect();
         assert_eq!(names, ["impl Drop for Pair", "use Bag", "use Tally"]);
     }

@@ -205,7 +205,9 @@ impl Seen {
             notes.push(format!("{} processes outlived their test and were killed", self.runaways));
         }
         for name in self.forgers {
-            notes.push(format!("{name}: something other than the test harness wrote a report; it was ignored"));
+            notes.push(format!(
+                "{name}: something other than the test harness wrote a report; it was ignored"
+            ));
         }
         notes
     }

@@ -8,7 +8,7 @@
 //! | still running at the wall limit otherwise, or SIGXCPU | timeout |
 //! | SIGSEGV or SIGBUS, or SIGABRT after "has overflowed its stack" | stack overflow |
 //! | SIGABRT after "memory allocation of" | out of memory |
-//! | SIGABRT after "panicked at" | panic (a second one while unwinding) |
+//! | SIGABRT after "non-unwinding panic" and the like | panic (a second one while unwinding) |
 //! | another signal | killed |
 //! | any exit code | exited early |
 //!
@@ -28,6 +28,10 @@ const SIGABRT: i32 = 6;
 const SIGBUS: i32 = if cfg!(target_os = "linux") { 7 } else { 10 };
 const SIGSEGV: i32 = 11;
 const SIGXCPU: i32 = 24;
+
+/// What the runtime prints before it aborts for a panic that cannot unwind.
+const ABORTING_PANIC: [&str; 4] =
+    ["panicked at", "non-unwinding panic", "panicked while processing panic", "panic in a destructor"];
 
 /// Lines of output kept for the report.
 const TAIL_LINES: usize = 40;
@@ -58,7 +62,9 @@ pub fn of(ended: &Ended, limits: &Limits, wall: Duration) -> TestOutcome {
         Some(SIGABRT) if text.contains("memory allocation of") => {
             TestOutcome::OutOfMemory(out_of_memory(limits))
         }
-        Some(SIGABRT) if text.contains("panicked at") => TestOutcome::Panic(double_panic(&text)),
+        Some(SIGABRT) if ABORTING_PANIC.iter().any(|sign| text.contains(sign)) => {
+            TestOutcome::Panic(double_panic(&text))
+        }
         Some(SIGXCPU) => TestOutcome::Timeout(failure(format!(
             "the test was still computing after {} seconds of processor time",
             limits.cpu_seconds

@@ -41,7 +41,8 @@ debug = "line-tables-only"
 "#;
 
 /// A lab's `Cargo.toml` after its `[package]`.
-const LAB_LINTS: &str = "\n[lints.rust]\nunsafe_code = \"forbid\"\nunused = { level = \"allow\", priority = -1 }\n";
+const LAB_LINTS: &str =
+    "\n[lints.rust]\nunsafe_code = \"forbid\"\nunused = { level = \"allow\", priority = -1 }\n";
 
 /// The performance program: the same workloads, bound once to each side.
 const PERF_MAIN: &str =

@@ -106,8 +106,7 @@ impl Stage {
         let lock = lock(&work.join("lock"), progress)?;
         let manifests = Manifests::read(course)?;
         let labs = manifests.closure(request.lab)?;
-        let seats: BTreeMap<u32, Seat> =
-            labs.iter().map(|lab| (lab.number, seat(request, lab))).collect();
+        let seats: BTreeMap<u32, Seat> = labs.iter().map(|lab| (lab.number, seat(request, lab))).collect();
         let mut stage = Stage {
             root: work.join("stage"),
             build_dir: work.join("build"),
@@ -158,13 +157,7 @@ impl Stage {
     }
 
     /// The sources of a lab that does not come straight from the reference.
-    fn graded_sources(
-        &mut self,
-        course: &Course,
-        request: &Request,
-        lab: &Lab,
-        seat: Seat,
-    ) -> Result<Files> {
+    fn graded_sources(&mut self, course: &Course, request: &Request, lab: &Lab, seat: Seat) -> Result<Files> {
         let reference = course.root.join("solutions").join(&lab.id);
         match &request.source {
             Source::Labs(folder) if seat == Seat::Learner => {

@@ -164,7 +164,8 @@ pub fn notes(report: &LabReport) -> String {
 /// Whether the report says that landlock held the tests in.
 pub fn has_landlock(report: &LabReport) -> bool {
     let notes = notes(report);
-    let line = notes.lines().find(|line| line.starts_with("confinement")).expect("the report tells the layers");
+    let line =
+        notes.lines().find(|line| line.starts_with("confinement")).expect("the report tells the layers");
     let (active, inactive) = line.split_once("; not available here: ").unwrap_or((line, ""));
     assert!(
         active.contains("landlock") != inactive.contains("landlock"),
