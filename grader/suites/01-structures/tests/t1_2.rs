@@ -1,0 +1,379 @@
+//! Task 1.2: channel. What one thread can see is here, interleavings are in `schedules.rs`, real threads in
+//! `stress.rs`.
+
+mod rendezvous;
+mod schedules;
+mod stress;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use kit::sync::thread;
+use proptest::prelude::*;
+use structures::channel::{
+    Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError, Sender, TryRecvError, TrySendError,
+    bounded,
+};
+use testkit::drops::{Counted, Ledger};
+use testkit::{alloc, check, check_eq, scene, step};
+
+/// Longer than any test may take: under the scheduler of `schedules.rs` it never runs out.
+const LONG: Duration = Duration::from_secs(7_200);
+
+/// First in, first out, over many rounds of the ring; full and empty are told, not waited for.
+#[testkit::test]
+fn returns_values_in_order_and_says_when_full_or_empty() {
+    for capacity in 1..=5 {
+        let (sender, receiver) = bounded(capacity);
+        let mut next = 0;
+        for round in 0..20 {
+            check_eq!(receiver.try_recv(), Err(TryRecvError::Empty), "try_recv from an empty channel");
+            for value in next..next + capacity {
+                check_eq!(sender.try_send(value), Ok(()), "try_send in round {round}, capacity {capacity}");
+            }
+            check_eq!(
+                sender.try_send(999),
+                Err(TrySendError::Full(999)),
+                "try_send into a channel with {capacity} of {capacity} values"
+            );
+            for value in next..next + capacity {
+                check_eq!(receiver.recv(), Ok(value), "recv in round {round}, capacity {capacity}");
+            }
+            next += capacity;
+        }
+    }
+}
+
+/// What was sent before close arrives after it: closing is the end of the stream, not its loss.
+#[testkit::test]
+fn drains_what_was_sent_before_close() {
+    scene::invariant("I5", "closed is reported only when no accepted value is left");
+    let (sender, receiver) = bounded(4);
+    for value in 1..=3 {
+        check_eq!(sender.send(value), Ok(()), "send({value})");
+    }
+    check!(sender.close(), "the first close says true");
+    check_eq!(receiver.len(), 3, "len after close");
+    check_eq!(receiver.recv(), Ok(1), "recv after close");
+    check_eq!(receiver.try_recv(), Ok(2), "try_recv after close");
+    check_eq!(receiver.recv_timeout(LONG), Ok(3), "recv_timeout after close");
+    for _ in 0..2 {
+        check_eq!(receiver.recv(), Err(RecvError), "recv from a closed and drained channel");
+        check_eq!(
+            receiver.try_recv(),
+            Err(TryRecvError::Closed),
+            "try_recv from a closed and drained channel"
+        );
+        check_eq!(
+            receiver.recv_timeout(LONG),
+            Err(RecvTimeoutError::Closed),
+            "recv_timeout from a closed and drained channel"
+        );
+    }
+    let (sender, receiver) = bounded(3);
+    sender.send('a').ok();
+    sender.send('b').ok();
+    drop(sender);
+    check_eq!(receiver.iter().collect::<String>(), "ab".to_string(), "iter() after the last sender went");
+    check_eq!((&receiver).into_iter().next(), None, "a second loop over a closed channel");
+}
+
+/// A send after close must fail and give the value back, full or not; accepted, it would be lost or break the stream's end.
+#[testkit::test]
+fn refuses_sends_after_close_and_returns_the_value() {
+    scene::invariant("I4", "after close returned, no send is accepted");
+    for already_in in [0, 1, 2] {
+        for from_receiver in [false, true] {
+            let (sender, receiver) = bounded(2);
+            for _ in 0..already_in {
+                sender.send("in".to_string()).ok();
+            }
+            check!(
+                if from_receiver { receiver.close() } else { sender.close() },
+                "the first close says true"
+            );
+            let value = || "back".to_string();
+            check_eq!(
+                sender.send(value()),
+                Err(SendError(value())),
+                "send after close, {already_in} of 2 in"
+            );
+            check_eq!(
+                sender.try_send(value()),
+                Err(TrySendError::Closed(value())),
+                "try_send after close, {already_in} of 2 in"
+            );
+            check_eq!(
+                sender.send_timeout(value(), LONG),
+                Err(SendTimeoutError::Closed(value())),
+                "send_timeout after close, {already_in} of 2 in"
+            );
+            check_eq!(
+                sender.clone().send(value()),
+                Err(SendError(value())),
+                "send by a new clone after close"
+            );
+            check_eq!(receiver.iter().count(), already_in, "values received after close");
+        }
+    }
+}
+
+/// Only the first close says so, from whichever end, and both ends know.
+#[testkit::test]
+fn closes_once_from_either_end() {
+    for capacity in [0, 1, 8] {
+        let (sender, receiver) = bounded::<u8>(capacity);
+        check!(!sender.is_closed() && !receiver.is_closed(), "a new channel is open");
+        check!(receiver.close(), "the first close says true (capacity {capacity})");
+        check!(sender.is_closed() && receiver.is_closed(), "both ends see a close by the receiver");
+        check!(!sender.close(), "a second close, from the other end, says false");
+        check!(!receiver.close(), "a third close says false");
+        let (sender, receiver) = bounded::<u8>(capacity);
+        check!(sender.close(), "the first close says true (capacity {capacity})");
+        check!(sender.is_closed() && receiver.is_closed(), "both ends see a close by the sender");
+        check!(!receiver.clone().close(), "a second close, by a clone of the other end, says false");
+    }
+}
+
+/// The channel closes with the last sender and not before: a clone that is not counted, or counted twice, shows here.
+#[testkit::test]
+fn closes_with_the_last_sender_and_not_before() {
+    for capacity in [0, 3] {
+        let (sender, receiver) = bounded::<u8>(capacity);
+        let second = sender.clone();
+        let third = second.clone();
+        drop(sender);
+        check_eq!(receiver.try_recv(), Err(TryRecvError::Empty), "try_recv with two of three senders left");
+        drop(third);
+        check!(!receiver.is_closed(), "a channel with one of three senders left is open");
+        check_eq!(receiver.try_recv(), Err(TryRecvError::Empty), "try_recv with one of three senders left");
+        let fourth = second.clone();
+        drop(second);
+        check!(!fourth.is_closed(), "a channel whose one sender is a later clone is open");
+        drop(fourth);
+        check!(receiver.is_closed(), "a channel without senders is closed");
+        check_eq!(receiver.recv(), Err(RecvError), "recv without senders");
+    }
+}
+
+/// Without receivers nobody can ask for what is in the channel: sends fail and values go at once, not with the last sender.
+#[testkit::test]
+fn closes_and_empties_with_the_last_receiver() {
+    let ledger = Ledger::new();
+    let (sender, receiver) = bounded(4);
+    let second = receiver.clone();
+    for value in 0..4 {
+        sender.send(ledger.item(value)).ok();
+    }
+    drop(second.recv());
+    sender.send(ledger.item(4)).ok();
+    drop(receiver);
+    check!(!sender.is_closed(), "a channel with one of two receivers left is open");
+    ledger.assert_alive(4, "in the channel while one of two receivers is left");
+    drop(second);
+    check!(sender.is_closed(), "a channel without receivers is closed");
+    ledger.assert_alive(0, "after the last receiver went");
+    check_eq!(sender.len(), 0, "len without receivers");
+    let refused = sender.send(ledger.item(9));
+    check!(refused.is_err(), "a send without receivers fails");
+    ledger.assert_alive(1, "while the refused value is in the error");
+    drop(refused);
+    drop(sender);
+    ledger.assert_all_dropped_once();
+}
+
+/// A limit is never shortened, and runs out: returning at the first wake-up, or waiting on, are both wrong.
+#[testkit::test]
+fn waits_as_long_as_the_limit_and_no_longer() {
+    let limit = Duration::from_millis(30);
+    for capacity in [0, 1] {
+        let (sender, receiver) = bounded(capacity);
+        let start = Instant::now();
+        check_eq!(
+            receiver.recv_timeout(limit),
+            Err(RecvTimeoutError::Timeout),
+            "recv_timeout, nothing comes"
+        );
+        check!(start.elapsed() >= limit, "recv_timeout of 30 ms returned after {:?}", start.elapsed());
+        for _ in 0..capacity {
+            check_eq!(sender.send_timeout('a', limit), Ok(()), "send_timeout with room");
+        }
+        let start = Instant::now();
+        check_eq!(
+            sender.send_timeout('b', limit),
+            Err(SendTimeoutError::Timeout('b')),
+            "send_timeout without room (capacity {capacity})"
+        );
+        check!(start.elapsed() >= limit, "send_timeout of 30 ms returned after {:?}", start.elapsed());
+        check_eq!(receiver.iter().take(capacity).count(), capacity, "values in the channel");
+        check_eq!(receiver.try_recv(), Err(TryRecvError::Empty), "try_recv: the timed-out value is not in");
+        check_eq!(
+            receiver.recv_timeout(Duration::ZERO),
+            Err(RecvTimeoutError::Timeout),
+            "recv_timeout(0) of an empty channel"
+        );
+    }
+}
+
+/// A limit past the end of the clock means for ever; adding it to the time of now overflows.
+#[testkit::test]
+fn takes_any_limit() {
+    for limit in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::ZERO] {
+        let (sender, receiver) = bounded(1);
+        check_eq!(sender.send_timeout(1, limit), Ok(()), "send_timeout(1, {limit:?}) with room");
+        check_eq!(receiver.recv_timeout(limit), Ok(1), "recv_timeout({limit:?}) of a channel with a value");
+        sender.close();
+        check_eq!(
+            sender.send_timeout(2, limit),
+            Err(SendTimeoutError::Closed(2)),
+            "send_timeout(2, {limit:?}) of a closed channel"
+        );
+        check_eq!(
+            receiver.recv_timeout(limit),
+            Err(RecvTimeoutError::Closed),
+            "recv_timeout({limit:?}) of a closed channel"
+        );
+    }
+    let (sender, receiver) = bounded(1);
+    let waiting = thread::spawn(move || receiver.recv_timeout(Duration::MAX));
+    check_eq!(sender.send(5), Ok(()), "send to a receiver that waits for ever");
+    check_eq!(
+        waiting.join().ok(),
+        Some(Ok(5)),
+        "recv_timeout(Duration::MAX) with a sender on another thread"
+    );
+}
+
+/// The capacity is a bound on what may wait, not a prepayment: a generous bound must cost nothing.
+#[testkit::test]
+fn takes_no_memory_for_values_not_sent() {
+    let (counts, ends) = alloc::count_with(|| bounded::<[u64; 8]>(1 << 40));
+    check_eq!(ends.0.capacity(), 1 << 40, "capacity()");
+    check!(
+        counts.bytes < 64 << 10,
+        "bounded(1 << 40) allocates less than 64 KiB, found {} bytes",
+        counts.bytes
+    );
+    for value in 0..10 {
+        check_eq!(ends.0.try_send([value; 8]), Ok(()), "try_send into an almost endless channel");
+    }
+    check_eq!(ends.1.len(), 10, "len after 10 sends");
+}
+
+/// An end of a channel that is sent through it comes back to life or is dropped: no lock may be held while a value drops.
+#[testkit::test]
+fn holds_no_lock_while_a_value_is_dropped() {
+    struct Parcel(#[expect(dead_code, reason = "only its drop matters")] Option<Sender<Parcel>>);
+    let (sender, receiver) = bounded(4);
+    for _ in 0..2 {
+        check!(sender.send(Parcel(Some(sender.clone()))).is_ok(), "send a sender through its own channel");
+    }
+    step!("sender.send(Parcel(sender.clone())), twice");
+    step!("drop(receiver)  // drops both parcels, which drops both senders in them");
+    let weak = sender.clone();
+    drop(sender);
+    drop(receiver);
+    check!(weak.is_closed(), "the channel is closed when its last receiver is gone");
+}
+
+/// One of many operations a thread can do without waiting.
+#[derive(Debug, Clone)]
+enum Op {
+    TrySend,
+    TryRecv,
+    Close(bool),
+    AddSender,
+    DropSender,
+    AddReceiver,
+    DropReceiver,
+}
+
+fn ops() -> impl Strategy<Value = (usize, Vec<Op>)> {
+    let op = prop_oneof![
+        12 => Just(Op::TrySend),
+        10 => Just(Op::TryRecv),
+        1 => any::<bool>().prop_map(Op::Close),
+        2 => Just(Op::AddSender),
+        2 => Just(Op::DropSender),
+        2 => Just(Op::AddReceiver),
+        2 => Just(Op::DropReceiver),
+    ];
+    (1..5usize, prop::collection::vec(op, 0..50))
+}
+
+/// A channel on one thread as a plain queue, a flag and two numbers.
+struct Model {
+    queue: VecDeque<i64>,
+    is_closed: bool,
+    capacity: usize,
+}
+
+impl Model {
+    fn check_ends(&self, sender: Option<&Sender<Counted>>, receiver: Option<&Receiver<Counted>>) {
+        if let Some(sender) = sender {
+            check_eq!(sender.len(), self.queue.len(), "len()");
+            check_eq!(sender.is_full(), self.queue.len() == self.capacity, "is_full()");
+            check_eq!(sender.is_closed(), self.is_closed, "is_closed()");
+        }
+        if let Some(receiver) = receiver {
+            check_eq!(receiver.len(), self.queue.len(), "len()");
+            check_eq!(receiver.is_empty(), self.queue.is_empty(), "is_empty()");
+            check_eq!(receiver.is_closed(), self.is_closed, "is_closed()");
+        }
+    }
+}
+
+/// On one thread a channel is a queue with a bound and an end, whatever is done in whatever order, and no value is lost or dropped twice.
+#[testkit::test]
+fn agrees_with_a_plain_model() {
+    testkit::prop::check(250, ops(), |(capacity, ops)| {
+        let ledger = Ledger::new();
+        let (sender, receiver) = bounded(capacity);
+        step!("let (sender, receiver) = bounded({capacity});");
+        let (mut senders, mut receivers) = (vec![sender], vec![receiver]);
+        let mut model = Model { queue: VecDeque::new(), is_closed: false, capacity };
+        for (value, op) in (0..).zip(ops) {
+            step!("{op:?}  // value {value}");
+            match (op, senders.last(), receivers.last()) {
+                (Op::TrySend, Some(sender), _) => {
+                    let expected = match (model.is_closed, model.queue.len() == capacity) {
+                        (true, _) => Err(TrySendError::Closed(value)),
+                        (false, true) => Err(TrySendError::Full(value)),
+                        (false, false) => Ok(model.queue.push_back(value)),
+                    };
+                    let found = sender.try_send(ledger.item(value)).map_err(|error| match error {
+                        TrySendError::Full(item) => TrySendError::Full(item.value()),
+                        TrySendError::Closed(item) => TrySendError::Closed(item.value()),
+                    });
+                    check_eq!(found, expected, "try_send");
+                }
+                (Op::TryRecv, _, Some(receiver)) => {
+                    let none = if model.is_closed { TryRecvError::Closed } else { TryRecvError::Empty };
+                    let found = receiver.try_recv().map(|item| item.value());
+                    check_eq!(found, model.queue.pop_front().ok_or(none), "try_recv");
+                }
+                (Op::Close(true), Some(sender), _) => {
+                    check_eq!(sender.close(), !model.is_closed, "close()");
+                    model.is_closed = true;
+                }
+                (Op::Close(false), _, Some(receiver)) => {
+                    check_eq!(receiver.close(), !model.is_closed, "close()");
+                    model.is_closed = true;
+                }
+                (Op::AddSender, Some(sender), _) => senders.push(sender.clone()),
+                (Op::DropSender, ..) => drop(senders.pop()),
+                (Op::AddReceiver, _, Some(receiver)) => receivers.push(receiver.clone()),
+                (Op::DropReceiver, ..) => drop(receivers.pop()),
+                _ => {}
+            }
+            model.is_closed |= senders.is_empty() || receivers.is_empty();
+            if receivers.is_empty() {
+                model.queue.clear();
+            }
+            model.check_ends(senders.last(), receivers.last());
+            ledger.assert_alive(model.queue.len(), "in the channel");
+        }
+        drop((senders, receivers));
+        ledger.assert_all_dropped_once();
+    });
+}

@@ -1,0 +1,209 @@
+//! The channel of capacity 0, where sender and receiver meet.
+
+use std::time::Duration;
+
+use kit::sync::Arc;
+use kit::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use kit::sync::thread;
+use structures::channel::{
+    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError, bounded,
+};
+use testkit::drops::Ledger;
+use testkit::schedule::explore;
+use testkit::{check, check_eq};
+
+/// A limit that may run out at any moment under the scheduler.
+const SHORT: Duration = Duration::from_millis(1);
+
+/// How often a thread that polls tries before it gives up.
+const TRIES: usize = 200;
+
+/// Nothing is ever in a channel of capacity 0, so it is full and empty at once, and nobody may leave a value in it.
+#[testkit::test]
+fn holds_nothing_when_nobody_waits() {
+    let ledger = Ledger::new();
+    let (sender, receiver) = bounded(0);
+    check_eq!((sender.capacity(), sender.len()), (0, 0), "capacity and len");
+    check!(sender.is_full() && receiver.is_empty(), "a channel of capacity 0 is full and empty");
+    let refused = sender.try_send(ledger.item(1));
+    check!(
+        matches!(refused, Err(TrySendError::Full(_))),
+        "try_send with no receiver waiting is refused as full"
+    );
+    drop(refused);
+    let refused = sender.send_timeout(ledger.item(2), SHORT);
+    check!(matches!(refused, Err(SendTimeoutError::Timeout(_))), "send_timeout with no receiver times out");
+    drop(refused);
+    ledger.assert_alive(0, "after both values came back: none may stay in the channel");
+    check_eq!(receiver.try_recv().map(|_| ()), Err(TryRecvError::Empty), "try_recv with no sender waiting");
+    check_eq!(
+        receiver.recv_timeout(SHORT).map(|_| ()),
+        Err(RecvTimeoutError::Timeout),
+        "recv_timeout with no sender waiting"
+    );
+    drop(sender);
+    check_eq!(receiver.recv().map(|_| ()), Err(RecvError), "recv after the last sender went");
+    ledger.assert_all_dropped_once();
+}
+
+/// Unbuffered means met: a send that returns before a receiver took the value is a buffer of one.
+#[testkit::test]
+fn a_send_returns_only_after_the_value_was_taken() {
+    explore(150, || {
+        let (sender, receiver) = bounded(0);
+        let has_returned = Arc::new(AtomicBool::new(false));
+        let sending = {
+            let has_returned = has_returned.clone();
+            thread::spawn(move || {
+                let result = sender.send(1);
+                has_returned.store(true, Ordering::SeqCst);
+                result
+            })
+        };
+        for _ in 0..3 {
+            check!(!has_returned.load(Ordering::SeqCst), "send has not returned before anybody receives");
+            thread::yield_now();
+        }
+        check_eq!(receiver.recv(), Ok(1), "recv from a sender that waits");
+        check_eq!(sending.join().ok(), Some(Ok(())), "send whose value was taken");
+    });
+}
+
+/// Several senders and receivers meet in pairs: each value once, those of one sender in order, nobody left waiting.
+#[testkit::test]
+fn hands_over_each_value_once() {
+    explore(120, || {
+        let (sender, receiver) = bounded(0);
+        let mut sending = Vec::new();
+        for who in 0..2 {
+            let sender = sender.clone();
+            sending.push(thread::spawn(move || {
+                (0..2).for_each(|number| check_eq!(sender.send(10 * who + number), Ok(()), "send"));
+            }));
+        }
+        drop(sender);
+        let taking: Vec<_> = (0..2)
+            .map(|_| {
+                let receiver = receiver.clone();
+                thread::spawn(move || receiver.iter().collect::<Vec<i32>>())
+            })
+            .collect();
+        sending.into_iter().for_each(|thread| drop(thread.join()));
+        let mut all = Vec::new();
+        for thread in taking {
+            let values = thread.join().unwrap_or_default();
+            for who in 0..2 {
+                let own: Vec<i32> = values.iter().copied().filter(|value| value / 10 == who).collect();
+                check!(own.is_sorted(), "values of sender {who} in its order, found {own:?}");
+            }
+            all.extend(values);
+        }
+        all.sort_unstable();
+        check_eq!(all, vec![0, 1, 10, 11], "everything both receivers got");
+    });
+}
+
+/// As with Go's select and default: trying succeeds while the other side waits.
+#[testkit::test]
+fn trying_meets_whoever_waits() {
+    let met = Arc::new(AtomicUsize::new(0));
+    let count = met.clone();
+    explore(100, move || {
+        let (sender, receiver) = bounded(0);
+        let waiting = {
+            let receiver = receiver.clone();
+            thread::spawn(move || receiver.recv())
+        };
+        let sent = (0..TRIES).any(|_| {
+            thread::yield_now();
+            sender.try_send(1).is_ok()
+        });
+        if !sent {
+            // This schedule never let the receiver wait while we tried.
+            check_eq!(sender.send(1), Ok(()), "send");
+        }
+        check_eq!(waiting.join().ok(), Some(Ok(1)), "recv that waited");
+        let waiting = thread::spawn(move || sender.send(2));
+        let found = (0..TRIES).find_map(|_| {
+            thread::yield_now();
+            receiver.try_recv().ok()
+        });
+        if sent && found.is_some() {
+            met.fetch_add(1, Ordering::Relaxed);
+        }
+        check_eq!(found.or_else(|| receiver.recv().ok()), Some(2), "the value of a sender that waited");
+        check_eq!(waiting.join().ok(), Some(Ok(())), "send that waited");
+    });
+    let count = count.load(Ordering::Relaxed);
+    check!(count > 0, "try_send and try_recv meet a waiting partner in at least one of 100 schedules");
+}
+
+/// A value that was not taken when the channel closes goes back to its sender, and to nobody else.
+#[testkit::test]
+fn close_returns_values_that_were_not_taken() {
+    explore(200, || {
+        let (sender, receiver) = bounded(0);
+        let waiting: Vec<_> = (0..2)
+            .map(|value| {
+                let sender = sender.clone();
+                (value, thread::spawn(move || sender.send(value)))
+            })
+            .collect();
+        receiver.close();
+        check_eq!(receiver.recv(), Err(RecvError), "recv after close returned");
+        check_eq!(receiver.try_recv(), Err(TryRecvError::Closed), "try_recv after close returned");
+        for (value, thread) in waiting {
+            check_eq!(thread.join().ok(), Some(Err(SendError(value))), "send of {value} that nobody took");
+        }
+    });
+}
+
+/// Receivers that wait when the channel closes go on, all of them.
+#[testkit::test]
+fn close_wakes_receivers_that_wait_for_a_meeting() {
+    explore(100, || {
+        let (sender, receiver) = bounded::<u8>(0);
+        let waiting: Vec<_> = (0..3)
+            .map(|_| {
+                let receiver = receiver.clone();
+                thread::spawn(move || receiver.recv())
+            })
+            .collect();
+        drop(sender);
+        for thread in waiting {
+            check_eq!(
+                thread.join().ok(),
+                Some(Err(RecvError)),
+                "recv that waited until the last sender went"
+            );
+        }
+    });
+}
+
+/// A time-out on either side against a meeting in the same moment: both sides tell the same story.
+#[testkit::test]
+fn both_sides_agree_whether_they_met() {
+    explore(300, || {
+        let ledger = Ledger::new();
+        let (sender, receiver) = bounded(0);
+        let sending: Vec<_> = (0..2)
+            .map(|value| {
+                let (sender, item) = (sender.clone(), ledger.item(value));
+                thread::spawn(move || match value {
+                    0 => sender.send_timeout(item, SHORT).is_ok(),
+                    _ => sender.try_send(item).is_ok(),
+                })
+            })
+            .collect();
+        let taking: Vec<_> = (0..2)
+            .map(|_| {
+                let receiver = receiver.clone();
+                thread::spawn(move || receiver.recv_timeout(SHORT).is_ok())
+            })
+            .collect();
+        let sent = sending.into_iter().filter_map(|thread| thread.join().ok()).filter(|&is_ok| is_ok).count();
+        let taken = taking.into_iter().filter_map(|thread| thread.join().ok()).filter(|&is_ok| is_ok).count();
+        check_eq!(sent, taken, "sends that succeeded, against receives that did");
+        ledger.assert_all_dropped_once();
+    });
+}

@@ -1,0 +1,311 @@
+//! The channel with a buffer, under a scheduler that decides which thread takes the next step.
+//!
+//! A wake-up that is lost shows as a deadlock here, at the first schedule that loses it; on real threads it
+//! would be a hang once in thousands of runs.
+
+use std::time::Duration;
+
+use kit::sync::Arc;
+use kit::sync::atomic::{AtomicUsize, Ordering};
+use kit::sync::thread;
+use structures::channel::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, bounded};
+use testkit::drops::Ledger;
+use testkit::schedule::explore;
+use testkit::{check, check_eq};
+
+/// A limit that may run out at any moment under the scheduler.
+const SHORT: Duration = Duration::from_millis(1);
+
+/// Checks that `values` of (sender, number) have the numbers of each sender in order, without a gap.
+fn check_in_order(values: &[(usize, usize)], what: &str) {
+    let mut last = std::collections::BTreeMap::new();
+    for &(sender, number) in values {
+        let before = last.insert(sender, number);
+        check!(before < Some(number), "{what}: value {number} of sender {sender} came after {before:?}");
+    }
+}
+
+/// Each value arrives once, and those of one sender in its order, however senders and receivers take turns.
+#[testkit::test]
+fn delivers_each_value_once_and_in_the_order_of_its_sender() {
+    explore(120, || {
+        let (sender, receiver) = bounded(2);
+        let senders: Vec<_> = (0..2)
+            .map(|who| {
+                let sender = sender.clone();
+                thread::spawn(move || {
+                    (0..3).for_each(|number| check_eq!(sender.send((who, number)), Ok(()), "send"));
+                })
+            })
+            .collect();
+        drop(sender);
+        let receivers: Vec<_> = (0..2)
+            .map(|_| {
+                let receiver = receiver.clone();
+                thread::spawn(move || receiver.iter().collect::<Vec<(usize, usize)>>())
+            })
+            .collect();
+        drop(receiver);
+        senders.into_iter().for_each(|sender| drop(sender.join()));
+        let mut all = Vec::new();
+        for receiver in receivers {
+            let values = receiver.join().expect("a receiver ends when the channel is closed");
+            check_in_order(&values, "what one receiver got");
+            all.extend(values);
+        }
+        all.sort_unstable();
+        let expected: Vec<_> = (0..2).flat_map(|who| (0..3).map(move |number| (who, number))).collect();
+        check_eq!(all, expected, "everything that both receivers got");
+    });
+}
+
+/// With one condition variable for both ends, notify_one may wake a thread of the wrong kind, and the right one sleeps on.
+#[testkit::test]
+fn wakes_the_right_kind_of_waiter() {
+    explore(200, || {
+        let (sender, receiver) = bounded(1);
+        let mut threads = Vec::new();
+        for who in 0..3 {
+            let (sender, receiver) = (sender.clone(), receiver.clone());
+            threads.push(thread::spawn(move || {
+                check_eq!(sender.send(who), Ok(()), "send");
+                check_eq!(sender.send(who), Ok(()), "send");
+            }));
+            threads.push(thread::spawn(move || {
+                check!(receiver.recv().is_ok(), "recv while a sender is there gives a value");
+                check!(receiver.recv().is_ok(), "recv while a sender is there gives a value");
+            }));
+        }
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+        check_eq!(receiver.len(), 0, "len after 6 sends and 6 receives");
+        drop(sender);
+    });
+}
+
+/// Each value, and each free place, can let one waiter go on; a notification that is saved at the wrong moment leaves one asleep.
+#[testkit::test]
+fn wakes_a_waiter_for_each_value_and_each_place() {
+    explore(200, || {
+        let (sender, receiver) = bounded(2);
+        let receivers: Vec<_> = (0..2)
+            .map(|_| {
+                let receiver = receiver.clone();
+                thread::spawn(move || receiver.recv())
+            })
+            .collect();
+        check_eq!((sender.send(1), sender.send(2)), (Ok(()), Ok(())), "two sends to two waiting receivers");
+        let mut found: Vec<_> = receivers.into_iter().map(|thread| thread.join().ok()).collect();
+        found.sort_unstable_by_key(|value| value.and_then(Result::ok));
+        check_eq!(found, vec![Some(Ok(1)), Some(Ok(2))], "what two waiting receivers got");
+        check_eq!((sender.send(3), sender.send(4)), (Ok(()), Ok(())), "two sends into an empty channel");
+        let senders: Vec<_> = (5..7)
+            .map(|value| {
+                let sender = sender.clone();
+                thread::spawn(move || sender.send(value))
+            })
+            .collect();
+        check_eq!((receiver.recv(), receiver.recv()), (Ok(3), Ok(4)), "two receives from a full channel");
+        for sender in senders {
+            check_eq!(sender.join().ok(), Some(Ok(())), "a send that waited for one of two free places");
+        }
+        check_eq!(receiver.len(), 2, "len after both waiting senders went on");
+    });
+}
+
+/// Close is news for everybody who waits: with notify_one, or a check before the wait that is not repeated, one sleeps for ever.
+#[testkit::test]
+fn close_wakes_all_receivers() {
+    explore(150, || {
+        let (sender, receiver) = bounded::<u8>(2);
+        let waiting: Vec<_> = (0..3)
+            .map(|_| {
+                let receiver = receiver.clone();
+                thread::spawn(move || receiver.recv())
+            })
+            .collect();
+        sender.close();
+        for thread in waiting {
+            check_eq!(
+                thread.join().ok(),
+                Some(Err(RecvError)),
+                "recv that waited while the channel was closed"
+            );
+        }
+    });
+}
+
+/// A sender that waits for room when the channel is closed gives up and returns its value.
+#[testkit::test]
+fn close_wakes_all_senders_and_returns_their_values() {
+    explore(150, || {
+        let (sender, receiver) = bounded(1);
+        check_eq!(sender.send(0), Ok(()), "send into an empty channel");
+        let waiting: Vec<_> = (1..=3)
+            .map(|value| {
+                let sender = sender.clone();
+                (value, thread::spawn(move || sender.send(value)))
+            })
+            .collect();
+        receiver.close();
+        for (value, thread) in waiting {
+            check_eq!(
+                thread.join().ok(),
+                Some(Err(SendError(value))),
+                "send that waited for room until close"
+            );
+        }
+        check_eq!(receiver.recv(), Ok(0), "the value from before close");
+        check_eq!(receiver.recv(), Err(RecvError), "recv after that");
+    });
+}
+
+/// Dropping the last sender is a close too, from whichever thread it happens.
+#[testkit::test]
+fn the_last_sender_wakes_the_receivers() {
+    explore(150, || {
+        let (sender, receiver) = bounded(1);
+        let waiting: Vec<_> = (0..2)
+            .map(|_| {
+                let receiver = receiver.clone();
+                thread::spawn(move || receiver.iter().sum::<usize>())
+            })
+            .collect();
+        let senders: Vec<_> = (1..=2)
+            .map(|value| {
+                let sender = sender.clone();
+                thread::spawn(move || check_eq!(sender.send(value), Ok(()), "send"))
+            })
+            .collect();
+        drop(sender);
+        senders.into_iter().for_each(|thread| drop(thread.join()));
+        let sums: Vec<usize> = waiting.into_iter().filter_map(|thread| thread.join().ok()).collect();
+        check_eq!(sums.iter().sum::<usize>(), 3, "sum of all values received");
+    });
+}
+
+/// Dropping the last receiver ends every wait for room, and no value is left behind.
+#[testkit::test]
+fn the_last_receiver_wakes_the_senders() {
+    explore(150, || {
+        let ledger = Ledger::new();
+        let (sender, receiver) = bounded(1);
+        let second = receiver.clone();
+        let waiting: Vec<_> = (0..3)
+            .map(|value| {
+                let (sender, item) = (sender.clone(), ledger.item(value));
+                thread::spawn(move || sender.send(item).is_ok())
+            })
+            .collect();
+        let leaving = thread::spawn(move || drop(second));
+        drop(receiver);
+        drop(leaving.join());
+        let accepted = waiting.into_iter().filter(|_| true).filter_map(|thread| thread.join().ok());
+        check!(accepted.filter(|&is_accepted| is_accepted).count() <= 1, "at most one value found room");
+        check_eq!(sender.len(), 0, "len after the last receiver went");
+        ledger.assert_all_dropped_once();
+    });
+}
+
+/// A send and a close at the same moment: the value is either refused or received, never accepted and lost.
+#[testkit::test]
+fn loses_nothing_when_close_meets_a_send() {
+    explore(250, || {
+        let (sender, receiver) = bounded(2);
+        let senders: Vec<_> = (0..2)
+            .map(|who| {
+                let sender = sender.clone();
+                thread::spawn(move || (0..3).take_while(|&number| sender.send((who, number)).is_ok()).count())
+            })
+            .collect();
+        let draining = {
+            let receiver = receiver.clone();
+            thread::spawn(move || receiver.iter().count())
+        };
+        check!(sender.close(), "the first close says true");
+        check!(sender.send((9, 9)).is_err(), "a send after close returned is refused");
+        let accepted: usize = senders.into_iter().filter_map(|thread| thread.join().ok()).sum();
+        let received = draining.join().unwrap_or(0);
+        check_eq!(receiver.try_recv(), Err(TryRecvError::Closed), "try_recv after iter() ended");
+        check_eq!(received, accepted, "values received, against values accepted");
+    });
+}
+
+/// A receiver that gives up in the moment it is notified must not take the notification with it.
+#[testkit::test]
+fn a_receiver_that_times_out_passes_the_wakeup_on() {
+    let (timeouts, values) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counts = (timeouts.clone(), values.clone());
+    explore(300, move || {
+        let (sender, receiver) = bounded(2);
+        let patient = {
+            let receiver = receiver.clone();
+            thread::spawn(move || receiver.recv())
+        };
+        let impatient = thread::spawn(move || receiver.recv_timeout(SHORT));
+        check_eq!(sender.send(1), Ok(()), "send");
+        match impatient.join().ok() {
+            Some(Ok(value)) => {
+                values.fetch_add(1, Ordering::Relaxed);
+                check_eq!(value, 1, "recv_timeout");
+                check_eq!(sender.send(1), Ok(()), "send for the other receiver");
+            }
+            other => {
+                timeouts.fetch_add(1, Ordering::Relaxed);
+                check_eq!(other, Some(Err(RecvTimeoutError::Timeout)), "recv_timeout of an open channel");
+            }
+        }
+        check_eq!(patient.join().ok(), Some(Ok(1)), "recv, with a value in the channel");
+    });
+    let (timeouts, values) = (counts.0.load(Ordering::Relaxed), counts.1.load(Ordering::Relaxed));
+    check!(timeouts > 0 && values > 0, "both outcomes were seen: {timeouts} time-outs, {values} values");
+}
+
+/// A sender that gives up in the moment it is notified must not take the notification with it.
+#[testkit::test]
+fn a_sender_that_times_out_passes_the_wakeup_on() {
+    explore(300, || {
+        let (sender, receiver) = bounded(1);
+        check_eq!(sender.send(0), Ok(()), "send into an empty channel");
+        let patient = {
+            let sender = sender.clone();
+            thread::spawn(move || sender.send(1))
+        };
+        let impatient = thread::spawn(move || sender.send_timeout(2, SHORT));
+        check_eq!(receiver.recv(), Ok(0), "recv from a full channel");
+        match impatient.join().ok() {
+            Some(Ok(())) => check!(receiver.recv().is_ok(), "recv after send_timeout was accepted"),
+            other => {
+                check_eq!(other, Some(Err(SendTimeoutError::Timeout(2))), "send_timeout into an open channel")
+            }
+        }
+        check_eq!(patient.join().ok(), Some(Ok(())), "send, with room in the channel");
+    });
+}
+
+/// Between check and push no second sender may slip in: the bound holds at every moment, for every observer.
+#[testkit::test]
+fn never_holds_more_than_the_capacity() {
+    explore(120, || {
+        let (sender, receiver) = bounded(2);
+        let mut threads = Vec::new();
+        for _ in 0..3 {
+            let sender = sender.clone();
+            threads.push(thread::spawn(move || {
+                (0..2).for_each(|value| check_eq!(sender.send(value), Ok(()), "send"))
+            }));
+        }
+        let taking = {
+            let receiver = receiver.clone();
+            thread::spawn(move || {
+                (0..6).for_each(|_| check!(receiver.recv().is_ok(), "recv while senders are there"));
+            })
+        };
+        for _ in 0..4 {
+            let len = receiver.len();
+            check!(len <= 2, "I3: at most 2 values are in a channel of capacity 2, len() says {len}");
+        }
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+        drop(taking.join());
+        check_eq!(receiver.len(), 0, "len at the end");
+    });
+}
