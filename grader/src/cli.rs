@@ -20,6 +20,10 @@ pub struct Cli {
     /// Folder of the course; found upwards from the current one when left out.
     #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
     pub root: Option<PathBuf>,
+    /// Folder with the kit, the test kit and the lock file, where it is not the course's; for the grader's
+    /// own tests.
+    #[arg(long, global = true, value_name = "DIR", hide = true)]
+    pub commons: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,

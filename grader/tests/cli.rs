@@ -225,7 +225,9 @@ fn a_wrong_line_is_one_failure() {
     let output = course.grade(&["run", "1", "--no-perf"]);
     assert_eq!(code(&output), 1);
     let text = out(&output);
-    for part in ["t1_1::adds_up fails", "expected    55", "found       10", "cargo grade run 1 --test t1_1::adds_up"] {
+    for part in
+        ["t1_1::adds_up fails", "expected    55", "found       10", "cargo grade run 1 --test t1_1::adds_up"]
+    {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }
 }

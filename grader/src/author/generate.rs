@@ -154,7 +154,8 @@ impl Generator<'_> {
             match marks::parse(&name, &text) {
                 Ok(marked) => {
                     let known = self.tasks.get(package);
-                    for region in marked.regions() {
+                    let mut told = BTreeSet::new();
+                    for region in marked.regions().filter(|region| told.insert(&region.task)) {
                         if let Some(problem) = unknown_task(package, known, &region.task) {
                             errors.push(format!("{name}:{}: {problem}", region.line));
                         }

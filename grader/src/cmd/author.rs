@@ -1,7 +1,7 @@
 //! `cargo grade author`: what the writers of labs use.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -13,22 +13,18 @@ use crate::cli::AuthorCommand;
 use crate::report::paint::Paint;
 
 /// Runs an author's command.
-pub fn run(root: Option<PathBuf>, command: AuthorCommand) -> Result<ExitCode> {
-    let root = match root {
-        Some(root) => root,
-        None => Course::find_root()?,
-    };
-    match command {
-        AuthorCommand::Generate { check, only } => generate(&root, check, &only),
+pub fn run(course: &Course, command: AuthorCommand) -> Result<ExitCode> {
+    let good = match command {
+        AuthorCommand::Generate { check, only } => return generate(&course.root, check, &only),
         AuthorCommand::Check { lab, only, mutant } => {
-            let course = Course::open(&root)?;
-            let good = check::run(&course, &Options { lab, only, mutant }, Paint::stdout())?;
-            Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            check::run(course, &Options { lab, only, mutant }, Paint::stdout())?
         }
-    }
+    };
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn generate(root: &Path, check: bool, only: &[String]) -> Result<ExitCode> {
+/// Writes `labs/`, or with `check` only says what is not up to date.
+pub fn generate(root: &Path, check: bool, only: &[String]) -> Result<ExitCode> {
     let generator = Generator { root, only, tasks: task_ids(root)? };
     if check {
         return check_generated(&generator);

@@ -3,21 +3,11 @@
 use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-
 use crate::catalog::{Course, Lab};
 use crate::grade;
 use crate::model::TestReport;
 use crate::progress::{Progress, ProgressFile};
 use crate::report::Context;
-
-/// The course at `root`, or the one the current folder is in.
-pub fn course(root: Option<&Path>) -> Result<Course> {
-    match root {
-        Some(root) => Course::open(root),
-        None => Course::open(&Course::find_root()?),
-    }
-}
 
 /// The learner's progress; what is wrong with the file is told and is no error.
 pub fn progress(course: &Course) -> (ProgressFile, Progress) {

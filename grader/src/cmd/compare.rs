@@ -2,7 +2,6 @@
 //! read once a task passes.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -19,14 +18,13 @@ use crate::report::paint::{Paint, pad};
 use crate::report::{Context, terminal};
 
 /// Runs the command.
-pub fn run(root: Option<&Path>, lab: &str, seed: Option<u64>) -> Result<ExitCode> {
-    let course = common::course(root)?;
+pub fn run(course: &Course, lab: &str, seed: Option<u64>) -> Result<ExitCode> {
     let lab = course.lab(lab)?;
-    let (file, mut progress) = common::progress(&course);
+    let (file, mut progress) = common::progress(course);
     let mut request = Request::new(lab, Source::Labs(course.root.join("labs")));
     request.seed = seed;
     let mut live = common::Live::new();
-    let report = grade(&course, &request, &mut live)?;
+    let report = grade(course, &request, &mut live)?;
     live.clear();
     progress.record(&report);
     common::keep(&file, &progress);
@@ -35,7 +33,7 @@ pub fn run(root: Option<&Path>, lab: &str, seed: Option<u64>) -> Result<ExitCode
     if matches!(report.build, BuildReport::Failed { .. }) {
         common::print(&terminal::render(&report, &context, paint, false));
     } else {
-        common::print(&render(&course, &report, &context, paint));
+        common::print(&render(course, &report, &context, paint));
     }
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,20 +1,18 @@
 //! `cargo grade hint TASK`: one hint more at each call.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
 
 use super::common;
-use crate::catalog::Task;
+use crate::catalog::{Course, Task};
 use crate::report::paint::{Paint, wrap};
 
 /// Runs the command.
-pub fn run(root: Option<&Path>, task: &str) -> Result<ExitCode> {
-    let course = common::course(root)?;
+pub fn run(course: &Course, task: &str) -> Result<ExitCode> {
     let (_, task) = course.task(task)?;
-    let (file, mut progress) = common::progress(&course);
+    let (file, mut progress) = common::progress(course);
     let kept = progress.tasks.entry(task.id.clone()).or_default();
     kept.hints = (kept.hints + 1).min(task.hints.len());
     common::print(&render(task, kept.hints, Paint::stdout()));

@@ -1,23 +1,21 @@
 //! `cargo grade list LAB`: a lab's tasks and gates.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
 
 use super::common;
-use crate::catalog::Lab;
+use crate::catalog::{Course, Lab};
 use crate::model::GateKind;
 use crate::progress::{Last, Progress};
 use crate::report::explain::number;
 use crate::report::paint::{Paint, pad};
 
 /// Runs the command.
-pub fn run(root: Option<&Path>, lab: &str) -> Result<ExitCode> {
-    let course = common::course(root)?;
+pub fn run(course: &Course, lab: &str) -> Result<ExitCode> {
     let lab = course.lab(lab)?;
-    let (_, progress) = common::progress(&course);
+    let (_, progress) = common::progress(course);
     common::print(&render(lab, &progress, Paint::stdout()));
     Ok(ExitCode::SUCCESS)
 }

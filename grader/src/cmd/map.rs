@@ -1,7 +1,6 @@
 //! `cargo grade` without a command: the ten labs, how far the learner is, and the next step.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -15,10 +14,9 @@ use crate::report::paint::{Paint, pad, wrap};
 const BAR: u32 = 10;
 
 /// Runs the command.
-pub fn run(root: Option<&Path>) -> Result<ExitCode> {
-    let course = common::course(root)?;
-    let (_, progress) = common::progress(&course);
-    common::print(&render(&course, &progress, Paint::stdout()));
+pub fn run(course: &Course) -> Result<ExitCode> {
+    let (_, progress) = common::progress(course);
+    common::print(&render(course, &progress, Paint::stdout()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -46,7 +44,7 @@ pub fn render(course: &Course, progress: &Progress, paint: Paint) -> String {
     let width = titles.map(|title| title.chars().count()).max().unwrap_or(0);
     for lab in &course.labs {
         let (earned, max, passed) = standing(lab, progress);
-        let full = if max == 0 { 0 } else { (earned * BAR / max) as usize };
+        let full = (earned * BAR).checked_div(max).unwrap_or(0) as usize;
         let bar = format!("[{}{}]", "#".repeat(full), ".".repeat(BAR as usize - full));
         let bar = if earned == max { paint.good(&bar) } else { bar };
         let tasks = format!("{passed} of {} tasks", lab.tasks.len());
@@ -105,5 +103,13 @@ pub fn next(course: &Course, progress: &Progress, paint: Paint) -> String {
     line("check", &paint.command(&format!("cargo grade run {} --task {}", lab.number, task.id)));
     line("on save", &paint.command(&format!("cargo grade watch {}", lab.number)));
     line("hint", &paint.command(&format!("cargo grade hint {}", task.id)));
+    for done in course.labs.iter().filter(|other| other.number < lab.number) {
+        let (earned, max, _) = standing(done, progress);
+        if earned < max {
+            let text = format!("{earned}/{max} so far; a run measures what is missing: ");
+            let command = paint.command(&format!("cargo grade run {}", done.number));
+            line(&format!("lab {}", done.number), &format!("{text}{command}"));
+        }
+    }
     out
 }

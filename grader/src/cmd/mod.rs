@@ -18,19 +18,28 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::{Cli, Command};
+use crate::catalog::Course;
+use crate::cli::{AuthorCommand, Cli, Command};
 
 /// Runs the command.
 pub fn run(cli: Cli) -> Result<ExitCode> {
-    let root = cli.root.as_deref();
+    let root = match cli.root {
+        Some(root) => root,
+        None => Course::find_root()?,
+    };
+    // The generator works on a course whose catalogues are half written.
+    if let Some(Command::Author(AuthorCommand::Generate { check, only })) = &cli.command {
+        return author::generate(&root, *check, only);
+    }
+    let course = &Course::open_with(&root, cli.commons.as_ref().unwrap_or(&root))?;
     match cli.command {
-        None => map::run(root),
-        Some(Command::Run(args)) => run::run(root, &args),
-        Some(Command::List { lab }) => list::run(root, &lab),
-        Some(Command::Hint { task }) => hint::run(root, &task),
-        Some(Command::Compare { lab, seed }) => compare::run(root, &lab, seed),
-        Some(Command::Author(command)) => author::run(cli.root, command),
-        Some(Command::Reset { what, yes }) => reset::run(root, &what, yes),
-        Some(Command::Watch(args)) => watch::run(root, &args),
+        None => map::run(course),
+        Some(Command::Run(args)) => run::run(course, &args),
+        Some(Command::List { lab }) => list::run(course, &lab),
+        Some(Command::Hint { task }) => hint::run(course, &task),
+        Some(Command::Watch(args)) => watch::run(course, &args),
+        Some(Command::Reset { what, yes }) => reset::run(course, &what, yes),
+        Some(Command::Compare { lab, seed }) => compare::run(course, &lab, seed),
+        Some(Command::Author(command)) => author::run(course, command),
     }
 }

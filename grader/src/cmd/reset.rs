@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -17,8 +17,7 @@ use crate::functions::{Function, functions};
 use crate::report::paint::plural;
 
 /// Runs the command.
-pub fn run(root: Option<&Path>, what: &str, yes: bool) -> Result<ExitCode> {
-    let course = common::course(root)?;
+pub fn run(course: &Course, what: &str, yes: bool) -> Result<ExitCode> {
     if !course.root.join("solutions").is_dir() {
         bail!(
             "this copy of the course has no solutions/, from which a skeleton is made; \
@@ -27,10 +26,10 @@ pub fn run(root: Option<&Path>, what: &str, yes: bool) -> Result<ExitCode> {
     }
     if what.contains('.') {
         let (lab, task) = course.task(what)?;
-        reset_task(&course, lab, task, yes)
+        reset_task(course, lab, task, yes)
     } else {
         let lab = course.lab(what)?;
-        reset_lab(&course, lab, yes)
+        reset_lab(course, lab, yes)
     }
 }
 

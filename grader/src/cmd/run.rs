@@ -16,13 +16,12 @@ use crate::report::paint::Paint;
 use crate::report::{Context, gradescope, html, json, junit, summary, terminal};
 
 /// Runs the command.
-pub fn run(root: Option<&Path>, args: &RunArgs) -> Result<ExitCode> {
-    let course = common::course(root)?;
+pub fn run(course: &Course, args: &RunArgs) -> Result<ExitCode> {
     let lab = course.lab(&args.lab)?;
-    let (file, mut progress) = common::progress(&course);
-    let request = request(&course, lab, args)?;
+    let (file, mut progress) = common::progress(course);
+    let request = request(course, lab, args)?;
     let mut live = common::Live::new();
-    let report = grade(&course, &request, &mut live)?;
+    let report = grade(course, &request, &mut live)?;
     live.clear();
 
     let own = !args.solution && args.labs.is_none();
@@ -44,7 +43,7 @@ pub fn run(root: Option<&Path>, args: &RunArgs) -> Result<ExitCode> {
     } else {
         common::print(&terminal::render(&report, &context, paint, args.verbose));
         if own && report.passed() && args.test.is_none() {
-            common::print(&format!("\n{}", map::next(&course, &progress, paint)));
+            common::print(&format!("\n{}", map::next(course, &progress, paint)));
         }
     }
     exit_code(&report, args)

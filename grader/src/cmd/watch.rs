@@ -58,18 +58,17 @@ pub enum Event {
 type Sources = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
 
 /// Runs the command until `q` is pressed.
-pub fn run(root: Option<&Path>, args: &WatchArgs) -> Result<ExitCode> {
-    let course = common::course(root)?;
-    let (file, progress) = common::progress(&course);
+pub fn run(course: &Course, args: &WatchArgs) -> Result<ExitCode> {
+    let (file, progress) = common::progress(course);
     let lab = match &args.lab {
         Some(key) => course.lab(key)?,
-        None => current_lab(&course, &progress)?,
+        None => current_lab(course, &progress)?,
     };
     let (sender, events) = mpsc::channel();
     let watcher = if args.poll { None } else { file_events(&course.root.join("labs"), sender.clone()) };
     let keys = Keys::start(sender.clone());
     let mut watch = Watch {
-        course: &course,
+        course,
         lab,
         file,
         progress,

@@ -30,7 +30,7 @@ impl Paint {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let terminal = std::io::stdout().is_terminal();
-        let on = !std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        let on = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && (set("CLICOLOR_FORCE") || (terminal && !dumb));
         let columns = if terminal {
             rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| usize::from(size.ws_col))

@@ -148,7 +148,11 @@ fn total(out: &mut String, report: &LabReport, context: &Context, paint: Paint) 
     let seconds = |ms: u64| format!("{}.{} s", ms / 1000, ms % 1000 / 100);
     let mut line = format!("{passed} of {} passed", plural(all, "test"));
     if !context.part_of_task {
-        line = format!("{} of {} points; {line}", report.earned, report.max);
+        let more = match unmeasured(report) {
+            0 => String::new(),
+            points => format!(", {points} more to be measured"),
+        };
+        line = format!("{} of {} points{more}; {line}", report.earned, report.max);
     }
     let times = report.times;
     let mut spent = format!("built in {}, run in {}", seconds(times.build_ms), seconds(times.test_ms));
@@ -168,6 +172,13 @@ fn total(out: &mut String, report: &LabReport, context: &Context, paint: Paint) 
         let text = format!("no test has such a name; {} shows all", context.command("-v"));
         let _ = writeln!(out, "  {}", paint.open(&text));
     }
+}
+
+/// Points of gates that were not measured although their task's tests pass.
+fn unmeasured(report: &LabReport) -> u32 {
+    let ready = report.tasks.iter().filter(|task| task.passed && !task.tests.is_empty());
+    let gates = ready.flat_map(|task| &task.perf);
+    gates.filter(|gate| matches!(gate.verdict, PerfVerdict::NotRun(_))).map(|gate| gate.points_max).sum()
 }
 
 /// Whether nothing has been written yet.
