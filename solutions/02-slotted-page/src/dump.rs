@@ -1,4 +1,4 @@
-//! Text picture of a page, for your own debugging and for the grader's reports. Given.
+//! Text pictures of pages, rows, keys and files, for your own debugging and for the grader's reports. Given.
 //!
 //! It takes any bytes, right or wrong: every number from the page is cut down to what a page can have
 //! before it is used.
@@ -11,8 +11,12 @@ use crate::header::{self, MAGIC, get_u16};
 use crate::slotted::{
     DEAD_BYTES_AT, FREE_SLOTS_AT, MAX_SLOTS, OWNER_AT, RECORD_START_AT, SLOT_COUNT_AT, SLOT_SIZE, SLOTS_AT,
 };
-use crate::{PAGE_SIZE, PageBuf, PageKind};
+use crate::{DiskManager, PAGE_SIZE, PageBuf, PageId, PageKind, Schema};
 
+/// Pages drawn in a line of a file's picture.
+const PAGES_A_LINE: usize = 64;
+/// Lines of a file's picture.
+const LINES_SHOWN: usize = 40;
 /// Most slots that are listed.
 const SLOTS_SHOWN: usize = 24;
 /// Most bytes of a record that are shown.
@@ -33,6 +37,48 @@ pub fn dump_page(page: &PageBuf) -> String {
         return out;
     }
     slotted(page, &mut out);
+    out
+}
+
+/// Draws the bytes of a row part by part, whatever they are; parts that are cut off are shown as far as they go.
+pub fn dump_row(schema: &Schema, row: &[u8]) -> String {
+    let mut out = format!("row of {} bytes, schema of {} columns\n", row.len(), schema.types().len());
+    let bounds = [0, 2, schema.fixed_start(), schema.ends_start(), schema.data_start(), row.len()];
+    for (name, part) in ["count", "null map", "fixed part", "ends", "data"].into_iter().zip(bounds.windows(2))
+    {
+        let (start, end) = (part[0].min(row.len()), part[1].min(row.len()));
+        let _ = writeln!(out, "{name}:");
+        out.push_str(&draw::hex(&row[start..end.max(start)], start));
+    }
+    out
+}
+
+/// Draws the bytes of a key.
+pub fn dump_key(key: &[u8]) -> String {
+    let mut out = format!("key of {} bytes\n", key.len());
+    out.push_str(&draw::hex(key, 0));
+    out
+}
+
+/// Draws which pages of a file are used, 64 in a line, with the letters of [`DiskManager::usage`].
+pub fn dump_disk(manager: &DiskManager) -> String {
+    let stats = manager.stats();
+    let mut out = format!(
+        "{} pages: {} allocated, {} free, {} reserved",
+        stats.page_count, stats.allocated, stats.free, stats.reserved
+    );
+    match manager.root() {
+        Some(root) => drop(writeln!(out, "; root {}", root.0)),
+        None => out.push_str("; no root\n"),
+    }
+    let usage: Vec<char> = manager.usage().chars().collect();
+    for (line, pages) in usage.chunks(PAGES_A_LINE).take(LINES_SHOWN).enumerate() {
+        let _ = writeln!(out, "{:7} {}", PageId((line * PAGES_A_LINE) as u32).0, String::from_iter(pages));
+    }
+    if usage.len() > PAGES_A_LINE * LINES_SHOWN {
+        let _ = writeln!(out, "... {} more pages", usage.len() - PAGES_A_LINE * LINES_SHOWN);
+    }
+    out.push_str("M meta, m map, A allocated, R root, . free, h freed since the last sync\n");
     out
 }
 

@@ -18,7 +18,7 @@
 //! | [`key_codec`]                       | tuples as bytes that compare like the tuples        | 2.4      |
 //! | [`disk_manager`]                    | the file: allocate, free, read, write, sync, open   | 2.6      |
 //! | `file_io.rs`, `free_map.rs`, `books.rs` | its parts: whole pages, bits in memory, bytes on disk | 2.6  |
-//! | `dump.rs`                           | text picture of a page                              | given    |
+//! | `dump.rs`                           | text pictures of pages, rows, keys, files           | given    |
 
 mod books;
 pub mod checksum;
@@ -36,7 +36,7 @@ pub mod value;
 
 pub use checksum::{crc32c, crc32c_append, page_checksum, seal, verify};
 pub use disk_manager::{DiskManager, DiskStats};
-pub use dump::dump_page;
+pub use dump::{dump_disk, dump_key, dump_page, dump_row};
 pub use error::{Corruption, Error, IoError};
 pub use header::PageKind;
 pub use ids::{Lsn, PageId, SlotId};

@@ -1,9 +1,12 @@
 //! The public examples of lab 2: read them beside the task, run them with `cargo test -p slotted-page`.
 //! The grader has more, and harder ones.
 
+use kit::disk::MemDisk;
+use kit::sync::Arc;
 use slotted_page::{
-    Corruption, Error, Lsn, MAX_RECORD_LEN, PAGE_SIZE, PageBuf, PageId, PageKind, SlotId, SlottedPage,
-    crc32c, crc32c_append, header, seal, verify,
+    ColumnType, Corruption, Direction, DiskManager, Error, Lsn, MAX_RECORD_LEN, PAGE_SIZE, PageBuf, PageId,
+    PageKind, RowFault, Schema, SlotId, SlottedPage, Value, crc32c, crc32c_append, decode_key, encode_key,
+    header, prefix_end, push_value, seal, verify,
 };
 
 /// An empty heap page over bytes that held something else before.
@@ -143,6 +146,76 @@ fn an_update_that_cannot_fit_changes_nothing() {
     assert_eq!(page.get(slot), Some(&[3; 140][..]));
 }
 
+// Task 2.4: codecs.
+
+/// A row comes back as it was, and one column can be read without the others.
+#[test]
+fn a_row_comes_back() {
+    let schema =
+        Schema::new(&[ColumnType::Int, ColumnType::Text, ColumnType::Bool, ColumnType::Text]).unwrap();
+    let row = [Value::Int(-7), Value::Text("Ann".into()), Value::Null, Value::Text("".into())];
+    let mut bytes = Vec::new();
+    schema.encode(&row, &mut bytes).unwrap();
+    assert_eq!(schema.decode(&bytes), Ok(row.to_vec()));
+    assert_eq!(schema.decode_column(&bytes, 1), Ok(row[1].clone()));
+    assert_eq!(schema.decode_column(&bytes, 2), Ok(Value::Null));
+}
+
+/// The bytes of a row are fixed: count, null map, fixed part, ends, data.
+#[test]
+fn a_row_has_the_documented_bytes() {
+    let schema = Schema::new(&[ColumnType::Text, ColumnType::Bool]).unwrap();
+    let mut bytes = Vec::new();
+    schema.encode(&[Value::Text("hi".into()), Value::Null], &mut bytes).unwrap();
+    assert_eq!(bytes, [2, 0, 0b10, 0, 8, 0, b'h', b'i']);
+}
+
+/// Bytes that are no row are an error that says why.
+#[test]
+fn damaged_rows_are_an_error() {
+    let schema = Schema::new(&[ColumnType::Bool]).unwrap();
+    assert_eq!(schema.decode(&[1, 0, 0, 1]), Ok(vec![Value::Bool(true)]));
+    assert_eq!(schema.decode(&[1, 0, 0, 7]), Err(RowFault::BadBool { column: 0, byte: 7 }.into()));
+    assert_eq!(schema.decode(&[1, 0]), Err(RowFault::TooShort { needed: 4, found: 2 }.into()));
+}
+
+/// Keys sort as their values do: negative numbers first, a text before the longer one it begins.
+#[test]
+fn keys_sort_as_values() {
+    let values = [
+        Value::Null,
+        Value::Int(-300),
+        Value::Int(-1),
+        Value::Int(0),
+        Value::Int(300),
+        Value::Float(-1.5),
+        Value::Float(2.0),
+        Value::Text("a".into()),
+        Value::Text("a\0".into()),
+        Value::Text("ab".into()),
+    ];
+    let keys: Vec<Vec<u8>> = values.iter().map(|value| encode_key(std::slice::from_ref(value))).collect();
+    assert!(keys.is_sorted(), "{keys:02x?}");
+    for (key, value) in keys.iter().zip(&values) {
+        assert_eq!(decode_key(key), Ok(vec![value.clone()]));
+    }
+}
+
+/// A descending column is its bytes flipped, and a prefix of columns is one range of keys.
+#[test]
+fn keys_have_directions_and_prefixes() {
+    let mut key = Vec::new();
+    push_value(&mut key, &Value::Bool(true), Direction::Descending);
+    assert_eq!(key, [!2, !1]);
+
+    let from = encode_key(&[Value::Int(4)]);
+    let to = prefix_end(&from).unwrap();
+    let inside = encode_key(&[Value::Int(4), Value::Text("x".into())]);
+    assert!(from <= inside && inside < to);
+    assert!(encode_key(&[Value::Int(5)]) >= to);
+    assert_eq!(prefix_end(&[0xFF]), None);
+}
+
 // Task 2.5: checksums.
 
 /// The check value by which every implementation of CRC32C is known, in one piece and in two.
@@ -168,4 +241,58 @@ fn verify_tells_damaged_from_misplaced_pages() {
     assert!(matches!(verify(&bytes, PageId(7)), Err(Error::Corrupt(Corruption::BadChecksum { .. }))));
     let never = Corruption::NeverWritten { page: PageId(7) };
     assert_eq!(verify(&[0; PAGE_SIZE], PageId(7)), Err(never.into()));
+}
+
+// Task 2.6: disk manager.
+
+/// A heap page with one record.
+fn page_with(id: PageId, record: &[u8]) -> Box<PageBuf> {
+    let mut page = SlottedPage::init(Box::new([0; PAGE_SIZE]), id, PageKind::HEAP);
+    page.insert(record).unwrap();
+    page.into_inner()
+}
+
+/// What was written and synced is there when the file is opened again.
+#[test]
+fn pages_are_found_again() {
+    let disk = Arc::new(MemDisk::new());
+    let manager = DiskManager::create(disk.clone()).unwrap();
+    let id = manager.allocate().unwrap();
+    manager.write_page(id, &page_with(id, b"kept")).unwrap();
+    manager.set_root(Some(id)).unwrap();
+    manager.sync().unwrap();
+    drop(manager);
+
+    let manager = DiskManager::open(disk).unwrap();
+    assert_eq!(manager.root(), Some(id));
+    let mut page = Box::new([0; PAGE_SIZE]);
+    manager.read_page(id, &mut page).unwrap();
+    assert_eq!(SlottedPage::open(&*page, PageKind::HEAP).unwrap().get(SlotId(0)), Some(&b"kept"[..]));
+}
+
+/// A freed page comes back after a sync, not before, and holds nothing of its former owner.
+#[test]
+fn freed_pages_come_back_after_a_sync() {
+    let manager = DiskManager::create(Arc::new(MemDisk::new())).unwrap();
+    let id = manager.allocate().unwrap();
+    manager.write_page(id, &page_with(id, b"secret")).unwrap();
+    manager.sync().unwrap();
+    manager.free(id).unwrap();
+    assert_eq!(manager.free(id), Err(Error::NotAllocated { page: id }));
+    assert_ne!(manager.allocate(), Ok(id));
+    manager.sync().unwrap();
+    assert_eq!(manager.allocate(), Ok(id));
+    let never = Corruption::NeverWritten { page: id };
+    assert_eq!(manager.read_page(id, &mut [0; PAGE_SIZE]), Err(never.into()));
+}
+
+/// Page 0 is the manager's own, and what is no file of pages is refused.
+#[test]
+fn strange_pages_and_files_are_refused() {
+    let manager = DiskManager::create(Arc::new(MemDisk::new())).unwrap();
+    assert_eq!(manager.free(PageId(0)), Err(Error::ReservedPage { page: PageId(0) }));
+    let past = PageId(1_000);
+    assert_eq!(manager.read_page(past, &mut [0; PAGE_SIZE]), Err(Error::NotAllocated { page: past }));
+    let strange = Arc::new(MemDisk::from_bytes(vec![7; 5 * PAGE_SIZE]));
+    assert!(matches!(DiskManager::open(strange), Err(Error::Corrupt(_))));
 }

@@ -291,7 +291,7 @@ impl Model {
 /// Checks that the manager's pages and root are one of `allowed`, and says which.
 pub(super) fn check_books(manager: &DiskManager, allowed: &[&Books], when: &str) -> Books {
     testkit::scene::invariant("P1", "all or nothing: the pages and the root of one sync");
-    testkit::scene::picture(|| manager.usage());
+    testkit::scene::picture(|| slotted_page::dump_disk(manager));
     let found = Books { pages: allocated(manager), root: manager.root() };
     if !allowed.contains(&&found) {
         let mut failure = Failure::new(format!("allocated pages and root {when}"));
