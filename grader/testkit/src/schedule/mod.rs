@@ -12,7 +12,7 @@
 //! ```
 //!
 //! - S1: the same seed gives the same schedules, and a failing schedule fails alone when it is run again: it is,
-//!   with the [`scene`](crate::scene) recording, to make the report.
+//!   with the [`scene`] recording, to make the report.
 //! - S2: exploration stops at the first schedule that fails. A deadlock says who waits for what.
 //! - S3: a schedule that goes on for [`MAX_STEPS`] steps is given up as a livelock.
 //! - S4: a panic on any thread, and a failing check on any thread, ends the schedule.
