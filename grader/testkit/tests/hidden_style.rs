@@ -145,7 +145,7 @@ fn reports_each_outcome() {
     let (report, status) = run("passes");
     let report = report.unwrap();
     assert_eq!((report.outcome, report.nonce.as_str(), status.code()), (Outcome::Pass, "n-17", Some(0)));
-    assert!(report.layers.contains(&"rlimits".to_string()), "{:?}", report.layers);
+    assert!(report.layers.contains(&"cpu limit".to_string()), "{:?}", report.layers);
 
     let Outcome::Fail(failure) = outcome("fails") else { panic!("fails") };
     assert_eq!(failure.what, "length after 2 pushes");

@@ -24,7 +24,7 @@ impl Args {
                 "--exec" => out.mode = Mode::Exec(args.next().ok_or("--exec needs the name of a test")?),
                 "--seed" => out.seed = Some(parse_seed(&args.next().ok_or("--seed needs a number")?)?),
                 "--exact" => out.is_exact = true,
-                "--nocapture" | "--no-capture" | "--show-output" | "--quiet" | "-q" => {}
+                "--json" | "--nocapture" | "--no-capture" | "--show-output" | "--quiet" | "-q" => {}
                 "--test-threads" | "--format" | "--color" | "-Z" => {
                     args.next();
                 }

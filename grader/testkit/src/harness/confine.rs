@@ -19,21 +19,20 @@ const MAX_FILE: u64 = 1 << 30;
 pub(super) fn set_limits(order: &Order) -> Vec<String> {
     let limits = order.limits;
     let mut layers = Vec::new();
+    #[cfg(target_os = "linux")]
+    let data = (limits.memory_mib << 20) + DATA_HEADROOM;
     // The watchdog reports at `cpu_seconds`; this is for a process that keeps the watchdog from running.
     let wanted = [
-        (Resource::Core, 0, 0),
-        (Resource::Fsize, MAX_FILE, MAX_FILE),
-        (Resource::Cpu, limits.cpu_seconds + 3, limits.cpu_seconds + 4),
+        (Resource::Core, 0, 0, ""),
+        (Resource::Fsize, MAX_FILE, MAX_FILE, "file size limit"),
+        (Resource::Cpu, limits.cpu_seconds + 3, limits.cpu_seconds + 4, "cpu limit"),
         #[cfg(target_os = "linux")]
-        (
-            Resource::Data,
-            (limits.memory_mib << 20) + DATA_HEADROOM,
-            (limits.memory_mib << 20) + DATA_HEADROOM,
-        ),
+        (Resource::Data, data, data, "memory limit"),
     ];
-    let all_set = wanted.into_iter().all(|(resource, soft, hard)| lower(resource, soft, hard));
-    if all_set {
-        layers.push("rlimits".to_string());
+    for (resource, soft, hard, layer) in wanted {
+        if lower(resource, soft, hard) && !layer.is_empty() {
+            layers.push(layer.to_string());
+        }
     }
     #[cfg(target_os = "linux")]
     if rustix::thread::set_no_new_privs(true).is_ok() {

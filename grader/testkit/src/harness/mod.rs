@@ -4,7 +4,8 @@
 //!   hidden                 everything, in this process, one thread a test; exit 101 if one failed
 //!   hidden FILTER...       the tests whose name contains one of the filters
 //!   hidden --list          one line of JSON a test: {"name":"t1_1::grows","doc":"..."}
-//!   hidden --exec NAME     one test for the grader: order and report on standard input (a socket)
+//!   hidden --exec NAME     one test for the grader: order and report on standard input, a socket;
+//!                          without a socket there, the one test as above
 //!   any of them --seed N   the seed of everything random
 //! ```
 //!
@@ -19,7 +20,7 @@ mod report;
 mod standalone;
 mod watchdog;
 
-pub(crate) use exec::graded;
+pub(crate) use exec::{graded, has_socket};
 #[cfg(feature = "controlled")]
 pub(crate) use panics::install;
 pub(crate) use panics::{caught, quietly, quietly_caught};
@@ -83,7 +84,8 @@ pub fn main() {
     }
     let code = match &args.mode {
         Mode::List => list(),
-        Mode::Exec(name) => exec::run(name),
+        Mode::Exec(name) if exec::has_socket() => exec::run(name),
+        Mode::Exec(name) => standalone::run(std::slice::from_ref(name), true),
         Mode::All => standalone::run(&args.filters, args.is_exact),
     };
     std::process::exit(code);
