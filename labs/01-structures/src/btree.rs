@@ -1,0 +1,286 @@
+//! Task 1.5: an ordered map in a B-tree, in memory.
+//!
+//! Callers see [`BTree`]; it owns the root node and keeps count, `btree/node.rs` does the work inside a
+//! node, `btree/range.rs` walks in key order. Lab 4 builds the same idea on pages.
+//!
+//! ```text
+//!                        +---------------+
+//!                        |  g      |  p  |            keys and their values
+//!                        +--/---|----\---+
+//!                +---------+    |     +-------+
+//!                v              v             v
+//!          +-----------+   +--------+   +-----------+
+//!          | a | c | e |   | k  | m |   | r | t | x | leaves: no children
+//!          +-----------+   +--------+   +-----------+
+//! ```
+//!
+//! A Go tree holds pointers to nodes. Here a node owns its children in a `Vec`, so the whole tree is one
+//! owned value: no pointers, no reference counts, dropped without a line of code. The price is that a node
+//! cannot name its parent, so whatever must be done to the parent (take in a separator, refill a child) is
+//! done on the way back from the recursion.
+//!
+//! # Invariants
+//! For a tree of order t (at least 2):
+//! - **I1** The keys of a node rise strictly, and there are as many values as keys.
+//! - **I2** An internal node with n keys has n + 1 children; all keys below child i lie strictly between
+//!   key i - 1 and key i.
+//! - **I3** Every node has at most 2t - 1 keys, and every node but the root at least t - 1.
+//! - **I4** All leaves are at the same depth.
+//! - **I5** An internal root has at least one key: a root that has lost its last one gives way to its
+//!   only child.
+//!
+//! With I3 and I4 a tree of n entries has height at most 1 + log base t of ((n + 1) / 2).
+//!
+//! # Left out, and the price
+//! - Keys and values lie in two `Vec`s outside the node: two jumps a level where fixed arrays inside the
+//!   node take one. Safe arrays would hold `Option<K>`, twice the size for a `u64`. A large order makes the
+//!   tree low, which wins the jumps back.
+//! - No mutable iteration: values change through [`BTree::get_mut`].
+//!
+//! Source: Bayer and McCreight, "Organization and Maintenance of Large Ordered Indexes" (1972); Cormen,
+//! Leiserson, Rivest and Stein, "Introduction to Algorithms", chapter 18, for the order t used here.
+
+pub(crate) mod node;
+mod range;
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::ops::RangeBounds;
+
+pub use range::{IntoIter, Iter, Range};
+
+use node::{Node, Outcome};
+
+/// The order of a tree made with [`BTree::new`]: nodes of 31 to 63 keys.
+pub const DEFAULT_ORDER: usize = 32;
+
+/// An ordered map from `K` to `V`.
+///
+/// The order of the keys must not change while they are in the tree.
+#[derive(Clone)]
+pub struct BTree<K, V> {
+    pub(crate) root: Node<K, V>,
+    /// Number of entries.
+    len: usize,
+    /// The t of I3.
+    order: usize,
+}
+
+impl<K, V> BTree<K, V> {
+    /// An empty tree of [`DEFAULT_ORDER`]. Allocates nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_order(DEFAULT_ORDER)
+    }
+
+    /// An empty tree in which every node but the root has `order - 1` to `2 * order - 1` keys (I3).
+    ///
+    /// # Panics
+    /// If `order` is less than 2: a node could then be left without a key.
+    #[must_use]
+    pub fn with_order(order: usize) -> Self {
+        assert!(order >= 2, "the order of a B-tree is at least 2, not {order}");
+        BTree { root: Node::default(), len: 0, order }
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether the tree has no entry.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The order the tree was made with.
+    pub fn order(&self) -> usize {
+        self.order
+    }
+
+    /// Number of nodes on the way from the root to a leaf, both counted: 0 for an empty tree, 1 when the
+    /// root is a leaf.
+    ///
+    /// # Cost
+    /// One step a level.
+    pub fn height(&self) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
+        let mut levels = 1;
+        let mut node = &self.root;
+        while let Some(child) = node.children.first() {
+            levels += 1;
+            node = child;
+        }
+        levels
+    }
+
+    /// Drops every entry.
+    pub fn clear(&mut self) {
+        *self = Self::with_order(self.order);
+    }
+
+    /// The smallest key and its value.
+    ///
+    /// # Cost
+    /// One node a level.
+    pub fn first(&self) -> Option<(&K, &V)> {
+        todo!("task 1.5: the smallest entry")
+    }
+
+    /// The greatest key and its value.
+    ///
+    /// # Cost
+    /// One node a level.
+    pub fn last(&self) -> Option<(&K, &V)> {
+        todo!("task 1.5: the greatest entry")
+    }
+
+    /// All entries by rising key; from the other end with `rev`.
+    pub fn iter(&self) -> Iter<'_, K, V> {
+        Iter::new(&self.root, self.len)
+    }
+}
+
+impl<K: Ord, V> BTree<K, V> {
+    /// The value stored under `key`.
+    ///
+    /// # Cost
+    /// One node a level.
+    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        todo!("task 1.5: look a key up")
+    }
+
+    /// The value stored under `key`, open to change.
+    ///
+    /// # Cost
+    /// As [`BTree::get`].
+    pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        todo!("task 1.5: look a key up to change its value")
+    }
+
+    /// Whether `key` has an entry.
+    pub fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        self.get(key).is_some()
+    }
+
+    /// Stores `value` under `key`.
+    ///
+    /// # Ensures
+    /// Returns the value that was there before; an equal key that was there stays (the new key is dropped),
+    /// as in std. I1 to I5 hold.
+    ///
+    /// # Cost
+    /// One node a level, and at most one split a level.
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
+        // Nudge: `Node::insert` says what is left to do; only here can the tree become higher (I4).
+        todo!("task 1.5: insert, and grow a level when the root splits")
+    }
+
+    /// Removes `key` and returns its value.
+    ///
+    /// # Ensures
+    /// I1 to I5 hold.
+    ///
+    /// # Cost
+    /// One node a level, and at most one borrow or merge a level.
+    pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        self.remove_entry(key).map(|(_, value)| value)
+    }
+
+    /// Removes `key` and returns the stored key with its value.
+    ///
+    /// # Ensures
+    /// As [`BTree::remove`].
+    pub fn remove_entry<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<(K, V)>
+    where
+        K: Borrow<Q>,
+    {
+        todo!("task 1.5: remove, and lose a level when the root is empty")
+    }
+
+    /// The entries whose keys lie in `bounds`, by rising key; from the other end with `rev`.
+    ///
+    /// # Ensures
+    /// A start past the end gives no entries (std panics there): the bounds of a query come from its user.
+    ///
+    /// # Cost
+    /// Two descents, then amortised O(1) an entry. Nothing outside the bounds is visited.
+    pub fn range<Q, R>(&self, bounds: R) -> Range<'_, K, V>
+    where
+        K: Borrow<Q>,
+        Q: Ord + ?Sized,
+        R: RangeBounds<Q>,
+    {
+        Range::new(&self.root, bounds.start_bound(), bounds.end_bound())
+    }
+}
+
+impl<K, V> Default for BTree<K, V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for BTree<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// Equal when the entries are: the shape of the tree does not matter.
+impl<K: PartialEq, V: PartialEq> PartialEq for BTree<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.iter().eq(other.iter())
+    }
+}
+
+impl<K: Eq, V: Eq> Eq for BTree<K, V> {}
+
+/// Later pairs win over earlier ones with an equal key.
+impl<K: Ord, V> Extend<(K, V)> for BTree<K, V> {
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, pairs: I) {
+        for (key, value) in pairs {
+            self.insert(key, value);
+        }
+    }
+}
+
+impl<K: Ord, V> FromIterator<(K, V)> for BTree<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        let mut tree = Self::new();
+        tree.extend(pairs);
+        tree
+    }
+}
+
+impl<K, V> IntoIterator for BTree<K, V> {
+    type Item = (K, V);
+    type IntoIter = IntoIter<K, V>;
+
+    fn into_iter(self) -> IntoIter<K, V> {
+        IntoIter::new(self.root, self.len)
+    }
+}
+
+impl<'a, K, V> IntoIterator for &'a BTree<K, V> {
+    type Item = (&'a K, &'a V);
+    type IntoIter = Iter<'a, K, V>;
+
+    fn into_iter(self) -> Iter<'a, K, V> {
+        self.iter()
+    }
+}

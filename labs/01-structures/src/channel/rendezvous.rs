@@ -1,0 +1,146 @@
+//! A channel of capacity 0: sender and receiver meet, and the value goes from hand to hand.
+//!
+//! A sender puts its value on the table as an *offer* and waits until a receiver has taken it. If the
+//! time is up or the channel is closed first, the sender takes its offer back. A `try_send` does not
+//! wait, so it may only leave its value if a receiver is already waiting for one: that value is *promised*.
+//!
+//! ```text
+//!             sender A: send 1        sender B: send 2     receiver R: recv
+//!   offers      [ (t0, 1) ]   -->   [ (t0, 1) (t1, 2) ]  -->  [ (t1, 2) ]
+//!   A           waits .....................................   goes on: t0 gone
+//!   B                                 waits ...............   waits
+//! ```
+//!
+//! One lock for all, because every value is a meeting anyway. Nothing else is locked under it, and no value
+//! is dropped under it.
+//!
+//! # Invariants
+//! - **R1** `offers` is in the order of tickets. Only receivers take from its front and only the owner takes
+//!   from elsewhere, so an offer is gone exactly if the first ticket left is a later one.
+//! - **R2** `promised.len() <= waiting_receivers`. A receiver that stops waiting takes a promised value first,
+//!   whatever ended its wait; so no promised value is ever left behind.
+//! - **R3** After close the offers belong to their senders again: receivers take promised values only (I4).
+//!
+//! # Left out, and the price
+//! Every waiting sender is woken to see whether its offer is gone, and every hand-over puts somebody to
+//! sleep: microseconds a value, where a buffer takes tens of nanoseconds.
+//!
+//! Source: Go's unbuffered channels, where the waiting sender's `sudog` plays the part of the offer.
+
+use kit::sync::{Condvar, Mutex};
+
+use super::error::{Nothing, Refused};
+use super::patience::Patience;
+use crate::ring_queue::RingQueue;
+
+/// A channel without a buffer. See the [module](self) for its shape.
+pub(crate) struct Rendezvous<T> {
+    /// Protects everything.
+    pub(crate) table: Mutex<Table<T>>,
+    /// Receivers wait here: something lies on the table, or the channel was closed.
+    offered: Condvar,
+    /// Senders wait here: an offer was taken, or the channel was closed.
+    taken: Condvar,
+}
+
+/// What lies between senders and receivers.
+pub(crate) struct Table<T> {
+    /// Values of senders that wait.
+    pub(crate) offers: RingQueue<Offer<T>>,
+    /// Values of senders that did not wait, for receivers that do (R2).
+    pub(crate) promised: RingQueue<T>,
+    /// Ticket of the next offer.
+    pub(crate) next_ticket: u64,
+    /// Number of receivers that wait on `offered`.
+    pub(crate) waiting_receivers: usize,
+    /// Once true, true for ever.
+    pub(crate) is_closed: bool,
+}
+
+/// A value whose sender waits.
+pub(crate) struct Offer<T> {
+    /// Tells offers apart.
+    pub(crate) ticket: u64,
+    /// What is offered.
+    pub(crate) value: T,
+}
+
+impl<T> Rendezvous<T> {
+    /// An open channel with nobody there.
+    pub(super) fn new() -> Self {
+        let table = Table {
+            offers: RingQueue::new(),
+            promised: RingQueue::new(),
+            next_ticket: 0,
+            waiting_receivers: 0,
+            is_closed: false,
+        };
+        Rendezvous { table: Mutex::new(table), offered: Condvar::new(), taken: Condvar::new() }
+    }
+
+    /// Hands `value` to a receiver, and waits for one as long as `patience` lasts.
+    ///
+    /// # Ensures
+    /// `Ok` if a receiver took the value; for [`Patience::Never`], if one is bound to take it (R2).
+    ///
+    /// # Errors
+    /// The value comes back: closed, or nobody took it until the patience was over.
+    pub(super) fn send(&self, value: T, patience: Patience) -> Result<(), Refused<T>> {
+        todo!("task 1.2: offer a value")
+    }
+
+    /// Takes a value from a sender, and waits for one as long as `patience` lasts.
+    ///
+    /// # Ensures
+    /// The sender whose offer was taken goes on.
+    ///
+    /// # Errors
+    /// Closed, or nobody offered until the patience was over.
+    pub(super) fn recv(&self, patience: Patience) -> Result<T, Nothing> {
+        todo!("task 1.2: take an offer")
+    }
+
+    /// Closes the channel; false if it was closed before.
+    ///
+    /// # Ensures
+    /// Everybody who waits, on either side, looks again (I6). Offers that were not taken come back (R3).
+    pub(super) fn close(&self) -> bool {
+        todo!("task 1.2: close the meeting")
+    }
+
+    /// Whether the channel is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.table.lock().is_closed
+    }
+}
+
+impl<T> Table<T> {
+    /// Adds an offer behind the others, and returns its ticket.
+    fn offer(&mut self, value: T) -> u64 {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.offers.push_back(Offer { ticket, value });
+        ticket
+    }
+
+    /// Whether a receiver took the offer (R1). Only its owner may ask.
+    fn is_gone(&self, ticket: u64) -> bool {
+        self.offers.front().is_none_or(|first| first.ticket > ticket)
+    }
+
+    /// Takes an offer back and keeps the order of the others; `None` if it is gone.
+    ///
+    /// # Cost
+    /// O(number of offers): each goes once around the ring.
+    fn take_back(&mut self, ticket: u64) -> Option<T> {
+        let mut found = None;
+        for _ in 0..self.offers.len() {
+            match self.offers.pop_front() {
+                Some(offer) if offer.ticket == ticket => found = Some(offer.value),
+                Some(offer) => self.offers.push_back(offer),
+                None => break,
+            }
+        }
+        found
+    }
+}

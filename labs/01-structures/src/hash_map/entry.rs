@@ -1,0 +1,149 @@
+//! The entry of one key: a place in the map, taken or free, held by `&mut`.
+//!
+//! [`HashMap::entry`](super::HashMap::entry) probes once and makes one of these. What is then done with it
+//! neither hashes nor probes again. Go has no such thing: `m[k]++` probes twice.
+
+use std::fmt;
+
+use super::table::Table;
+
+/// A key's place in a map.
+pub enum Entry<'a, K, V> {
+    /// The key has a value.
+    Occupied(OccupiedEntry<'a, K, V>),
+    /// The key has none yet.
+    Vacant(VacantEntry<'a, K, V>),
+}
+
+/// The place of a key that has a value.
+pub struct OccupiedEntry<'a, K, V> {
+    table: &'a mut Table<K, V>,
+    slot: usize,
+}
+
+/// The place a key would take.
+pub struct VacantEntry<'a, K, V> {
+    table: &'a mut Table<K, V>,
+    slot: usize,
+    hash: u64,
+    key: K,
+}
+
+impl<'a, K, V> Entry<'a, K, V> {
+    /// The value of the key; `default()` is called and stored only if there is none.
+    pub fn or_insert_with<F: FnOnce() -> V>(self, default: F) -> &'a mut V {
+        todo!("task 1.3: insert through an entry")
+    }
+
+    /// The value of the key; `default` is stored if there is none.
+    pub fn or_insert(self, default: V) -> &'a mut V {
+        self.or_insert_with(|| default)
+    }
+
+    /// The value of the key; `V::default()` is stored if there is none.
+    pub fn or_default(self) -> &'a mut V
+    where
+        V: Default,
+    {
+        self.or_insert_with(V::default)
+    }
+
+    /// Calls `change` on the value if there is one, and hands the entry on.
+    #[must_use]
+    pub fn and_modify<F: FnOnce(&mut V)>(mut self, change: F) -> Self {
+        todo!("task 1.3: change through an entry")
+    }
+
+    /// The key of this place.
+    pub fn key(&self) -> &K {
+        match self {
+            Entry::Occupied(entry) => entry.key(),
+            Entry::Vacant(entry) => entry.key(),
+        }
+    }
+}
+
+impl<'a, K, V> OccupiedEntry<'a, K, V> {
+    /// `slot` is full.
+    pub(super) fn new(table: &'a mut Table<K, V>, slot: usize) -> Self {
+        OccupiedEntry { table, slot }
+    }
+
+    /// The key in the map.
+    pub fn key(&self) -> &K {
+        self.table.entry(self.slot).expect("an occupied entry is full").0
+    }
+
+    /// The value.
+    pub fn get(&self) -> &V {
+        self.table.entry(self.slot).expect("an occupied entry is full").1
+    }
+
+    /// The value, open to change.
+    pub fn get_mut(&mut self) -> &mut V {
+        self.table.entry_mut(self.slot).expect("an occupied entry is full").1
+    }
+
+    /// The value, open to change for as long as the map is borrowed.
+    pub fn into_mut(self) -> &'a mut V {
+        self.table.entry_mut(self.slot).expect("an occupied entry is full").1
+    }
+
+    /// Stores `value` and returns the one that was there.
+    pub fn insert(&mut self, value: V) -> V {
+        todo!("task 1.3: replace through an entry")
+    }
+
+    /// Removes the key and returns its value.
+    pub fn remove(self) -> V {
+        self.remove_entry().1
+    }
+
+    /// Removes the key and returns it with its value.
+    pub fn remove_entry(self) -> (K, V) {
+        todo!("task 1.3: remove through an entry")
+    }
+}
+
+impl<'a, K, V> VacantEntry<'a, K, V> {
+    /// `slot` is what `find_or_free` gave for `key`, whose hash is `hash`.
+    pub(super) fn new(table: &'a mut Table<K, V>, slot: usize, hash: u64, key: K) -> Self {
+        VacantEntry { table, slot, hash, key }
+    }
+
+    /// The key that would be stored.
+    pub fn key(&self) -> &K {
+        &self.key
+    }
+
+    /// Gives the key back; the map stays as it is.
+    pub fn into_key(self) -> K {
+        self.key
+    }
+
+    /// Stores the key with `value`.
+    pub fn insert(self, value: V) -> &'a mut V {
+        todo!("task 1.3: fill a vacant entry")
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Entry<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Entry::Occupied(entry) => entry.fmt(f),
+            Entry::Vacant(entry) => entry.fmt(f),
+        }
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for OccupiedEntry<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OccupiedEntry").field("key", self.key()).field("value", self.get()).finish()
+    }
+}
+
+impl<K: fmt::Debug, V> fmt::Debug for VacantEntry<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VacantEntry").field("key", self.key()).finish()
+    }
+}

@@ -1,0 +1,196 @@
+//! The table of the hash map: control bytes, slots, and the moves between full, deleted and empty.
+//!
+//! Called by [`HashMap`](super::HashMap), which hashes; calls `group.rs`, which compares. The table never
+//! sees a hasher: it takes hashes, and a function to hash a key again when it grows. Invariants I1 to I5
+//! are those of `hash_map.rs`.
+//!
+//! ```text
+//!                    occupy                      erase, the group has an empty byte
+//!   empty  ------------------------>  full  --------------------------> empty
+//!                                      |  ^
+//!    erase, the group has no empty byte|  | occupy
+//!                                      v  |
+//!                                    deleted  ------ rehash ----------> (gone)
+//! ```
+//!
+//! A group that once had no empty byte gets none back before the next rehash. So while a group shows an
+//! empty byte, no probe ever went past it, and what is erased there may become empty at once. Tombstones
+//! are left only in groups that were full, and they use up `growth_left` until a rehash sweeps them.
+
+pub(crate) use super::group::{DELETED, EMPTY, GROUP};
+use super::group::{Group, Probe, tag_of};
+
+/// Entries a group takes on average before the table grows: seven of eight slots (I4).
+const FULL_PER_GROUP: usize = GROUP - 1;
+
+/// Open-addressing table. A slot is named by its index in `0..slot_count()`.
+#[derive(Clone)]
+pub(crate) struct Table<K, V> {
+    /// A byte for each slot, eight to a group.
+    controls: Vec<[u8; GROUP]>,
+    /// Slot `i` belongs to group `i / GROUP`.
+    slots: Vec<Option<(K, V)>>,
+    /// Full slots.
+    len: usize,
+    /// Empty bytes that may still become full before the table must be rehashed.
+    growth_left: usize,
+}
+
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Table { controls: Vec::new(), slots: Vec::new(), len: 0, growth_left: 0 }
+    }
+}
+
+impl<K, V> Table<K, V> {
+    /// A table that takes `capacity` entries before it grows. Capacity 0 allocates nothing.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        match capacity {
+            0 => Self::default(),
+            _ => Self::with_groups(capacity.div_ceil(FULL_PER_GROUP).next_power_of_two()),
+        }
+    }
+
+    /// An empty table of `groups` groups, a power of two (I1).
+    fn with_groups(groups: usize) -> Self {
+        let mut slots = Vec::with_capacity(groups * GROUP);
+        slots.resize_with(groups * GROUP, || None);
+        let controls = vec![[EMPTY; GROUP]; groups];
+        Table { controls, slots, len: 0, growth_left: groups * FULL_PER_GROUP }
+    }
+
+    /// Full slots.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Entries the table holds before it grows.
+    pub(crate) fn capacity(&self) -> usize {
+        self.controls.len() * FULL_PER_GROUP
+    }
+
+    /// Whether the next `occupy` could break I4.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.growth_left == 0
+    }
+
+    /// All slots, full or not.
+    pub(crate) fn slot_count(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The slots themselves, for iteration.
+    pub(crate) fn slots(&self) -> &[Option<(K, V)>] {
+        &self.slots
+    }
+
+    /// The slots themselves, open to change of the values.
+    pub(crate) fn slots_mut(&mut self) -> &mut [Option<(K, V)>] {
+        &mut self.slots
+    }
+
+    /// The slots, the table given up.
+    pub(crate) fn into_slots(self) -> Vec<Option<(K, V)>> {
+        self.slots
+    }
+
+    /// The control bytes of all groups, for the dump.
+    pub(crate) fn controls(&self) -> &[[u8; GROUP]] {
+        &self.controls
+    }
+
+    /// The entry in `slot`, if it is full.
+    #[inline]
+    pub(crate) fn entry(&self, slot: usize) -> Option<(&K, &V)> {
+        self.slots[slot].as_ref().map(|(key, value)| (key, value))
+    }
+
+    /// The entry in `slot` with its value open to change, if it is full.
+    #[inline]
+    pub(crate) fn entry_mut(&mut self, slot: usize) -> Option<(&K, &mut V)> {
+        self.slots[slot].as_mut().map(|(key, value)| (&*key, value))
+    }
+
+    /// Drops all entries and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.controls.fill([EMPTY; GROUP]);
+        self.slots.fill_with(|| None);
+        self.len = 0;
+        self.growth_left = self.capacity();
+    }
+
+    /// The slot of the key whose hash is `hash` and for which `is_key` says true.
+    ///
+    /// # Requires
+    /// At least one group.
+    ///
+    /// # Ensures
+    /// `None` only if no slot holds the key (I3). Calls `is_key` only for full slots with the tag of `hash`.
+    ///
+    /// # Cost
+    /// One group in most cases; a key comparison that fails once in 128 full slots looked at.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, mut is_key: impl FnMut(&K) -> bool) -> Option<usize> {
+        // Nudge: which control byte may end the probe, and which may not?
+        todo!("task 1.3: find a key")
+    }
+
+    /// Where to put a key: `Ok` with the slot that holds it already, or `Err` with a slot to `occupy`.
+    ///
+    /// # Requires
+    /// `!is_full()`.
+    ///
+    /// # Ensures
+    /// `Err` only if no slot holds the key, and then with the first empty or deleted slot of its probe, so
+    /// that I3 holds after `occupy`.
+    ///
+    /// # Cost
+    /// One probe, as in `find`.
+    #[inline]
+    pub(crate) fn find_or_free(&self, hash: u64, mut is_key: impl FnMut(&K) -> bool) -> Result<usize, usize> {
+        // Nudge: a deleted slot is a fine place, but the key itself may still come after it.
+        todo!("task 1.3: find a key or the slot to put it in")
+    }
+
+    /// Puts an entry in a slot that holds none.
+    ///
+    /// # Requires
+    /// `slot` came from `find_or_free` for this key, and nothing changed since.
+    ///
+    /// # Ensures
+    /// I2, I3 and I4. A tombstone that is used again does not count against `growth_left` a second time.
+    #[inline]
+    pub(crate) fn occupy(&mut self, slot: usize, hash: u64, key: K, value: V) {
+        todo!("task 1.3: fill a free slot")
+    }
+
+    /// Takes the entry out of a full slot.
+    ///
+    /// # Requires
+    /// The slot is full.
+    ///
+    /// # Ensures
+    /// I2, I3 and I4: the slot becomes empty if no probe can have passed its group, deleted otherwise.
+    #[inline]
+    pub(crate) fn erase(&mut self, slot: usize) -> (K, V) {
+        // Nudge: the module doc says when a slot may become empty at once. Mind `growth_left`.
+        todo!("task 1.3: free a full slot")
+    }
+
+    /// Makes room for `additional` entries: sweeps the tombstones away when the entries fill at most half
+    /// of the table, moves to a larger table otherwise.
+    ///
+    /// # Ensures
+    /// `growth_left >= additional`. The number of groups at least doubles when it changes, so that n inserts
+    /// move O(n) entries in all; a table of constant size is rehashed once in capacity / 2 removes at most.
+    ///
+    /// # Cost
+    /// O(capacity) when the table has to be rehashed, with one hash for each entry; else nothing.
+    #[cold]
+    pub(crate) fn reserve(&mut self, additional: usize, hash_of: impl Fn(&K) -> u64) {
+        // Nudge: are the slots used up by entries or by tombstones?
+        todo!("task 1.3: grow, or sweep tombstones")
+    }
+}

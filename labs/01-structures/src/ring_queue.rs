@@ -1,0 +1,391 @@
+//! Task 1.1: a queue with two ends in one growable ring of slots.
+//!
+//! Called by the channel (task 1.2), which keeps its values here, and by LRU-K (task 1.4) for the
+//! last times a frame was used. Calls nothing of this lab.
+//!
+//! In Go you would append to a slice and cut its front off (`q = q[1:]`): the front of the array is
+//! never used again, and the whole of it moves each time `append` runs out of room. A ring uses the
+//! freed slots: the queue starts at `head` and continues at slot 0 when it reaches the end.
+//!
+//! ```text
+//!   push_back 1 2 3 4 5, pop_front twice, push_back 6 7
+//!
+//!      0     1     2     3     4     5        slots.len() = 6
+//!   +-----+-----+-----+-----+-----+-----+
+//!   |  7  |     |  3  |  4  |  5  |  6  |     len  = 5
+//!   +-----+-----+-----+-----+-----+-----+
+//!     back       front                        head = 2
+//!                head
+//! ```
+//!
+//! # Invariants
+//! - **I1** `head < slots.len()`, or both are 0; `len <= slots.len()`.
+//! - **I2** element `i` (0 is the front) lies in slot `(head + i) mod slots.len()`.
+//! - **I3** a slot is `Some` exactly if an element lies in it. Full and empty look the same from `head` and
+//!   the end alone, which is why `len` is kept.
+//! - **I4** elements are dropped front to back, each exactly once.
+//!
+//! # Left out, and the price
+//! Shrinking (a queue keeps the room of its longest moment) and one contiguous slice of all
+//! elements. `Option<T>` costs a tag a slot where `T` has no spare bit pattern (16 bytes for a `u64`);
+//! the standard `VecDeque` saves it with `unsafe`.
+//!
+//! Source: Knuth, The Art of Computer Programming, volume 1, section 2.2.2 (sequential allocation of
+//! queues); growing by doubling: Cormen et al., Introduction to Algorithms, section on dynamic tables.
+
+use std::fmt;
+use std::ops::{Index, IndexMut};
+use std::slice;
+
+/// Slots of the first allocation of a queue that was made without room.
+const FIRST_CAPACITY: usize = 4;
+
+/// A growable double-ended queue. See the [module](self) for its shape.
+pub struct RingQueue<T> {
+    /// The ring. Its length is the capacity.
+    pub(crate) slots: Vec<Option<T>>,
+    /// Slot of the front element; any valid slot, or 0, while the queue is empty.
+    pub(crate) head: usize,
+    /// Number of elements.
+    pub(crate) len: usize,
+}
+
+impl<T> RingQueue<T> {
+    /// An empty queue that allocates nothing until the first push.
+    pub const fn new() -> Self {
+        RingQueue { slots: Vec::new(), head: 0, len: 0 }
+    }
+
+    /// An empty queue with room for `capacity` elements.
+    ///
+    /// # Ensures
+    /// The first `capacity` pushes allocate nothing.
+    pub fn with_capacity(capacity: usize) -> Self {
+        let mut slots = Vec::new();
+        slots.resize_with(capacity, || None);
+        RingQueue { slots, head: 0, len: 0 }
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True if there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Number of elements that fit before the ring grows.
+    pub fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Slot of element `index` (I2).
+    ///
+    /// # Requires
+    /// `index <= len`, and the ring has at least one slot. `index == len` is the slot after the back,
+    /// which is free unless the ring is full.
+    ///
+    /// # Cost
+    /// O(1).
+    fn slot_of(&self, index: usize) -> usize {
+        todo!("task 1.1: find the slot of an element")
+    }
+
+    /// Gives the ring more slots.
+    ///
+    /// # Ensures
+    /// Every element keeps its index; there is at least one free slot.
+    ///
+    /// # Cost
+    /// O(len). Called from the pushes only when the ring is full, so the new size decides what a push
+    /// costs on average: it must be O(1), however many are pushed.
+    fn grow(&mut self) {
+        // Nudge: after the ring grew, I2 computes with another slots.len(). Where must the
+        // wrapped part be now?
+        todo!("task 1.1: grow the ring")
+    }
+
+    /// Adds `value` behind the back.
+    ///
+    /// # Cost
+    /// O(1) amortised.
+    pub fn push_back(&mut self, value: T) {
+        todo!("task 1.1: push at the back")
+    }
+
+    /// Adds `value` before the front.
+    ///
+    /// # Cost
+    /// O(1) amortised.
+    pub fn push_front(&mut self, value: T) {
+        todo!("task 1.1: push at the front")
+    }
+
+    /// Takes the front element out; `None` if the queue is empty.
+    ///
+    /// # Ensures
+    /// The slot is free (I3): nothing of the element stays behind in the ring.
+    ///
+    /// # Cost
+    /// O(1).
+    pub fn pop_front(&mut self) -> Option<T> {
+        // Nudge: Option::take moves a value out of a slot and leaves None.
+        todo!("task 1.1: pop at the front")
+    }
+
+    /// Takes the back element out; `None` if the queue is empty.
+    ///
+    /// # Ensures
+    /// The slot is free (I3).
+    ///
+    /// # Cost
+    /// O(1).
+    pub fn pop_back(&mut self) -> Option<T> {
+        todo!("task 1.1: pop at the back")
+    }
+
+    /// Element `index`, counted from the front; `None` if there are not so many.
+    ///
+    /// # Cost
+    /// O(1).
+    pub fn get(&self, index: usize) -> Option<&T> {
+        todo!("task 1.1: look at an element")
+    }
+
+    /// Element `index`, counted from the front, to change it in place.
+    ///
+    /// # Cost
+    /// O(1).
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+        todo!("task 1.1: change an element")
+    }
+
+    /// The front element.
+    pub fn front(&self) -> Option<&T> {
+        self.get(0)
+    }
+
+    /// The front element, to change it in place.
+    pub fn front_mut(&mut self) -> Option<&mut T> {
+        self.get_mut(0)
+    }
+
+    /// The back element.
+    pub fn back(&self) -> Option<&T> {
+        self.get(self.len.checked_sub(1)?)
+    }
+
+    /// The back element, to change it in place.
+    pub fn back_mut(&mut self) -> Option<&mut T> {
+        self.get_mut(self.len.checked_sub(1)?)
+    }
+
+    /// Drops every element and keeps the room.
+    ///
+    /// # Ensures
+    /// Elements are dropped front to back (I4).
+    ///
+    /// # Cost
+    /// O(len).
+    pub fn clear(&mut self) {
+        todo!("task 1.1: drop all elements in order")
+    }
+
+    /// The elements from front to back; can be walked from both ends.
+    ///
+    /// # Ensures
+    /// `first` holds the slots from the front element to the back element or the end of the ring, `second`
+    /// the wrapped rest; neither holds a free slot.
+    ///
+    /// # Cost
+    /// O(1).
+    pub fn iter(&self) -> Iter<'_, T> {
+        // Nudge: a ring is two slices, and the second may be empty.
+        todo!("task 1.1: iterate")
+    }
+
+    /// As [`RingQueue::iter`], with elements to change in place.
+    pub fn iter_mut(&mut self) -> IterMut<'_, T> {
+        todo!("task 1.1: iterate and change")
+    }
+}
+
+impl<T> Drop for RingQueue<T> {
+    fn drop(&mut self) {
+        // While a panic unwinds, the vector drops what is left, in the order of the slots.
+        if !std::thread::panicking() {
+            self.clear();
+        }
+    }
+}
+
+/// Elements of a [`RingQueue`], front to back.
+#[derive(Clone)]
+pub struct Iter<'a, T> {
+    first: slice::Iter<'a, Option<T>>,
+    second: slice::Iter<'a, Option<T>>,
+}
+
+impl<'a, T> Iterator for Iter<'a, T> {
+    type Item = &'a T;
+
+    fn next(&mut self) -> Option<&'a T> {
+        self.first.next().or_else(|| self.second.next())?.as_ref()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.first.len() + self.second.len();
+        (left, Some(left))
+    }
+}
+
+impl<T> DoubleEndedIterator for Iter<'_, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.second.next_back().or_else(|| self.first.next_back())?.as_ref()
+    }
+}
+
+impl<T> ExactSizeIterator for Iter<'_, T> {}
+
+/// Elements of a [`RingQueue`] to change in place, front to back.
+pub struct IterMut<'a, T> {
+    first: slice::IterMut<'a, Option<T>>,
+    second: slice::IterMut<'a, Option<T>>,
+}
+
+impl<'a, T> Iterator for IterMut<'a, T> {
+    type Item = &'a mut T;
+
+    fn next(&mut self) -> Option<&'a mut T> {
+        self.first.next().or_else(|| self.second.next())?.as_mut()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.first.len() + self.second.len();
+        (left, Some(left))
+    }
+}
+
+impl<T> DoubleEndedIterator for IterMut<'_, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.second.next_back().or_else(|| self.first.next_back())?.as_mut()
+    }
+}
+
+impl<T> ExactSizeIterator for IterMut<'_, T> {}
+
+/// A [`RingQueue`] that is being emptied, front to back. What is left is dropped with it.
+pub struct IntoIter<T>(RingQueue<T>);
+
+impl<T> Iterator for IntoIter<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.0.pop_front()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.0.len(), Some(self.0.len()))
+    }
+}
+
+impl<T> DoubleEndedIterator for IntoIter<T> {
+    fn next_back(&mut self) -> Option<T> {
+        self.0.pop_back()
+    }
+}
+
+impl<T> ExactSizeIterator for IntoIter<T> {}
+
+impl<T> IntoIterator for RingQueue<T> {
+    type Item = T;
+    type IntoIter = IntoIter<T>;
+
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter(self)
+    }
+}
+
+impl<'a, T> IntoIterator for &'a RingQueue<T> {
+    type Item = &'a T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a mut RingQueue<T> {
+    type Item = &'a mut T;
+    type IntoIter = IterMut<'a, T>;
+
+    fn into_iter(self) -> IterMut<'a, T> {
+        self.iter_mut()
+    }
+}
+
+impl<T> Extend<T> for RingQueue<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
+        for value in values {
+            self.push_back(value);
+        }
+    }
+}
+
+impl<T> FromIterator<T> for RingQueue<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        let mut queue = RingQueue::new();
+        queue.extend(values);
+        queue
+    }
+}
+
+impl<T> Default for RingQueue<T> {
+    fn default() -> Self {
+        RingQueue::new()
+    }
+}
+
+impl<T: Clone> Clone for RingQueue<T> {
+    fn clone(&self) -> Self {
+        self.iter().cloned().collect()
+    }
+}
+
+impl<T: PartialEq> PartialEq for RingQueue<T> {
+    /// Equal elements in equal order; where they lie in the ring does not matter.
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl<T: Eq> Eq for RingQueue<T> {}
+
+impl<T> Index<usize> for RingQueue<T> {
+    type Output = T;
+
+    fn index(&self, index: usize) -> &T {
+        match self.get(index) {
+            Some(value) => value,
+            None => panic!("index {index} of a queue of {} elements", self.len()),
+        }
+    }
+}
+
+impl<T> IndexMut<usize> for RingQueue<T> {
+    fn index_mut(&mut self, index: usize) -> &mut T {
+        let len = self.len();
+        match self.get_mut(index) {
+            Some(value) => value,
+            None => panic!("index {index} of a queue of {len} elements"),
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for RingQueue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self).finish()
+    }
+}
