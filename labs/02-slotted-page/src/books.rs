@@ -1,0 +1,176 @@
+//! The format of the disk manager's own pages: two meta pages, and the free map in pairs of pages.
+//!
+//! Called by the disk manager when it opens a file and when it syncs; turns bytes into [`Meta`] and map words and back,
+//! and does no I/O. Where each of these pages lies in the file is fixed:
+//!
+//! ```text
+//!  page    0      1      2       3       4 ......... 32513  32514   32515
+//!       +------+------+-------+-------+---+---+---+-------+-------+-------+-
+//!       | meta | meta | map 0 | map 0 | pages to allocate | map 1 | map 1 |
+//!       |      | copy |   A   |   B   |                   |   A   |   B   |
+//!       +------+------+-------+-------+---+---+---+-------+-------+-------+-
+//!                     |<------ group 0: GROUP_PAGES ----->|<-- group 1 ...
+//! ```
+//!
+//! From page 2 on the file is cut into groups of [`GROUP_PAGES`] pages. The first two pages of a group are its
+//! map, twice: one of them is current, the other is where the next version goes.
+//!
+//! A meta page, [`PageKind::META`], after the common header (numbers little-endian):
+//!
+//! | offset | size | field | meaning |
+//! | --- | --- | --- | --- |
+//! | 24 | 4 | version | [`VERSION`] |
+//! | 28 | 4 | page count | pages of the file, the manager's own included |
+//! | 32 | 8 | epoch | how many times the books were made durable; the larger of the two meta pages is current |
+//! | 40 | 4 | root | the owner's root page, 0 if none |
+//! | 44 | 4 | unused | 0 |
+//! | 48 | 4048 | copies | bit `g % 8` (lowest first) of byte `g / 8` is 0 if copy A of map `g` is current, 1 if B |
+//!
+//! A map page, [`PageKind::FREE_MAP`], after the common header:
+//!
+//! | offset | size | field | meaning |
+//! | --- | --- | --- | --- |
+//! | 24 | 8 | epoch | the epoch of the meta page that first named it |
+//! | 32 | 4064 | words | bit `i % 64` of `u64` number `i / 64` is 1 if page `i` of the group is in use |
+//!
+//! Invariants:
+//!
+//! - B1: the map's own two pages are marked as used; no page at or past the page count is.
+//! - B2: the epoch of a current map page is at most the meta page's.
+//! - B3: the root is 0 or an allocated page.
+//!
+//! What it costs: two pages in 32,512, and at most [`MAX_PAGE_COUNT`] pages, because one meta page has room for the
+//! choice of that many groups. A file never shrinks.
+//!
+//! Source: two versions of a page and one bit that chooses is the shadow paging of System R (Gray et al., "The recovery
+//! manager of the System R database manager", 1981), here for the map alone; bitmaps at fixed places are SQL Server's GAM pages.
+
+use crate::header::{self, HEADER_SIZE, get_u32, get_u64, put_u32, put_u64};
+use crate::{Corruption, Error, PAGE_SIZE, PageBuf, PageId, PageKind, seal, verify};
+
+/// Version of the format, in every meta page.
+pub(crate) const VERSION: u32 = 1;
+
+/// Number of meta pages, and the first page of group 0.
+pub(crate) const META_PAGES: u32 = 2;
+/// Pages at the front of each group that hold its map.
+pub(crate) const MAP_COPIES: u32 = 2;
+
+const VERSION_AT: usize = HEADER_SIZE;
+const PAGE_COUNT_AT: usize = VERSION_AT + 4;
+const META_EPOCH_AT: usize = PAGE_COUNT_AT + 4;
+const ROOT_AT: usize = META_EPOCH_AT + 8;
+const COPIES_AT: usize = ROOT_AT + 8;
+
+const MAP_EPOCH_AT: usize = HEADER_SIZE;
+const WORDS_AT: usize = MAP_EPOCH_AT + 8;
+
+/// Words of 64 bits in a map page.
+pub(crate) const GROUP_WORDS: usize = (PAGE_SIZE - WORDS_AT) / 8;
+/// Pages of a group, its map included.
+pub const GROUP_PAGES: u32 = GROUP_WORDS as u32 * 64;
+/// Groups that a meta page has room for.
+const MAX_GROUPS: u32 = (PAGE_SIZE - COPIES_AT) as u32 * 8;
+/// Most pages of a file: 1,052,868,610, which is 3.9 TiB.
+pub const MAX_PAGE_COUNT: u32 = META_PAGES + MAX_GROUPS * GROUP_PAGES;
+/// Pages of a file in which nothing is allocated: the meta pages and the map of group 0.
+pub(crate) const MIN_PAGE_COUNT: u32 = META_PAGES + MAP_COPIES;
+
+/// What is in a meta page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Meta {
+    /// How many times the books were made durable.
+    pub(crate) epoch: u64,
+    /// Pages of the file, the manager's own included.
+    pub(crate) page_count: u32,
+    /// The owner's root page, or [`PageId::NONE`].
+    pub(crate) root: PageId,
+    /// For each group of the file, which copy of its map is current: 0 or 1.
+    pub(crate) copies: Vec<u8>,
+}
+
+/// Number of groups in a file of `page_count` pages; the last may be incomplete.
+pub(crate) fn group_count(page_count: u32) -> usize {
+    page_count.saturating_sub(META_PAGES).div_ceil(GROUP_PAGES) as usize
+}
+
+/// Where copy `copy` (0 or 1) of the map of group `group` lies.
+pub(crate) fn map_page(group: usize, copy: u8) -> PageId {
+    PageId(META_PAGES + group as u32 * GROUP_PAGES + u32::from(copy))
+}
+
+/// The place of a page's bit in the words of all groups, one after the other; `None` for the meta pages.
+pub(crate) fn bit_index(id: PageId) -> Option<usize> {
+    id.0.checked_sub(META_PAGES).map(|index| index as usize)
+}
+
+/// The page at a place given by [`bit_index`].
+pub(crate) fn page_at(index: usize) -> PageId {
+    PageId(META_PAGES + index as u32)
+}
+
+/// True for meta and map pages, also for those of groups that the file does not have yet.
+pub(crate) fn is_reserved(id: PageId) -> bool {
+    bit_index(id).is_none_or(|index| index as u32 % GROUP_PAGES < MAP_COPIES)
+}
+
+impl Meta {
+    /// The sealed meta page `id` (0 or 1).
+    pub(crate) fn encode(&self, id: PageId) -> Result<Box<PageBuf>, Error> {
+        let mut page = Box::new([0; PAGE_SIZE]);
+        header::init(&mut page, id, PageKind::META);
+        put_u32(&mut page[..], VERSION_AT, VERSION);
+        put_u32(&mut page[..], PAGE_COUNT_AT, self.page_count);
+        put_u64(&mut page[..], META_EPOCH_AT, self.epoch);
+        put_u32(&mut page[..], ROOT_AT, self.root.0);
+        for (group, copy) in self.copies.iter().enumerate() {
+            page[COPIES_AT + group / 8] |= copy << (group % 8);
+        }
+        seal(&mut page, id)?;
+        Ok(page)
+    }
+
+    /// Reads a meta page that came from the place of page `id`.
+    ///
+    /// # Requires
+    /// Nothing: `page` may be anything.
+    ///
+    /// # Ensures
+    /// `page_count` is at least [`MIN_PAGE_COUNT`] and at most [`MAX_PAGE_COUNT`], the last group has room for its map, and
+    /// `copies` has one entry of 0 or 1 for each group. The root is as it stands: whether it is allocated, the map tells.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`]: what `verify` says; then [`Corruption::WrongKind`], [`Corruption::BadVersion`],
+    /// [`Corruption::BadPageCount`].
+    pub(crate) fn decode(page: &PageBuf, id: PageId) -> Result<Meta, Error> {
+        todo!("task 2.6: read a meta page")
+    }
+}
+
+/// The sealed map page `id` with the words of its group.
+pub(crate) fn encode_map(id: PageId, epoch: u64, words: &[u64]) -> Result<Box<PageBuf>, Error> {
+    let mut page = Box::new([0; PAGE_SIZE]);
+    header::init(&mut page, id, PageKind::FREE_MAP);
+    put_u64(&mut page[..], MAP_EPOCH_AT, epoch);
+    for (index, word) in words.iter().enumerate() {
+        put_u64(&mut page[..], WORDS_AT + index * 8, *word);
+    }
+    seal(&mut page, id)?;
+    Ok(page)
+}
+
+/// Appends to `words` those of the map page `id`, which `meta` names as the current map of its group.
+///
+/// # Requires
+/// Nothing of `page`.
+///
+/// # Ensures
+/// B1 and B2 hold for what is appended.
+///
+/// # Errors
+/// [`Error::Corrupt`]: what `verify` says; then [`Corruption::WrongKind`], [`Corruption::BadMapEpoch`],
+/// [`Corruption::BadMapBit`].
+pub(crate) fn decode_map(page: &PageBuf, id: PageId, meta: &Meta, words: &mut Vec<u64>) -> Result<(), Error> {
+    // Nudge: `words.len()` tells which group this is.
+    todo!("task 2.6: read a page of the free map")
+}

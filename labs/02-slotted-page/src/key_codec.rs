@@ -1,0 +1,200 @@
+//! The key codec: tuples of values as bytes that compare like the tuples.
+//!
+//! An index (lab 4) compares keys as plain bytes and knows no types. This codec makes that right: for tuples `a`
+//! and `b` whose columns have the same directions, `encode(a).cmp(encode(b))` is `a.cmp(b)`. Called by lab 8
+//! (index keys, sort keys, group keys); calls nothing.
+//!
+//! # The format
+//!
+//! The columns follow each other. Each is a tag and a payload:
+//!
+//! ```text
+//!   ("ab", -2)
+//!
+//!   05   61 62  00 01   03   7f ff ff ff ff ff ff fe
+//!   tag  a  b   end     tag  sign bit flipped, big-endian
+//! ```
+//!
+//! | tag | value | payload |
+//! | --- | --- | --- |
+//! | `01` | NULL | none |
+//! | `02` | Bool | 1 byte: `00` false, `01` true |
+//! | `03` | Int | 8 bytes big-endian, the sign bit flipped |
+//! | `04` | Float | 8 bytes big-endian of the IEEE 754 bits: all bits flipped if negative, else only the sign bit flipped |
+//! | `05` | Text | its bytes, each `00` written as `00 FF`, then `00 01` |
+//! | `06` | Bytes | as Text |
+//!
+//! Before a float is written, `-0.0` becomes `0.0` and every NaN becomes the one with bits
+//! `7ff8000000000000`, so that equal values have equal keys and NaN sorts last.
+//!
+//! A *descending* column is written as above and then every byte of it, the tag too, is flipped (`xor FF`). Flipped
+//! tags are `F9` to `FE`, so the direction can be read from the key itself.
+//!
+//! # Invariants
+//!
+//! - K1: order: bytes compare as the tuples do ([`Value`]'s order, reversed in descending columns).
+//! - K2: one encoding: equal values have equal bytes, and decoding accepts no other bytes.
+//! - K3: the encoding of the first columns is a prefix of the encoding of all; and if the encoding of one
+//!   tuple is a byte prefix of another's, then it is a prefix as a tuple. So "all keys that start with
+//!   these columns" is one range of bytes, from the prefix up to [`prefix_end`].
+//! - K4: decoding never panics and never reads outside the key.
+//!
+//! Why `00 01` and not a lone `00` at the end of a text: `"a"` would end in `00` and `"a\0"` would begin with the same
+//! bytes, so K3 would break. Why big-endian: memory order must be the order of significance.
+//!
+//! # What is left out, and its price
+//!
+//! Integers take 8 bytes even when small (variable-length integers save space and cost a branch). Folding the zeros and
+//! NaNs loses which one it was: a row keeps it, a key does not. No collations.
+//!
+//! Source: the tuple layer of FoundationDB (design document "tuple.md") for tags and zero escaping; the key encoding of
+//! CockroachDB (`pkg/util/encoding`) for the two-byte terminator and the flipped bytes of descending columns.
+
+use thiserror::Error;
+
+use crate::error::Error;
+use crate::value::Value;
+
+/// Tag of NULL.
+pub const TAG_NULL: u8 = 1;
+/// Tag of a boolean.
+pub const TAG_BOOL: u8 = 2;
+/// Tag of an integer.
+pub const TAG_INT: u8 = 3;
+/// Tag of a float.
+pub const TAG_FLOAT: u8 = 4;
+/// Tag of text.
+pub const TAG_TEXT: u8 = 5;
+/// Tag of bytes.
+pub const TAG_BYTES: u8 = 6;
+
+/// Follows a zero byte that belongs to the value.
+pub const ESCAPED_ZERO: u8 = 0xFF;
+/// Follows the zero byte that ends a text or bytes value.
+pub const END_OF_VALUE: u8 = 0x01;
+
+/// The sign bit of a 64-bit integer or float.
+const SIGN: u64 = 1 << 63;
+/// The bits every NaN is written with.
+const NAN_BITS: u64 = 0x7ff8_0000_0000_0000;
+
+/// Which way a column of a key sorts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Smallest first, NULL before everything.
+    Ascending,
+    /// Largest first, NULL after everything.
+    Descending,
+}
+
+impl Direction {
+    /// What each byte of a column is xor-ed with.
+    pub const fn mask(self) -> u8 {
+        match self {
+            Direction::Ascending => 0x00,
+            Direction::Descending => 0xFF,
+        }
+    }
+}
+
+/// Why bytes are not a key. Offsets count from the first byte of the key.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum KeyFault {
+    /// A column begins with a byte that is no tag, flipped or not.
+    #[error("byte {tag:#04x} at offset {offset} is no tag")]
+    UnknownTag {
+        /// Where.
+        offset: usize,
+        /// The byte as it stands there.
+        tag: u8,
+    },
+    /// The key ends inside a column.
+    #[error("key ends inside the column that begins at offset {offset}")]
+    Truncated {
+        /// Where the column begins.
+        offset: usize,
+    },
+    /// A payload that encoding never writes: a bool above 1, a zero followed by neither an escape nor an end, a
+    /// negative zero, another NaN.
+    #[error("column at offset {offset} has a payload no value is written with")]
+    NotCanonical {
+        /// Where the column begins.
+        offset: usize,
+    },
+    /// Text that is not UTF-8.
+    #[error("column at offset {offset} is text that is not UTF-8 after {valid_len} bytes")]
+    NotUtf8 {
+        /// Where the column begins.
+        offset: usize,
+        /// Bytes of the value, unescaped, that are valid.
+        valid_len: usize,
+    },
+}
+
+/// The key of a tuple whose columns all ascend.
+pub fn encode_key(values: &[Value]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(values.len() * 9);
+    for value in values {
+        push_value(&mut out, value, Direction::Ascending);
+    }
+    out
+}
+
+/// The values of a key, whatever their directions.
+///
+/// # Errors
+/// [`Error::Key`] if `bytes` is not exactly what encoding some tuple gives (K2).
+pub fn decode_key(bytes: &[u8]) -> Result<Vec<Value>, Error> {
+    let mut values = Vec::new();
+    let mut offset = 0;
+    while offset < bytes.len() {
+        let (value, _, next) = read_value(bytes, offset)?;
+        assert!(next > offset && next <= bytes.len(), "K4: a column is not empty and ends inside the key");
+        values.push(value);
+        offset = next;
+    }
+    Ok(values)
+}
+
+/// Appends one column to a key.
+///
+/// # Ensures
+/// `out` is what it was followed by the bytes of the format above (K1, K2, K3).
+///
+/// # Cost
+/// O(bytes written).
+pub fn push_value(out: &mut Vec<u8>, value: &Value, direction: Direction) {
+    // Nudge: write it ascending, then flip what you appended if the column descends.
+    todo!("task 2.4: write a column of a key")
+}
+
+/// Reads the column of the key `bytes` that begins at `offset`: its value, its direction, and the offset of the
+/// next column (or the length of the key after the last).
+///
+/// # Requires
+/// Nothing: `bytes` and `offset` may be anything.
+///
+/// # Ensures
+/// Never panics (K4). On success, pushing the value in that direction gives `bytes[offset..next]` again (K2).
+///
+/// # Errors
+/// The [`KeyFault`] of this column; `Truncated` if `offset` is not inside `bytes`.
+///
+/// # Cost
+/// O(bytes of the column).
+pub fn read_value(bytes: &[u8], offset: usize) -> Result<(Value, Direction, usize), KeyFault> {
+    // Nudge: the first bit of the tag tells the direction.
+    todo!("task 2.4: read a column of a key")
+}
+
+/// The smallest byte string that is greater than every byte string starting with `prefix`, or `None` if there is none
+/// (the prefix is empty or all `FF`). With it, `prefix..prefix_end(prefix)` are the keys that start with `prefix`.
+///
+/// # Ensures
+/// No byte string lies between the last one that starts with `prefix` and the result.
+///
+/// # Cost
+/// O(bytes).
+pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
+    todo!("task 2.4: bound a prefix")
+}
