@@ -266,11 +266,11 @@ pub enum Corruption {
         /// Its stored length.
         len: usize,
     },
-    /// Two records share a byte (I2).
-    #[error("two records share byte {offset}")]
+    /// A record shares a byte with that of a lower slot (I2).
+    #[error("the record of {slot} overlaps another")]
     RecordsOverlap {
-        /// Offset in the page of a byte that they share.
-        offset: usize,
+        /// The higher of the two slots.
+        slot: SlotId,
     },
     /// The stored number of dead bytes is not what the slots leave over (I3).
     #[error("{stored} dead bytes stored, {counted} counted")]

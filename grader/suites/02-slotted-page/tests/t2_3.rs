@@ -243,3 +243,20 @@ fn never_panics_on_pages_of_any_bytes() {
         model.check(&page);
     });
 }
+
+/// Any input at all, as a page and as operations on it: what cargo-fuzz runs for hours (see `fuzz/`), here for a moment.
+#[testkit::test]
+fn survives_what_the_fuzzer_runs() {
+    let damaged = (damaged(), proptest::collection::vec(any::<u8>(), 60)).prop_map(|(Bytes(page), ops)| {
+        let mut input = vec![0];
+        input.extend(ops);
+        input.extend_from_slice(&page[..]);
+        input
+    });
+    let fresh = proptest::collection::vec(any::<u8>(), 60).prop_map(|ops| [vec![3], ops].concat());
+    let any_bytes = proptest::collection::vec(any::<u8>(), 0..300);
+    testkit::prop::check(150, prop_oneof![damaged, fresh, any_bytes], |input| {
+        check!(new_page().update(SlotId(0), b"").is_err(), "update in an empty page");
+        crate::page_fuzz::run(&input);
+    });
+}
