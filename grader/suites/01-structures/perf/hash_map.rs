@@ -43,7 +43,7 @@ pub(crate) fn workloads() -> Vec<Workload> {
             })
         }),
         Workload::timed("map-churn", || {
-            // Twenty rounds beforehand, untimed: what degrades has degraded when the clock starts.
+            // Four rounds beforehand, untimed: what degrades has degraded when the clock starts.
             let mut map = filled();
             let mut oldest = 0;
             let mut churn = move || {
@@ -54,7 +54,7 @@ pub(crate) fn workloads() -> Vec<Workload> {
                 }
                 black_box(map.len());
             };
-            (0..20).for_each(|_| churn());
+            (0..4).for_each(|_| churn());
             Box::new(churn)
         }),
         Workload::counted("map-probes", probes),
