@@ -13,7 +13,7 @@ const CHURN_PAGES: usize = 4;
 const CHURN_DELETES: usize = 1_000;
 
 /// The workloads of tasks 2.1 and 2.2.
-pub fn workloads() -> Vec<Workload> {
+pub(crate) fn workloads() -> Vec<Workload> {
     vec![
         Workload::counted("page-fill", pages_filled),
         Workload::timed("page-churn", || {
