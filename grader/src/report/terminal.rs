@@ -30,7 +30,7 @@ pub fn render(report: &LabReport, context: &Context, paint: Paint, verbose: bool
     if let BuildReport::Failed { messages, notes } = &report.build {
         build_failed(&mut out, messages, notes, paint, verbose);
         let _ = writeln!(out, "  rerun  {}", paint.command(&context.command("")));
-        notes_at_end(&mut out, report, paint);
+        notes_at_end(&mut out, report, paint, verbose);
         return out;
     }
     tasks(&mut out, report, paint, verbose);
@@ -49,7 +49,7 @@ pub fn render(report: &LabReport, context: &Context, paint: Paint, verbose: bool
         out.push_str(&explained(&first, paint));
         more(&mut out, report, context, paint);
     }
-    notes_at_end(&mut out, report, paint);
+    notes_at_end(&mut out, report, paint, verbose);
     out
 }
 
@@ -293,12 +293,13 @@ fn build_failed(
     }
 }
 
-fn notes_at_end(out: &mut String, report: &LabReport, paint: Paint) {
-    if report.notes.is_empty() {
-        return;
-    }
-    out.push('\n');
-    for note in &report.notes {
+/// The run's notes. Which confinement was in force is for those who ask.
+fn notes_at_end(out: &mut String, report: &LabReport, paint: Paint, verbose: bool) {
+    let is_shown = |note: &&String| verbose || !note.starts_with("confinement");
+    for (index, note) in report.notes.iter().filter(is_shown).enumerate() {
+        if index == 0 {
+            out.push('\n');
+        }
         for (index, line) in wrap(note, paint.width - 8).iter().enumerate() {
             let label = if index == 0 { "note:" } else { "     " };
             let _ = writeln!(out, "  {}", paint.quiet(&format!("{label} {line}")));

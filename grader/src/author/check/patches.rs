@@ -178,7 +178,7 @@ impl Check<'_> {
                     request.test = Some(name.clone());
                 }
             }
-            let report = self.grade(&request)?;
+            let report = self.grade(request)?;
             if let Some(error) = build_error(&report) {
                 found.problems.push(format!("does not compile: {error}"));
                 return Ok(found);
@@ -197,7 +197,7 @@ impl Check<'_> {
     fn variant(&mut self, lab: &Lab, files: BTreeMap<PathBuf, String>) -> Result<Found> {
         let mut request = Request::new(lab, Source::Patched { files });
         request.perf = PerfMode::Quick;
-        let report = self.grade(&request)?;
+        let report = self.grade(request)?;
         let mut problems: Vec<String> = build_error(&report).into_iter().collect();
         let tests = || report.tasks.iter().flat_map(|task| &task.tests);
         problems.extend(

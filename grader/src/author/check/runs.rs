@@ -23,7 +23,7 @@ impl Check<'_> {
     pub(super) fn reference(&mut self, lab: &Lab) -> Result<Found> {
         let mut request = Request::new(lab, Source::Solutions);
         request.perf = PerfMode::Quick;
-        let report = self.grade(&request)?;
+        let report = self.grade(request)?;
         let mut problems: Vec<String> = build_error(&report).into_iter().collect();
         if let BuildReport::Ok { warnings } = &report.build {
             problems.extend(warnings.iter().map(|warning| warning.rendered.trim_end().to_string()));
@@ -56,7 +56,7 @@ impl Check<'_> {
             let again = if noisy {
                 let mut request = Request::new(lab, Source::Solutions);
                 request.task = Some(task.id.clone());
-                self.grade(&request)?.tasks
+                self.grade(request)?.tasks
             } else {
                 vec![task.clone()]
             };
@@ -97,7 +97,7 @@ impl Check<'_> {
         let mut request = Request::new(lab, Source::Labs(labs));
         request.earlier = Earlier::Reference;
         request.perf = PerfMode::Off;
-        let report = self.grade(&request)?;
+        let report = self.grade(request)?;
         let mut problems: Vec<String> = build_error(&report).into_iter().collect();
         if let BuildReport::Ok { warnings } = &report.build {
             problems.extend(warnings.iter().map(|warning| warning.rendered.trim_end().to_string()));
@@ -126,7 +126,7 @@ impl Check<'_> {
     pub(super) fn stub(&mut self, lab: &Lab, task: &Task) -> Result<Found> {
         let mut request = Request::new(lab, Source::Patched { files: stubbed(self.course, lab, &task.id)? });
         request.perf = PerfMode::Off;
-        let report = self.grade(&request)?;
+        let report = self.grade(request)?;
         let mut problems: Vec<String> = build_error(&report).into_iter().collect();
         let mut own = (0, 0);
         for found in report.tasks.iter().take_while(|found| found.id != task.id) {
