@@ -4,9 +4,14 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use slotted_page::{PAGE_SIZE, PageBuf, PageId, PageKind, SlotId, SlottedPage, crc32c, seal, verify};
+use kit::disk::MemDisk;
+use kit::sync::Arc;
+use slotted_page::{
+    ColumnType, DiskManager, PAGE_SIZE, PageBuf, PageId, PageKind, Schema, SlotId, SlottedPage, Value,
+    crc32c, decode_key, encode_key, seal, verify,
+};
 
-criterion_group!(benches, pages, checksums);
+criterion_group!(benches, pages, codecs, checksums, files);
 criterion_main!(benches);
 
 /// A page filled with records of 40 bytes.
@@ -54,6 +59,37 @@ fn pages(criterion: &mut Criterion) {
     });
 }
 
+/// A row of four columns.
+fn row() -> (Schema, [Value; 4]) {
+    let types = [ColumnType::Int, ColumnType::Text, ColumnType::Float, ColumnType::Text];
+    let schema = Schema::new(&types).expect("few enough columns");
+    let name = Value::Text("Ada Lovelace".into());
+    let remark = Value::Text("a remark that is a good deal longer than the name in front of it".into());
+    (schema, [Value::Int(-1815), name, Value::Float(1.5), remark])
+}
+
+/// The codecs of task 2.4: a row and a key of four columns.
+fn codecs(criterion: &mut Criterion) {
+    let (schema, row) = row();
+    let mut bytes = Vec::new();
+    schema.encode(&row, &mut bytes).expect("the row fits its schema");
+    let key = encode_key(&row);
+
+    criterion.bench_function("row/encode", |bencher| {
+        let mut out = Vec::new();
+        bencher.iter(|| {
+            out.clear();
+            schema.encode(black_box(&row), &mut out)
+        });
+    });
+    criterion.bench_function("row/decode", |bencher| bencher.iter(|| schema.decode(black_box(&bytes))));
+    criterion.bench_function("row/one column", |bencher| {
+        bencher.iter(|| schema.decode_column(black_box(&bytes), black_box(2)));
+    });
+    criterion.bench_function("key/encode", |bencher| bencher.iter(|| encode_key(black_box(&row))));
+    criterion.bench_function("key/decode", |bencher| bencher.iter(|| decode_key(black_box(&key))));
+}
+
 /// The checksum of task 2.5, over a page.
 fn checksums(criterion: &mut Criterion) {
     let mut page = full_page();
@@ -65,4 +101,30 @@ fn checksums(criterion: &mut Criterion) {
         bencher.iter(|| verify(black_box(&page), PageId(1)).is_ok());
     });
     group.finish();
+}
+
+/// The disk manager of task 2.6, on memory: what it costs beside the disk itself.
+fn files(criterion: &mut Criterion) {
+    let manager = DiskManager::create(Arc::new(MemDisk::new())).expect("memory has room");
+    let ids: Vec<PageId> = (0..1_000).map(|_| manager.allocate().expect("memory has room")).collect();
+    let mut page = full_page();
+    slotted_page::header::init(&mut page, ids[0], PageKind::HEAP);
+    manager.write_page(ids[0], &page).expect("the page is allocated");
+    manager.sync().expect("memory does not fail");
+
+    criterion.bench_function("file/read a page", |bencher| {
+        let mut page = Box::new([0; PAGE_SIZE]);
+        bencher.iter(|| manager.read_page(black_box(ids[0]), &mut page));
+    });
+    criterion.bench_function("file/write a page", |bencher| {
+        bencher.iter(|| manager.write_page(black_box(ids[0]), black_box(&page)));
+    });
+    criterion.bench_function("file/free a page, sync, allocate it again", |bencher| {
+        let mut id = ids[500];
+        bencher.iter(|| {
+            manager.free(id).expect("the page is allocated");
+            manager.sync().expect("memory does not fail");
+            id = manager.allocate().expect("a page is free");
+        });
+    });
 }
