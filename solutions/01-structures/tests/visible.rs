@@ -2,6 +2,95 @@
 //!
 //! `cargo test -p structures hash_map` runs those of one task.
 
+/// Task 1.1.
+mod ring_queue {
+    use structures::RingQueue;
+
+    #[test]
+    fn first_in_first_out() {
+        let mut queue = RingQueue::new();
+        for value in 1..=3 {
+            queue.push_back(value);
+        }
+        assert_eq!(queue.pop_front(), Some(1), "{}", queue.dump());
+        assert_eq!(queue.front(), Some(&2));
+        assert_eq!(queue.back(), Some(&3));
+        assert_eq!((queue.pop_front(), queue.pop_front(), queue.pop_front()), (Some(2), Some(3), None));
+    }
+
+    #[test]
+    fn wraps_and_grows() {
+        let mut queue = RingQueue::with_capacity(4);
+        for value in 0..4 {
+            queue.push_back(value);
+        }
+        queue.pop_front();
+        queue.push_back(4);
+        assert!(queue.iter().eq(&[1, 2, 3, 4]), "{}", queue.dump());
+        queue.push_back(5);
+        assert!(queue.iter().eq(&[1, 2, 3, 4, 5]), "{}", queue.dump());
+    }
+
+    #[test]
+    fn has_two_ends() {
+        let mut queue: RingQueue<i32> = (1..4).collect();
+        queue.push_front(0);
+        assert_eq!(queue.pop_back(), Some(3), "{}", queue.dump());
+        assert_eq!(queue[1], 1);
+        for value in &mut queue {
+            *value *= 10;
+        }
+        assert_eq!(queue.into_iter().rev().collect::<Vec<_>>(), [20, 10, 0]);
+    }
+}
+
+/// Task 1.2.
+mod channel {
+    use std::time::Duration;
+
+    use kit::sync::thread;
+    use structures::channel::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError, bounded};
+
+    #[test]
+    fn passes_values_from_thread_to_thread() {
+        let (sender, receiver) = bounded(2);
+        let sending = thread::spawn(move || (0..100).for_each(|value| sender.send(value).unwrap()));
+        let received: Vec<i32> = receiver.iter().collect();
+        sending.join().unwrap();
+        assert!(received.into_iter().eq(0..100));
+    }
+
+    #[test]
+    fn says_when_it_is_full_or_empty() {
+        let (sender, receiver) = bounded(1);
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+        assert_eq!(sender.try_send(1), Ok(()));
+        assert_eq!(sender.try_send(2), Err(TrySendError::Full(2)), "{}", sender.dump());
+        assert_eq!(receiver.try_recv(), Ok(1));
+        let limit = Duration::from_millis(5);
+        assert_eq!(receiver.recv_timeout(limit), Err(RecvTimeoutError::Timeout));
+    }
+
+    #[test]
+    fn close_ends_the_stream_after_what_was_sent() {
+        let (sender, receiver) = bounded(4);
+        sender.send('a').unwrap();
+        assert!(sender.close());
+        assert_eq!(sender.send('b'), Err(SendError('b')));
+        assert_eq!(receiver.recv(), Ok('a'));
+        assert_eq!(receiver.recv(), Err(RecvError));
+    }
+
+    #[test]
+    fn hands_over_without_a_buffer() {
+        let (sender, receiver) = bounded(0);
+        assert_eq!(sender.try_send(0), Err(TrySendError::Full(0)));
+        let sending = thread::spawn(move || sender.send(1));
+        assert_eq!(receiver.recv(), Ok(1));
+        assert_eq!(sending.join().unwrap(), Ok(()));
+    }
+}
+
 /// Task 1.3.
 mod hash_map {
     use structures::HashMap;
@@ -57,6 +146,49 @@ mod hash_map {
         let mut keys: Vec<u32> = map.keys().copied().collect();
         keys.sort_unstable();
         assert_eq!(keys, [0, 5, 10, 15, 20, 25, 30, 35, 40, 45]);
+    }
+}
+
+/// Task 1.4.
+mod lru {
+    use structures::lru::{LruCache, Put};
+    use structures::{Error, LruK};
+
+    #[test]
+    fn evicts_what_was_not_used_for_longest() {
+        let mut cache = LruCache::new(2);
+        assert_eq!(cache.put("a", 1), Ok(Put::Inserted));
+        assert_eq!(cache.put("b", 2), Ok(Put::Inserted));
+        assert_eq!(cache.get("a"), Some(&1));
+        assert_eq!(cache.put("c", 3), Ok(Put::Evicted("b", 2)), "{}", cache.dump());
+        assert_eq!(cache.put("a", 4), Ok(Put::Replaced(1)), "{}", cache.dump());
+        assert!(cache.iter().eq([(&"a", &4), (&"c", &3)]), "{}", cache.dump());
+    }
+
+    #[test]
+    fn keeps_what_is_pinned() {
+        let mut cache = LruCache::new(2);
+        cache.put(1, ()).unwrap();
+        cache.put(2, ()).unwrap();
+        cache.pin(&1).unwrap();
+        assert_eq!(cache.put(3, ()), Ok(Put::Evicted(2, ())), "{}", cache.dump());
+        cache.pin(&3).unwrap();
+        assert!(cache.put(4, ()).is_err(), "everything is pinned\n{}", cache.dump());
+        assert_eq!(cache.remove(&1), Err(Error::Pinned { pins: 1 }));
+        cache.unpin(&1).unwrap();
+        assert_eq!(cache.pop_lru(), Some((1, ())), "{}", cache.dump());
+    }
+
+    #[test]
+    fn lru_k_looks_further_back() {
+        let mut replacer = LruK::new(2).unwrap();
+        for frame in [0, 1, 0, 1, 2] {
+            replacer.record_access(frame);
+            replacer.set_evictable(frame, true).unwrap();
+        }
+        // 2 was used last, but only once; 0 and 1 were used twice.
+        assert_eq!(replacer.evict(), Some(2), "{}", replacer.dump());
+        assert_eq!(replacer.evict(), Some(0), "{}", replacer.dump());
     }
 }
 

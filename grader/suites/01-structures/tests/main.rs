@@ -3,6 +3,7 @@
 mod t1_1;
 mod t1_2;
 mod t1_3;
+mod t1_4;
 mod t1_5;
 
 fn main() {

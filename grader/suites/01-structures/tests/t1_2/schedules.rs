@@ -16,6 +16,9 @@ use testkit::{check, check_eq};
 /// A limit that may run out at any moment under the scheduler.
 const SHORT: Duration = Duration::from_millis(1);
 
+/// A limit that never runs out under the scheduler.
+const LONG: Duration = Duration::from_secs(7_200);
+
 /// Checks that `values` of (sender, number) have the numbers of each sender in order, without a gap.
 fn check_in_order(values: &[(usize, usize)], what: &str) {
     let mut last = std::collections::BTreeMap::new();
@@ -199,7 +202,7 @@ fn the_last_receiver_wakes_the_senders() {
         let leaving = thread::spawn(move || drop(second));
         drop(receiver);
         drop(leaving.join());
-        let accepted = waiting.into_iter().filter(|_| true).filter_map(|thread| thread.join().ok());
+        let accepted = waiting.into_iter().filter_map(|thread| thread.join().ok());
         check!(accepted.filter(|&is_accepted| is_accepted).count() <= 1, "at most one value found room");
         check_eq!(sender.len(), 0, "len after the last receiver went");
         ledger.assert_all_dropped_once();
@@ -227,6 +230,33 @@ fn loses_nothing_when_close_meets_a_send() {
         let received = draining.join().unwrap_or(0);
         check_eq!(receiver.try_recv(), Err(TryRecvError::Closed), "try_recv after iter() ended");
         check_eq!(received, accepted, "values received, against values accepted");
+    });
+}
+
+/// A wait may return for no reason at all, or find that another thread was faster: neither is the end of the time given.
+#[testkit::test]
+fn a_wakeup_without_a_reason_is_no_timeout() {
+    explore(200, || {
+        let (sender, receiver) = bounded(1);
+        let taking: Vec<_> = (0..2)
+            .map(|_| {
+                let receiver = receiver.clone();
+                thread::spawn(move || receiver.recv_timeout(LONG))
+            })
+            .collect();
+        let sending: Vec<_> = (0..3)
+            .map(|value| {
+                let sender = sender.clone();
+                thread::spawn(move || sender.send_timeout(value, LONG))
+            })
+            .collect();
+        for thread in taking {
+            check!(matches!(thread.join(), Ok(Ok(_))), "recv_timeout of 2 hours gets one of 3 values");
+        }
+        check!(receiver.recv_timeout(LONG).is_ok(), "recv_timeout of 2 hours gets the last of 3 values");
+        for thread in sending {
+            check_eq!(thread.join().ok(), Some(Ok(())), "send_timeout of 2 hours");
+        }
     });
 }
 

@@ -1,0 +1,69 @@
+//! Task 1.4: hits and evictions in a cache of 262,144 entries beside the reference.
+
+use std::hint::black_box;
+
+use structures::{LruCache, LruK};
+use testkit::hashers::Seeded;
+use testkit::perf::Workload;
+
+/// Entries of the cache.
+const ENTRIES: u64 = 262_144;
+
+/// Operations a round.
+const OPS: u64 = 30_000;
+
+/// Frames of the replacer.
+const FRAMES: usize = 4_096;
+
+/// The workloads of this task; ids as in `lab.toml`.
+pub(crate) fn workloads() -> Vec<Workload> {
+    vec![
+        Workload::timed("lru-touch", || {
+            let mut cache = filled();
+            let mut at = 0;
+            Box::new(move || {
+                for _ in 0..OPS {
+                    at = (at + 100_003) % ENTRIES;
+                    black_box(cache.get(&at));
+                }
+            })
+        }),
+        Workload::timed("lru-evict", || {
+            // A thousand pinned entries, which an eviction must not walk over.
+            let mut cache = filled();
+            (0..1_000).for_each(|key| drop(black_box(cache.pin(&key))));
+            let mut next = ENTRIES;
+            Box::new(move || {
+                for _ in 0..OPS / 2 {
+                    let _ = black_box(cache.put(next, next));
+                    next += 1;
+                }
+            })
+        }),
+        Workload::timed("lru-k-evict", || {
+            let mut replacer = LruK::new(2).expect("2 is a valid K");
+            let use_frame = |replacer: &mut LruK, frame: usize| {
+                replacer.record_access(frame);
+                let _ = replacer.set_evictable(frame, true);
+            };
+            (0..2 * FRAMES).for_each(|n| use_frame(&mut replacer, n % FRAMES));
+            Box::new(move || {
+                for _ in 0..OPS / 4 {
+                    if let Some(frame) = replacer.evict() {
+                        use_frame(&mut replacer, frame);
+                        use_frame(&mut replacer, frame);
+                    }
+                }
+            })
+        }),
+    ]
+}
+
+/// A full cache of the keys below `ENTRIES`.
+fn filled() -> LruCache<u64, u64, Seeded> {
+    let mut cache = LruCache::with_hasher(ENTRIES as usize, Seeded(1));
+    for key in 0..ENTRIES {
+        let _ = cache.put(key, key);
+    }
+    cache
+}

@@ -1,0 +1,34 @@
+//! Task 1.1: turning over a queue beside the reference, and memory asked for by growth.
+
+use std::hint::black_box;
+
+use structures::RingQueue;
+use testkit::alloc;
+use testkit::perf::Workload;
+
+/// Operations a round.
+const OPS: u64 = 200_000;
+
+/// The workloads of this task; ids as in `lab.toml`.
+pub(crate) fn workloads() -> Vec<Workload> {
+    vec![
+        Workload::timed("queue-churn", || {
+            let mut queue: RingQueue<u64> = (0..1_000).collect();
+            Box::new(move || {
+                for value in 0..OPS {
+                    queue.push_back(value);
+                    black_box(queue.pop_front());
+                    if value % 4 == 0 {
+                        queue.push_front(value);
+                        black_box(queue.pop_back());
+                    }
+                }
+                black_box(queue.iter().sum::<u64>());
+            })
+        }),
+        Workload::counted("queue-growth", || {
+            let counts = alloc::count(|| black_box((0..OPS).collect::<RingQueue<u64>>()));
+            counts.bytes as f64 / OPS as f64
+        }),
+    ]
+}
