@@ -3,8 +3,9 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use common::{copy, repository, work_dir};
 
@@ -242,4 +243,47 @@ fn another_folder_leaves_progress_alone() {
     let output = course.grade(&["run", "1", "--no-perf", "--labs", folder.to_str().unwrap()]);
     assert_eq!(code(&output), 0, "{}{}", out(&output), err(&output));
     assert!(!course.path("progress.toml").exists());
+}
+
+/// A watch outlives what does not compile, and sees the file that mends it. Without a terminal it reads no
+/// keys and clears no screen.
+#[test]
+fn watch_survives_a_broken_file() {
+    let course = Sandbox::new();
+    course.solve();
+    let path = course.path("labs/01-tiny/src/bag.rs");
+    let good = fs::read_to_string(&path).unwrap();
+    let mut command = course.command();
+    command.args(["watch", "1", "--poll"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut watch = Running(command.spawn().unwrap());
+    let mut lines = BufReader::new(watch.0.stdout.take().unwrap()).lines();
+    let mut until = |part: &str| {
+        let mut seen = String::new();
+        for line in lines.by_ref() {
+            let line = line.unwrap();
+            seen.push_str(&line);
+            seen.push('\n');
+            if line.contains(part) {
+                return seen;
+            }
+        }
+        panic!("the watch ended before it said {part:?}:\n{seen}");
+    };
+    let text = until("waiting for a file");
+    assert!(text.contains("Every test passes") && !text.contains('\u{1b}'), "{text}");
+    fs::write(&path, good.replace("self.numbers.push(value);", "self.numbers.push(;")).unwrap();
+    until("does not compile");
+    until("waiting for a file");
+    fs::write(&path, &good).unwrap();
+    until("Every test passes");
+}
+
+/// A process that is ended with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

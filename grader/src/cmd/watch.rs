@@ -28,7 +28,7 @@ use crate::author::generate::files_below;
 use crate::catalog::{Course, Lab};
 use crate::cli::WatchArgs;
 use crate::grade::{PerfMode, Request, Source, grade};
-use crate::model::{BuildReport, LabReport};
+use crate::model::{LabReport, PerfVerdict};
 use crate::progress::{Last, Progress, ProgressFile};
 use crate::report::paint::Paint;
 use crate::report::terminal;
@@ -200,9 +200,6 @@ impl Watch<'_> {
                 self.focus = index;
             }
             self.tell(&report);
-            if whole && report.passed() && perf == PerfMode::Off {
-                common::print("\n  Every test passes; the key p, or a run, measures performance.\n");
-            }
         }
     }
 
@@ -239,9 +236,16 @@ impl Watch<'_> {
         let mut context = common::context(self.lab, &self.progress);
         context.seed = report.seed;
         common::print(&terminal::render(report, &context, self.paint, false));
-        if matches!(report.build, BuildReport::Ok { .. }) || report.tasks.is_empty() {
-            self.footer();
+        let is_whole = report.tasks.len() == self.lab.tasks.len();
+        let gates = report.tasks.iter().flat_map(|task| &task.perf);
+        let is_measured = gates.into_iter().all(|gate| !matches!(gate.verdict, PerfVerdict::NotRun(_)));
+        if is_whole && report.passed() && !is_measured {
+            let key = if self.has_keys { "p, or " } else { "" };
+            let text =
+                format!("Every test passes; {key}cargo grade run {} measures performance.", self.lab.number);
+            common::print(&format!("\n  {}\n", self.paint.good(&text)));
         }
+        self.footer();
     }
 
     fn hint(&mut self) {
