@@ -133,3 +133,34 @@ fn gates_are_measured() {
     assert_eq!(report.tasks[0].points_earned, 45, "{report:#?}");
     assert!(!report.tasks[0].passed);
 }
+
+/// Two graders on one stage take turns, and the one that waits says so.
+#[test]
+fn graders_on_one_stage_wait_for_each_other() {
+    use grader::grade::{Progress, Request, grade};
+
+    /// Lets the lock go when the grader says that it waits.
+    struct Holder {
+        lock: Option<std::fs::File>,
+    }
+
+    impl Progress for Holder {
+        fn say(&mut self, line: &str) {
+            if line.contains("waiting for another grader") {
+                self.lock = None;
+            }
+        }
+    }
+
+    let work = tempfile::tempdir().unwrap();
+    let lock = std::fs::File::create(work.path().join("lock")).unwrap();
+    lock.lock().unwrap();
+    let submission = Submission::correct().write("src/bag.rs", b"\xff");
+    let course = course();
+    let mut request = Request::new(&course.labs[0], Source::Labs(submission.labs()));
+    request.work_dir = Some(work.path().to_path_buf());
+    let mut holder = Holder { lock: Some(lock) };
+    let report = grade(&course, &request, &mut holder).unwrap();
+    assert!(holder.lock.is_none(), "the grader waited");
+    assert!(failed_build(&report).1.contains("is not UTF-8"));
+}

@@ -115,8 +115,8 @@ fn links_that_leave_src_are_refused() {
 fn only_regular_files_are_read() {
     let submission = Submission::correct();
     let path = submission.labs().join("01-tiny/src/pipe.rs");
-    let made = std::process::Command::new("mkfifo").arg(&path).status();
-    assert!(made.is_ok_and(|status| status.success()), "mkfifo is part of every Unix");
+    let mode = rustix::fs::Mode::RUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
     let (_, why) = failed_build(&submission.grade());
     assert!(why.contains("labs/01-tiny/src/pipe.rs is not a regular file"), "{why}");
 }

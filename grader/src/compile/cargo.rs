@@ -76,7 +76,8 @@ pub fn build(
     progress: &mut dyn Progress,
 ) -> Result<Ran> {
     let ran = run(course, stage, &arguments(stage, target), limit, progress)?;
-    if ran.is_success || ran.is_out_of_time || !is_missing_packages(&ran.errors) {
+    let has_compiled = !ran.found.is_empty() || !ran.artifacts.is_empty();
+    if ran.is_success || ran.is_out_of_time || has_compiled || !is_missing_packages(&ran.errors) {
         return Ok(ran);
     }
     progress.say("fetching dependencies, this once");

@@ -103,7 +103,7 @@ pub fn compile(
     }
     if let Some(name) = ran.crashed_on(stage, course) {
         let notes = vec![format!("the compiler itself stopped while compiling {name}")];
-        let message = plain_message(&ran.errors);
+        let message = plain_message(&without_backtrace(&ran.errors));
         return Ok(Compiled::Failed { messages: vec![message], notes });
     }
     let mut text: Vec<String> = errors(&|_| true).into_iter().map(|message| message.rendered).collect();
@@ -154,6 +154,12 @@ fn earlier_labs(stage: &Stage, course: &Course, lab: &Lab, errors: &[CompilerMes
         }
     }
     notes
+}
+
+/// The first lines of what a crashing compiler printed; its own backtrace helps no learner.
+fn without_backtrace(text: &str) -> String {
+    let lines = text.lines().take_while(|line| !line.contains("backtrace") && !line.starts_with("  0:"));
+    lines.filter(|line| !line.trim().is_empty()).take(12).collect::<Vec<_>>().join("\n")
 }
 
 fn plain_message(text: &str) -> CompilerMessage {

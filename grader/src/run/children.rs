@@ -124,7 +124,8 @@ pub fn catches_runaways() -> bool {
     cfg!(target_os = "linux") && adopted_ids().is_some()
 }
 
-/// Kills every child the grader did not start; how many there were.
+/// Kills every child the grader did not start; how many there were. A program that grades must therefore
+/// start all its processes through [`Started`].
 pub fn sweep() -> usize {
     let started = started();
     let mut killed = 0;
