@@ -1,4 +1,4 @@
-//! Workloads of the disk manager (task 2.6): calls of the disk, and the time it takes to find a free page.
+//! Workloads of the disk manager (task 2.6): calls of the disk, and the time it takes to find and write a free page.
 
 use std::hint::black_box;
 use std::io;
@@ -14,7 +14,7 @@ use testkit::perf::Workload;
 const COUNTED_OPS: usize = 6_000;
 /// Pages of the large file.
 const LARGE_PAGES: usize = 60_000;
-/// Pages freed and allocated again in a round.
+/// Pages freed, allocated again and written in a round.
 const CHURNED_PAGES: usize = 1_000;
 
 /// The workloads of task 2.6.
@@ -26,6 +26,7 @@ pub(crate) fn workloads() -> Vec<Workload> {
             let mut pages: Vec<PageId> =
                 (0..LARGE_PAGES).map(|_| manager.allocate().expect("the sink has room")).collect();
             manager.sync().expect("the sink takes everything");
+            let mut page: PageBuf = [0; PAGE_SIZE];
             Box::new(move || {
                 for n in 0..CHURNED_PAGES {
                     let last = pages.len() - 1 - n;
@@ -34,8 +35,10 @@ pub(crate) fn workloads() -> Vec<Workload> {
                 }
                 manager.sync().expect("the sink takes everything");
                 let kept = pages.len() - CHURNED_PAGES;
-                for page in &mut pages[kept..] {
-                    *page = black_box(manager.allocate().expect("pages were freed"));
+                for id in &mut pages[kept..] {
+                    *id = black_box(manager.allocate().expect("pages were freed"));
+                    header::init(&mut page, *id, PageKind::HEAP);
+                    manager.write_page(*id, &page).expect("the page is allocated");
                 }
             })
         }),

@@ -62,10 +62,15 @@ fn a_flipped_bit_is_noticed_or_harmless() {
     let truth = truth();
     truth.check_damaged(truth.bytes.clone(), "no damage");
     check!(open_bytes(truth.bytes.clone()).is_ok(), "the file opens before it is damaged");
-    for at in (0..truth.bytes.len()).filter(|at| at % PAGE_SIZE < 56 || at % 61 == 0) {
-        let mut bytes = truth.bytes.clone();
-        bytes[at] ^= 1 << (at % 8);
-        truth.check_damaged(bytes, &format!("bit {} of byte {at} flipped", at % 8));
+    let front = header::HEADER_SIZE + 16;
+    for at in (0..truth.bytes.len()).filter(|at| at % PAGE_SIZE < front + 16 || at % 61 == 0) {
+        // Every bit where the numbers are, one a byte elsewhere.
+        let bits = if (0..front).contains(&(at % PAGE_SIZE)) { 0..8 } else { at % 8..at % 8 + 1 };
+        for bit in bits {
+            let mut bytes = truth.bytes.clone();
+            bytes[at] ^= 1 << bit;
+            truth.check_damaged(bytes, &format!("bit {bit} of byte {at} flipped"));
+        }
     }
 }
 

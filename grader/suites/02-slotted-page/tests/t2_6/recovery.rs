@@ -1,14 +1,16 @@
 //! Opening a file that was left in the middle of something, and being stopped while doing so.
 
-use std::io::ErrorKind;
+use std::io;
 
+use kit::disk::Disk;
 use kit::sync::Arc;
+use kit::sync::atomic::{AtomicU64, Ordering};
 use slotted_page::{DiskManager, PageId};
-use testkit::disk::{DiskOpKind, FaultDisk};
+use testkit::disk::FaultDisk;
 use testkit::{check, check_eq};
 
 use super::story::{Books, Op, Story, check_books, long_script};
-use super::{allocate, allocated, check_reads, filled, free, open, sync, write};
+use super::{allocate, allocated, check_reads, filled, free, open, read, sync, write};
 
 /// A crash while the file is opened after a crash changes nothing: opening once more finds the same.
 #[testkit::test]
@@ -19,6 +21,7 @@ fn a_crash_while_opening_changes_nothing() {
     let ops = disk.ops();
     for crash_at in 12..ops {
         let disk = FaultDisk::new();
+        disk.short_io(crash_at % 2 == 0);
         disk.crash_before(crash_at);
         let Some(mut story) = Story::create(disk) else { continue };
         story.run(&script);
@@ -44,43 +47,99 @@ fn a_crash_while_opening_changes_nothing() {
 /// system's cache; if the machine dies next, the older state must not come back over pages used again since.
 #[testkit::test]
 fn what_open_found_is_durable() {
-    let mut tried = 0;
-    for op in 0..12 {
-        let (disk, manager, ids) = filled(6);
-        for id in &ids[..3] {
-            free(&manager, *id);
+    let mut died = 0;
+    for seed in 0..12 {
+        for calls in 0..24 {
+            died += u32::from(die_and_go_on(seed, calls));
         }
-        let fresh = allocate(&manager);
-        write(&manager, fresh, 50);
-        let ops = disk.ops();
-        disk.fail_at(ops + op, ErrorKind::Other);
-        let result = manager.sync();
-        drop(manager);
-        let failed = disk.log().into_iter().find(|entry| entry.op == ops + op);
-        if result.is_ok() || failed.is_none_or(|failed| failed.kind == DiskOpKind::Sync) {
-            // Either the sync had no such operation, or a sync of the disk failed: then nothing helps.
-            continue;
-        }
-        tried += 1;
-        let manager = open(&disk);
-        let found = Books { pages: allocated(&manager), root: manager.root() };
-        let held: Vec<_> = found.pages.iter().map(|id| (*id, super::read(&manager, *id))).collect();
-        for _ in 0..6 {
-            let id = allocate(&manager);
-            write(&manager, id, 60);
-        }
-        let mut rng = testkit::rng();
-        for _ in 0..40 {
-            let left = open(&FaultDisk::from_bytes(disk.survivors(&mut rng)));
-            check_books(&left, &[&found], "after a sync that failed, opening the file, and a crash");
-            for (id, tag) in &held {
-                check_eq!(&super::read(&left, *id), tag, "the tag of {id}, which open had found");
-            }
-        }
-        sync(&manager);
-        check_eq!(allocated(&manager).len(), found.pages.len() + 6, "allocated pages after going on");
     }
-    check!(tried > 0, "a sync after freeing and allocating writes something that can fail");
+    check!(died > 20, "the program died {died} times inside a sync");
+}
+
+/// The program dies `calls` calls into a sync, and is started again; some work later the machine crashes. False if the
+/// sync needed fewer calls.
+fn die_and_go_on(seed: u64, calls: u64) -> bool {
+    testkit::scene::clear();
+    let disk = FaultDisk::with_seed(seed);
+    let program = Arc::new(Mortal { disk: disk.clone(), calls_left: AtomicU64::new(u64::MAX) });
+    let manager = DiskManager::create(program.clone()).expect("create on a disk that works");
+    let ids: Vec<PageId> = (0..6).map(|_| allocate(&manager)).collect();
+    for (tag, id) in (1..).zip(&ids) {
+        write(&manager, *id, tag);
+    }
+    sync(&manager);
+    for id in &ids[..3] {
+        free(&manager, *id);
+    }
+    let fresh = allocate(&manager);
+    write(&manager, fresh, 50);
+    disk.short_io(!seed.is_multiple_of(3));
+    program.calls_left.store(calls, Ordering::SeqCst);
+    testkit::step!("manager.sync() // the program dies after {calls} calls of the disk");
+    if manager.sync().is_ok() {
+        return false;
+    }
+    drop(manager);
+    disk.short_io(false);
+    let manager = open(&disk);
+    let found = Books { pages: allocated(&manager), root: manager.root() };
+    let held: Vec<_> = found.pages.iter().map(|id| (*id, read(&manager, *id))).collect();
+    for _ in 0..6 {
+        let id = allocate(&manager);
+        write(&manager, id, 60);
+    }
+    let mut rng = testkit::rng();
+    for _ in 0..10 {
+        testkit::step!("// the machine crashes");
+        let left = open(&FaultDisk::from_bytes(disk.survivors(&mut rng)));
+        check_books(
+            &left,
+            &[&found],
+            "after the program died in a sync, opened the file again, and the machine crashed",
+        );
+        for (id, tag) in &held {
+            check_eq!(&read(&left, *id), tag, "the tag of {id}, which open had found");
+        }
+    }
+    sync(&manager);
+    let left = open(&FaultDisk::from_bytes(disk.durable()));
+    check_eq!(allocated(&left).len(), found.pages.len() + 6, "allocated pages after going on");
+    true
+}
+
+/// The disk as a program sees it that dies after some changing calls; the system's cache outlives it.
+struct Mortal {
+    disk: FaultDisk,
+    calls_left: AtomicU64,
+}
+
+impl Mortal {
+    fn live(&self) -> io::Result<()> {
+        let left = self.calls_left.load(Ordering::SeqCst);
+        self.calls_left.store(left.saturating_sub(1), Ordering::SeqCst);
+        if left == 0 { Err(io::Error::other("the program is dead")) } else { Ok(()) }
+    }
+}
+
+impl Disk for Mortal {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.disk.read_at(offset, buf)
+    }
+    fn write_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
+        self.live()?;
+        self.disk.write_at(offset, buf)
+    }
+    fn sync(&self) -> io::Result<()> {
+        self.live()?;
+        self.disk.sync()
+    }
+    fn len(&self) -> io::Result<u64> {
+        self.disk.len()
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.live()?;
+        self.disk.set_len(len)
+    }
 }
 
 /// Opening a file in order changes nothing and can be done any number of times.
