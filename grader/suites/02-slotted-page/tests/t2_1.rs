@@ -273,6 +273,24 @@ fn refuses_a_page_with_a_broken_invariant() {
     }
 }
 
+/// A page of zeros claims more slots than it has room for, all free: nothing on the way looks wrong until the page ends.
+#[testkit::test]
+fn refuses_more_slots_than_a_page_has_room_for() {
+    for count in [1_013, 1_024, 16_372, 16_384, 16_385, 17_000, 32_768, 65_535] {
+        let mut bytes: PageBuf = [0; PAGE_SIZE];
+        header::init(&mut bytes, ID, PageKind::HEAP);
+        put_u16(&mut bytes, RECORD_START_AT, PAGE_SIZE as u16);
+        check!(SlottedPage::open(&bytes, PageKind::HEAP).is_ok(), "a page without slots opens");
+        put_u16(&mut bytes, SLOT_COUNT_AT, count);
+        put_u16(&mut bytes, FREE_SLOTS_AT, count);
+        let found = SlottedPage::open(&bytes, PageKind::HEAP).map(|_| ());
+        check!(
+            matches!(found, Err(Error::Corrupt(_))),
+            "{count} free slots are refused, but open gave {found:?}"
+        );
+    }
+}
+
 /// A stranger's page is accepted exactly if it keeps I1 to I5: too strict refuses good data, too lax reads outside of the page later.
 #[testkit::test]
 fn accepts_exactly_the_pages_that_keep_the_invariants() {
