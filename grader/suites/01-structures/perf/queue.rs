@@ -1,4 +1,4 @@
-//! Task 1.1: turning over a queue beside the reference, and memory asked for by growth.
+//! Task 1.1: turning over and growing a queue beside the reference, and memory asked for by growth.
 
 use std::hint::black_box;
 
@@ -8,6 +8,9 @@ use testkit::perf::Workload;
 
 /// Operations a round.
 const OPS: u64 = 200_000;
+
+/// Pushes into the queue that grows. A pop after every three moves its front, so that growth finds it wrapped.
+const GROWTH: u64 = 50_000;
 
 /// The workloads of this task; ids as in `lab.toml`.
 pub(crate) fn workloads() -> Vec<Workload> {
@@ -23,7 +26,14 @@ pub(crate) fn workloads() -> Vec<Workload> {
                         black_box(queue.pop_back());
                     }
                 }
-                black_box(queue.iter().sum::<u64>());
+                let mut growing = RingQueue::new();
+                for value in 0..GROWTH {
+                    growing.push_back(value);
+                    if value % 3 == 0 {
+                        black_box(growing.pop_front());
+                    }
+                }
+                black_box(queue.iter().sum::<u64>() + growing.len() as u64);
             })
         }),
         Workload::counted("queue-growth", || {

@@ -115,6 +115,37 @@ fn wakes_a_waiter_for_each_value_and_each_place() {
     });
 }
 
+/// Room that appears between a sender's look and its sleep must not be missed: look, announce, look again.
+#[testkit::test]
+fn room_that_appears_before_the_sleep_is_not_missed() {
+    for head_start in (0..120).step_by(2) {
+        explore(60, move || {
+            let (sender, receiver) = bounded(1);
+            check_eq!(sender.send(0), Ok(()), "send into an empty channel");
+            let waiting = thread::spawn(move || sender.send(1));
+            // Time for the sender to find the channel full, however often it looks before it sleeps.
+            (0..head_start).for_each(|_| thread::yield_now());
+            check_eq!(receiver.recv(), Ok(0), "recv from a full channel");
+            check_eq!(waiting.join().ok(), Some(Ok(())), "send that waited for room, after there was room");
+            check_eq!(receiver.recv(), Ok(1), "the value of the sender that waited");
+        });
+    }
+}
+
+/// A value that comes between a receiver's look and its sleep must not be missed either.
+#[testkit::test]
+fn a_value_that_comes_before_the_sleep_is_not_missed() {
+    for head_start in (0..100).step_by(20) {
+        explore(60, move || {
+            let (sender, receiver) = bounded(1);
+            let waiting = thread::spawn(move || receiver.recv());
+            (0..head_start).for_each(|_| thread::yield_now());
+            check_eq!(sender.send(1), Ok(()), "send to a receiver that waits");
+            check_eq!(waiting.join().ok(), Some(Ok(1)), "recv that waited, after there was a value");
+        });
+    }
+}
+
 /// Close is news for everybody who waits: with notify_one, or a check before the wait that is not repeated, one sleeps for ever.
 #[testkit::test]
 fn close_wakes_all_receivers() {
