@@ -11,26 +11,19 @@ use testkit::{check, check_eq};
 use super::story::{Model, Op, Story, long_script, scripts};
 use super::{allocate, allocated, check_reads, filled, free, sync, write};
 
-/// A new disk. With `is_short`, calls move parts of pages, so that a crash may tear a page at any byte.
-fn new_disk(is_short: bool) -> FaultDisk {
-    let disk = FaultDisk::with_seed(5);
-    disk.short_io(is_short);
-    disk
-}
-
 /// Runs a script and crashes before operation `crash_at`; `None` if that is while the file is created.
-fn run_and_crash(script: &[Op], crash_at: u64, is_short: bool) -> Option<Story> {
-    let disk = new_disk(is_short);
+fn run_and_crash(script: &[Op], crash_at: u64, is_in_pieces: bool) -> Option<Story> {
+    let disk = FaultDisk::new();
     disk.crash_before(crash_at);
-    let mut story = Story::create(disk)?;
+    let mut story = Story::create(disk, is_in_pieces)?;
     story.run(script);
     Some(story)
 }
 
 /// Number of changing operations of a script, creation included, and of the creation alone.
-fn count_ops(script: &[Op], is_short: bool) -> (u64, u64) {
-    let disk = new_disk(is_short);
-    let mut story = Story::create(disk.clone()).expect("no crash was asked for");
+fn count_ops(script: &[Op], is_in_pieces: bool) -> (u64, u64) {
+    let disk = FaultDisk::new();
+    let mut story = Story::create(disk.clone(), is_in_pieces).expect("no crash was asked for");
     let created = disk.ops();
     story.run(script);
     story.check_contents();
@@ -69,12 +62,12 @@ fn any_crash_between_pieces_of_a_page_is_survived() {
 }
 
 /// Crashes before every operation of the disk, `tries` outcomes each.
-fn crash_everywhere(script: &[Op], is_short: bool, tries: usize) {
+fn crash_everywhere(script: &[Op], is_in_pieces: bool, tries: usize) {
     let (mut old, mut new) = (0, 0);
-    let (created, ops) = count_ops(script, is_short);
+    let (created, ops) = count_ops(script, is_in_pieces);
     let mut rng = testkit::rng();
     for crash_at in created..ops {
-        let Some(story) = run_and_crash(script, crash_at, is_short) else { continue };
+        let Some(story) = run_and_crash(script, crash_at, is_in_pieces) else { continue };
         for _ in 0..tries {
             let disk = FaultDisk::from_bytes(story.disk.survivors(&mut rng));
             let pages = check_goes_on(&story.model, &disk);
@@ -93,13 +86,13 @@ fn crash_everywhere(script: &[Op], is_short: bool, tries: usize) {
 /// Any script, any crash; shrinks to the shortest story that loses, leaks or doubles a page.
 #[testkit::test]
 fn any_script_survives_any_crash() {
-    testkit::prop::check(120, (scripts(40), any::<u64>(), any::<bool>()), |(script, seed, is_short)| {
+    testkit::prop::check(120, (scripts(40), any::<u64>(), any::<bool>()), |(script, seed, is_in_pieces)| {
         let mut rng = testkit::rng();
         rng.seed(seed);
-        let (created, ops) = count_ops(&script, is_short);
+        let (created, ops) = count_ops(&script, is_in_pieces);
         testkit::scene::clear();
         let crash_at = rng.u64(created..=ops);
-        let Some(story) = run_and_crash(&script, crash_at, is_short) else { return };
+        let Some(story) = run_and_crash(&script, crash_at, is_in_pieces) else { return };
         testkit::step!("// the crash comes before operation {crash_at} of the disk");
         for _ in 0..6 {
             check_goes_on(&story.model, &FaultDisk::from_bytes(story.disk.survivors(&mut rng)));
@@ -113,14 +106,14 @@ fn any_number_of_crashes_is_survived() {
     for seed in 0..12 {
         let mut rng = testkit::rng();
         rng.seed(seed);
-        let mut story = Story::create(FaultDisk::new()).expect("no crash was asked for");
+        let is_in_pieces = seed % 2 == 0;
+        let mut story = Story::create(FaultDisk::new(), is_in_pieces).expect("no crash was asked for");
         for round in 0..15 {
-            story.disk.short_io(seed % 2 == 0);
-            story.disk.crash_before(story.disk.ops() + rng.u64(..40));
+            story.disk.crash_before(story.disk.ops() + rng.u64(..if is_in_pieces { 200 } else { 40 }));
             story.run(&long_script(seed * 100 + round, 40));
             let disk = FaultDisk::from_bytes(story.disk.survivors(&mut rng));
             let (manager, found) = story.model.check_recovered(&disk);
-            story = Story::go_on(disk, manager, &story.model, found);
+            story = story.go_on(disk, manager, found);
         }
     }
 }

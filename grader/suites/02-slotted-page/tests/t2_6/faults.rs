@@ -79,7 +79,7 @@ fn any_failed_operation_surfaces() {
     for seed in 20..24 {
         let script = long_script(seed, 50);
         let disk = FaultDisk::new();
-        let mut story = Story::create(disk.clone()).expect("no crash was asked for");
+        let mut story = Story::create(disk.clone(), false).expect("no crash was asked for");
         let created = disk.ops();
         story.run(&script);
         for fail_at in created..disk.ops() {
@@ -94,7 +94,7 @@ fn run_with_failure(script: &[Op], fail_at: u64) {
     disk.fail_at(fail_at, ErrorKind::Other);
     testkit::scene::clear();
     testkit::step!("// operation {fail_at} of the disk fails");
-    let mut story = Story::create(disk.clone()).expect("no crash was asked for");
+    let mut story = Story::create(disk.clone(), false).expect("no crash was asked for");
     let mut failed: Option<DiskOpKind> = None;
     for op in script {
         let result = story.step(*op);

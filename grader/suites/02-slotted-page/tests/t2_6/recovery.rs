@@ -17,13 +17,12 @@ use super::{allocate, allocated, check_reads, filled, free, open, read, sync, wr
 fn a_crash_while_opening_changes_nothing() {
     let script = long_script(3, 50);
     let disk = FaultDisk::new();
-    Story::create(disk.clone()).expect("no crash was asked for").run(&script);
+    Story::create(disk.clone(), false).expect("no crash was asked for").run(&script);
     let ops = disk.ops();
     for crash_at in 12..ops {
         let disk = FaultDisk::new();
-        disk.short_io(crash_at % 2 == 0);
         disk.crash_before(crash_at);
-        let Some(mut story) = Story::create(disk) else { continue };
+        let Some(mut story) = Story::create(disk, crash_at % 2 == 0) else { continue };
         story.run(&script);
         let mut rng = testkit::rng();
         for _ in 0..3 {
@@ -189,7 +188,7 @@ fn bytes_past_the_last_page_are_not_pages() {
 #[testkit::test]
 fn a_long_story_without_faults() {
     for seed in 10..14 {
-        let mut story = Story::create(FaultDisk::new()).expect("no crash was asked for");
+        let mut story = Story::create(FaultDisk::new(), false).expect("no crash was asked for");
         for part in long_script(seed, 400).chunks(20) {
             story.run(part);
             story.check_contents();

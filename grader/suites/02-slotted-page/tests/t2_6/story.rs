@@ -1,11 +1,13 @@
 //! Scripts of operations, run beside a model that knows what a crash may leave.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
+use kit::disk::Disk;
 use kit::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use slotted_page::{DiskManager, Error, PageId};
+use slotted_page::{DiskManager, Error, PAGE_SIZE, PageId};
 use testkit::disk::FaultDisk;
 use testkit::{Failure, check, check_eq};
 
@@ -95,38 +97,47 @@ pub(super) struct Story {
     pub(super) disk: FaultDisk,
     /// The manager, until a crash.
     pub(super) manager: Option<DiskManager>,
+    /// Whether the manager sees the disk through [`Pieces`].
+    is_in_pieces: bool,
     /// What is known.
     pub(super) model: Model,
 }
 
 impl Story {
     /// Creates a file on `disk`; `None` if it crashes meanwhile.
-    pub(super) fn create(disk: FaultDisk) -> Option<Story> {
+    pub(super) fn create(disk: FaultDisk, is_in_pieces: bool) -> Option<Story> {
         testkit::step!("DiskManager::create(disk)");
-        match DiskManager::create(Arc::new(disk.clone())) {
-            Ok(manager) => Some(Story { disk, manager: Some(manager), model: Model::default() }),
+        match DiskManager::create(handle(&disk, is_in_pieces)) {
+            Ok(manager) => {
+                Some(Story { disk, manager: Some(manager), is_in_pieces, model: Model::default() })
+            }
             Err(error) if is_crash(&error) => None,
             Err(error) => Failure::new("create").found(error).expected_text("Ok").raise(),
         }
     }
 
     /// Goes on with the file that a crash left on `disk`. Pages that the crash tore are written anew.
-    pub(super) fn go_on(disk: FaultDisk, manager: DiskManager, model: &Model, found: Books) -> Story {
-        let model =
-            Model { now: found.clone(), durable: found, next_tag: model.next_tag, ..Model::default() };
-        let mut story = Story { disk, manager: None, model };
-        for id in &story.model.now.pages {
+    pub(super) fn go_on(self, disk: FaultDisk, manager: DiskManager, found: Books) -> Story {
+        drop(manager);
+        let manager = match DiskManager::open(handle(&disk, self.is_in_pieces)) {
+            Ok(manager) => manager,
+            Err(error) => {
+                Failure::new("open once more after a crash").found(error).expected_text("Ok").raise()
+            }
+        };
+        let next_tag = self.model.next_tag;
+        let mut model = Model { now: found.clone(), durable: found, next_tag, ..Model::default() };
+        for id in &model.now.pages {
             match super::read(&manager, *id) {
-                Ok(tag) => drop(story.model.contents.insert(*id, tag)),
+                Ok(tag) => drop(model.contents.insert(*id, tag)),
                 Err(_) => {
-                    story.model.next_tag += 1;
-                    super::write(&manager, *id, story.model.next_tag);
-                    story.model.since.insert(*id, vec![0, story.model.next_tag]);
+                    model.next_tag += 1;
+                    super::write(&manager, *id, model.next_tag);
+                    model.since.insert(*id, vec![0, model.next_tag]);
                 }
             }
         }
-        story.manager = Some(manager);
-        story
+        Story { disk, manager: Some(manager), is_in_pieces: self.is_in_pieces, model }
     }
 
     /// Runs the script to its end, or to the crash. True if it reached the end.
@@ -201,7 +212,7 @@ impl Story {
             Op::Reopen => {
                 testkit::step!("drop(manager); DiskManager::open(disk)");
                 self.manager = None;
-                let manager = DiskManager::open(Arc::new(self.disk.clone()))?;
+                let manager = DiskManager::open(handle(&self.disk, self.is_in_pieces))?;
                 let found = check_books(&manager, &model.possible(), "after opening the file again");
                 model.now = found.clone();
                 model.durable = found;
@@ -223,6 +234,38 @@ impl Story {
                 "the tag of {id} (0: never written)"
             );
         }
+    }
+}
+
+/// The disk as the manager gets it.
+fn handle(disk: &FaultDisk, is_in_pieces: bool) -> Arc<dyn Disk> {
+    if is_in_pieces { Arc::new(Pieces(disk.clone())) } else { Arc::new(disk.clone()) }
+}
+
+/// A disk that takes the front of a page in small pieces, each a write of its own: a crash may come between
+/// two of them, and then it tears the page among the numbers that matter most.
+struct Pieces(FaultDisk);
+
+impl Disk for Pieces {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read_at(offset, buf)
+    }
+    fn write_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
+        let most = match offset % PAGE_SIZE as u64 {
+            0 => 6,
+            1..64 => 13,
+            _ => PAGE_SIZE,
+        };
+        self.0.write_at(offset, &buf[..buf.len().min(most)])
+    }
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
     }
 }
 
