@@ -129,15 +129,43 @@ fn does_not_store_a_key_twice_when_a_hole_comes_first() {
     }
 }
 
-/// A lookup ends also when nearly every slot was used and freed again: some slot must always stop a probe.
+/// A lookup ends also when every slot was used and freed again: some slot must always stop a probe.
 #[testkit::test]
 fn lookups_end_after_every_slot_was_used() {
-    for hashes_alike in [false, true] {
-        let homes = if hashes_alike { 1u64 << 40 } else { 1 };
+    for wanted in [1, 14, 28, 100] {
+        scene::clear();
+        let mut map = HashMap::with_capacity_and_hasher(wanted, Seeded(6));
+        let live = map.capacity().min(1_000) as u64;
+        step!(
+            "map = the keys 0..{live}, as many as its capacity; then the oldest goes and a new one comes, ..."
+        );
+        for key in 0..live {
+            map.insert(key, ());
+        }
+        for key in live..live + 3_000 {
+            check_eq!(map.remove(&(key - live)), Some(()), "remove({}), the oldest key", key - live);
+            check_eq!(map.get(&(key - live)), None, "get({}), just removed", key - live);
+            check_eq!(map.insert(key, ()), None, "insert({key}), a new key");
+        }
+        show(&map);
+        for key in live + 3_000..live + 3_100 {
+            check_eq!(map.get(&key), None, "get({key}), never stored");
+            check_eq!(map.remove(&key), None, "remove({key}), never stored");
+        }
+        check_eq!(map.len() as u64, live, "len after as many removes as inserts");
+    }
+}
+
+/// The same with every key at one home: the map is filled up and emptied again and again.
+#[testkit::test]
+fn lookups_end_in_a_map_that_was_full_and_is_empty() {
+    for homes in [1u64, 1 << 40] {
+        scene::clear();
         let mut map = HashMap::with_capacity_and_hasher(20, Identity);
         for round in 0..40u64 {
-            let keys: Vec<u64> = (0..map.capacity() as u64).map(|n| (round * 1000 + n) * homes).collect();
-            step!("round {round}: insert {} keys, then remove them", keys.len());
+            let count = map.capacity().min(1_000) as u64;
+            step!("round {round}: insert {count} keys, as many as the capacity, then remove them");
+            let keys: Vec<u64> = (0..count).map(|n| (round * 1_000 + n) * homes).collect();
             for key in &keys {
                 map.insert(*key, ());
             }
@@ -147,10 +175,7 @@ fn lookups_end_after_every_slot_was_used() {
             }
             show(&map);
             check_eq!(map.get(&u64::MAX), None, "get of an absent key in an emptied map");
-            check_eq!(map.remove(&(u64::MAX - 1)), None, "remove of an absent key in an emptied map");
-            if map.capacity() > 100 {
-                break;
-            }
+            check!(map.is_empty(), "is_empty after every key was removed");
         }
     }
 }
