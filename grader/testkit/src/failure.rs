@@ -30,10 +30,8 @@ pub(crate) enum Kind {
     /// The code under test is a `todo!`.
     Todo,
     /// Every thread waits.
-    #[cfg_attr(not(feature = "controlled"), expect(dead_code))]
     Deadlock,
     /// No end in sight.
-    #[cfg_attr(not(feature = "controlled"), expect(dead_code))]
     Timeout,
 }
 

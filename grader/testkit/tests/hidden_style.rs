@@ -128,6 +128,7 @@ fn main() {
     reports_each_outcome();
     tells_endless_from_stuck();
     survives_what_kills_the_process();
+    runs_everything_by_hand();
     println!("test result: ok");
 }
 
@@ -202,6 +203,21 @@ fn survives_what_kills_the_process() {
     let (report, status) = run("no_such_test");
     assert!(report.is_none());
     assert_eq!(status.code(), Some(2));
+}
+
+fn runs_everything_by_hand() {
+    let run = |arguments: &[&str]| {
+        let output = Command::new(own_path()).args(arguments).stdin(Stdio::null()).output().unwrap();
+        (String::from_utf8(output.stdout).unwrap(), output.status.code())
+    };
+    let (text, code) = run(&["--exec", "passes"]);
+    assert!(text.contains("test result: ok. 1 passed; 0 failed;"), "{text}");
+    assert_eq!(code, Some(0));
+    let (text, code) = run(&["fails", "deadlocks", "--nocapture"]);
+    assert!(text.contains("test deadlocks ... FAILED") && text.contains("every thread waits"), "{text}");
+    assert!(text.contains("test result: FAILED. 0 passed; 3 failed;"), "{text}");
+    assert!(text.contains("expected: 2") && text.contains("steps: \n        queue.push(1)"), "{text}");
+    assert_eq!(code, Some(101));
 }
 
 fn outcome(test: &str) -> Outcome {

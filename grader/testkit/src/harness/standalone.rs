@@ -1,9 +1,19 @@
-//! Every test in this process, for `cargo test` and for mutation tools: no limits, no confinement.
+//! Every test in this process, for `cargo test` and for mutation tools: no confinement, and limits of time only.
+//!
+//! A test that deadlocks is given up after two seconds and left behind, asleep. One that never stops computing
+//! ends the run, because nothing can end its thread.
 
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Instant;
 
+use grader_protocol::Limits;
+
+use super::watchdog::{TICK, Watch};
 use super::{STACK_BYTES, Test, panics};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
+
+/// Of one test: wide, since nobody is graded here.
+const LIMITS: Limits = Limits { wall_seconds: 300, cpu_seconds: 60, memory_mib: 0 };
 
 /// Runs the tests whose name contains one of `filters` (or is one, if `is_exact`), one after the other, each on a
 /// thread of its own. Returns the exit code.
@@ -49,13 +59,31 @@ pub(super) fn run(filters: &[String], is_exact: bool) -> i32 {
     if failed.is_empty() { 0 } else { 101 }
 }
 
+/// Runs a test on a thread of its own. The thread is left behind if the test has to be given up.
 fn run_one(test: &'static Test) -> Result<(), Box<Failure>> {
     panics::forget();
     let name = test.full_name();
+    let (send, outcome) = mpsc::channel();
     let body = {
         let name = name.clone();
-        move || super::exec::run_body(test, &name)
+        move || drop(send.send(super::exec::run_body(test, &name)))
     };
+    let mut watch = Watch::new(LIMITS);
     let thread = std::thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(body);
-    thread.expect("a thread can be started").join().expect("the body catches every panic")
+    thread.expect("a thread can be started");
+    loop {
+        match outcome.recv_timeout(TICK) {
+            Ok(outcome) => return outcome,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => panic!("the body catches every panic"),
+        }
+        if let Some(failure) = watch.look() {
+            if failure.kind == Kind::Timeout {
+                println!("test {} ... FAILED\n{}", test.full_name(), super::report::text(&failure.report));
+                println!("it cannot be stopped, so the run ends here");
+                std::process::exit(101);
+            }
+            return Err(Box::new(failure));
+        }
+    }
 }

@@ -14,12 +14,13 @@
 
 use std::time::{Duration, Instant};
 
-use grader_protocol::{Limits, Outcome};
+use grader_protocol::Limits;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 
-const TICK: Duration = Duration::from_millis(50);
+/// Time between two looks.
+pub(super) const TICK: Duration = Duration::from_millis(50);
 
 /// All threads asleep for so long is a deadlock.
 const IDLE_LIMIT: Duration = Duration::from_secs(2);
@@ -34,64 +35,87 @@ fn clock(id: ClockId) -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Starts watching.
+/// Starts watching the whole process.
 pub(super) fn start(limits: Limits) {
-    let thread = std::thread::Builder::new().name("watchdog".to_string()).spawn(move || watch(limits));
+    let watch = move || {
+        let mut watch = Watch::new(limits);
+        loop {
+            std::thread::sleep(TICK);
+            if let Some(failure) = watch.look() {
+                super::exec::report(failure.into_outcome(), Vec::new());
+                std::process::exit(101);
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("watchdog".to_string()).spawn(watch);
     thread.expect("a thread can be started");
 }
 
-fn watch(limits: Limits) {
-    let start = Instant::now();
-    let mut last_progress = start;
-    let mut cpu_then = Duration::ZERO;
-    loop {
-        std::thread::sleep(TICK);
+/// One test under observation, by a thread that looks again every [`TICK`].
+pub(super) struct Watch {
+    limits: Limits,
+    start: Instant,
+    cpu_at_start: Duration,
+    last_progress: Instant,
+    cpu_then: Duration,
+}
+
+impl Watch {
+    /// The test starts now.
+    pub(super) fn new(limits: Limits) -> Self {
         let now = Instant::now();
-        let cpu = process_cpu().saturating_sub(clock(ClockId::ThreadCPUTime));
-        if cpu > cpu_then + Duration::from_micros(200) {
-            last_progress = now;
-            cpu_then = cpu;
+        let cpu = others_cpu();
+        Watch { limits, start: now, cpu_at_start: cpu, last_progress: now, cpu_then: cpu }
+    }
+
+    /// The failure with which the test is to be given up, if it is time.
+    pub(super) fn look(&mut self) -> Option<Failure> {
+        let now = Instant::now();
+        let cpu = others_cpu();
+        if cpu > self.cpu_then + Duration::from_micros(200) {
+            self.last_progress = now;
+            self.cpu_then = cpu;
         }
-        let idle = now - last_progress;
-        if cpu >= Duration::from_secs(limits.cpu_seconds) {
-            let what =
-                format!("still running after {} s of processor time: an endless loop, or far too slow", {
-                    limits.cpu_seconds
-                });
-            give_up(Outcome::Timeout, what);
-        }
-        if now - start >= Duration::from_secs(limits.wall_seconds) {
-            if idle >= Duration::from_secs(1) {
-                give_up(
-                    Outcome::Deadlock,
-                    format!("every thread still waits after {} s", limits.wall_seconds),
-                );
-            }
-            let what =
-                format!("still running after {} s ({:.1} s of processor time)", limits.wall_seconds, {
-                    cpu.as_secs_f64()
-                });
-            give_up(Outcome::Timeout, what);
-        }
-        if idle >= IDLE_LIMIT && threads::all_wait() {
-            give_up(Outcome::Deadlock, "every thread waits for another one, and none can go on".to_string());
+        let (idle, used) = (now - self.last_progress, cpu.saturating_sub(self.cpu_at_start));
+        let (kind, what) = self.verdict(now - self.start, idle, used)?;
+        Some(crate::alloc::without_limit(|| given_up(kind, what)))
+    }
+
+    fn verdict(&self, wall: Duration, idle: Duration, used: Duration) -> Option<(Kind, String)> {
+        let Limits { wall_seconds, cpu_seconds, .. } = self.limits;
+        if used >= Duration::from_secs(cpu_seconds) {
+            let what = "s of processor time: an endless loop, or far too slow";
+            Some((Kind::Timeout, format!("still running after {cpu_seconds} {what}")))
+        } else if wall >= Duration::from_secs(wall_seconds) && idle >= Duration::from_secs(1) {
+            Some((Kind::Deadlock, format!("every thread still waits after {wall_seconds} s")))
+        } else if wall >= Duration::from_secs(wall_seconds) {
+            let used = used.as_secs_f64();
+            let what = format!("still running after {wall_seconds} s ({used:.1} s of processor time)");
+            Some((Kind::Timeout, what))
+        } else if idle >= IDLE_LIMIT && threads::all_wait() {
+            Some((Kind::Deadlock, "every thread waits for another one, and none can go on".to_string()))
+        } else {
+            None
         }
     }
 }
 
-/// Reports and ends the process.
-fn give_up(outcome: fn(grader_protocol::Failure) -> Outcome, what: String) -> ! {
-    crate::alloc::without_limit(|| {
-        let mut failure = Failure::new(what).report;
-        crate::scene::add_any_to(&mut failure);
-        let names = threads::names();
-        if names.len() > 1 {
-            failure.notes.push(format!("threads: {}", names.join(", ")));
-        }
-        failure.seed = Some(crate::seed());
-        super::exec::report(outcome(failure), Vec::new());
-    });
-    std::process::exit(101)
+/// Processor time of all threads but this one.
+fn others_cpu() -> Duration {
+    process_cpu().saturating_sub(clock(ClockId::ThreadCPUTime))
+}
+
+/// All that can be known from outside.
+fn given_up(kind: Kind, what: String) -> Failure {
+    let mut failure = Failure::new(what).kind(kind);
+    failure.is_complete = true;
+    crate::scene::add_any_to(&mut failure.report);
+    let names = threads::names();
+    if names.len() > 1 {
+        failure.report.notes.push(format!("threads: {}", names.join(", ")));
+    }
+    failure.report.seed = Some(crate::seed());
+    failure
 }
 
 #[cfg(target_os = "linux")]

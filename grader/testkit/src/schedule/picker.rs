@@ -2,8 +2,9 @@
 //!
 //! PCT gives each thread a random priority and always runs the highest one that can run. At `depth - 1` random
 //! points of the schedule the running thread falls to the bottom. So a bug that needs `depth` orderings is found
-//! with a known probability. A thread that yields falls to the bottom too, and so does one that had
-//! [`MAX_TURNS`] turns in a row while others could run: it waits for them by polling.
+//! with a known probability. A thread that had [`MAX_TURNS`] turns in a row while others could run falls to the
+//! bottom too: it waits for them by polling. A thread that yields does so in every other schedule only: a
+//! lock that tries a few times before it sleeps would else never be seen asleep.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,6 +38,7 @@ pub(super) struct Picker {
     priorities: Vec<i64>,
     lowest: i64,
     changes: Vec<usize>,
+    heeds_yields: bool,
     in_a_row: usize,
     trail: Trail,
 }
@@ -62,6 +64,7 @@ impl Picker {
             Policy::Random => Vec::new(),
             Policy::Pct(depth) => (1..depth).map(|_| rng.usize(..longest.max(16))).collect(),
         };
+        let heeds_yields = rng.bool();
         Picker {
             policy,
             seed,
@@ -70,6 +73,7 @@ impl Picker {
             priorities: Vec::new(),
             lowest: 0,
             changes,
+            heeds_yields,
             in_a_row: 0,
             trail: Trail::default(),
         }
@@ -86,7 +90,7 @@ impl Picker {
         }
         let is_change = self.changes.contains(&self.trail.choices());
         if let Some(current) = current.map(usize::from)
-            && (is_yielding || is_change || self.in_a_row >= MAX_TURNS)
+            && ((is_yielding && self.heeds_yields) || is_change || self.in_a_row >= MAX_TURNS)
             && current < self.priorities.len()
         {
             self.lowest -= 1;
