@@ -147,7 +147,7 @@ impl Check<'_> {
         self.steps += 1;
         let word = if found.problems.is_empty() { self.paint.good("ok  ") } else { self.paint.bad("FAIL") };
         let seconds = format!("{:>6.1} s", start.elapsed().as_secs_f64());
-        println!("  {word}  {seconds}  {}  {}", pad(name, 34), found.says);
+        println!("  {word}  {seconds}  {}  {}", pad(name, 44), found.says);
         for problem in found.problems {
             for (index, line) in problem.lines().enumerate() {
                 println!("        {}{line}", if index == 0 { "" } else { "  " });

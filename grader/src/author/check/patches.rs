@@ -157,8 +157,8 @@ impl Check<'_> {
 
     /// Every test and gate that the mutant names must fail. Only these are run.
     fn mutant(&mut self, lab: &Lab, patch: &Patch, files: BTreeMap<PathBuf, String>) -> Result<Found> {
-        let mut found = Found { says: plural(patch.caught_by.len(), "test"), problems: Vec::new() };
-        found.says.push_str(" catch it");
+        let says = format!("{} to catch it", plural(patch.caught_by.len(), "test"));
+        let mut found = Found { says, problems: Vec::new() };
         let mut own_task = false;
         for name in &patch.caught_by {
             let mut request = Request::new(lab, Source::Patched { files: files.clone() });
