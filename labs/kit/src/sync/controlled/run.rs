@@ -1,5 +1,6 @@
 //! A controlled run, and what is known in it about who waits for what.
 
+use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 thread_local! {
     static IS_CONTROLLED: Cell<bool> = const { Cell::new(false) };
+    static IS_TRACING: Cell<bool> = const { Cell::new(false) };
     static THREADS: RefCell<Vec<Thread>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -24,13 +26,14 @@ struct Pending {
     made_at: Option<&'static Location<'static>>,
     at: &'static Location<'static>,
     holders: List,
+    backtrace: Option<Arc<Backtrace>>,
 }
 
 /// Numbers of the threads that hold a lock.
 type List = Arc<Mutex<Vec<usize>>>;
 
 /// What a thread waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Wait {
     /// Name of the thread that waits.
     pub thread: String,
@@ -42,6 +45,8 @@ pub struct Wait {
     pub at: &'static Location<'static>,
     /// Names of the threads that hold it.
     pub held_by: Vec<String>,
+    /// How the thread came there, if [`trace_waits`] is on.
+    pub backtrace: Option<Arc<Backtrace>>,
 }
 
 /// What can be waited for.
@@ -77,6 +82,11 @@ pub fn scheduling_point() {
     }
 }
 
+/// With `true`, each wait from now on keeps a backtrace: slow, for the one schedule that is reported.
+pub fn trace_waits(is_tracing: bool) {
+    IS_TRACING.set(is_tracing);
+}
+
 /// Forgets the threads of the schedule before. Called at the start of each.
 pub fn forget_threads() {
     THREADS.with_borrow_mut(Vec::clear);
@@ -94,6 +104,7 @@ pub fn waits() -> Vec<Wait> {
         made_at: wait.made_at,
         at: wait.at,
         held_by: members(&wait.holders).into_iter().map(thread_name).collect(),
+        backtrace: wait.backtrace,
     };
     pending.into_iter().map(named).collect()
 }
@@ -142,11 +153,12 @@ impl Waiting {
         made_at: Option<&'static Location<'static>>,
         at: &'static Location<'static>,
     ) -> Self {
-        Self::on(Pending { on, made_at, at, holders: List::default() })
+        Self::on(Pending { on, made_at, at, holders: List::default(), backtrace: None })
     }
 
-    fn on(wait: Pending) -> Self {
+    fn on(mut wait: Pending) -> Self {
         let id = own_id();
+        wait.backtrace = IS_TRACING.get().then(|| Arc::new(Backtrace::force_capture()));
         with_thread(id, |thread| thread.wait = Some(wait));
         Waiting(id)
     }
@@ -186,7 +198,8 @@ impl Holders {
             panic!("deadlock: the thread {name} locks a mutex that it already holds");
         }
         let on = self.kind.name().to_string();
-        Waiting::on(Pending { on, made_at: Some(self.made_at), at, holders: Arc::clone(&self.threads) })
+        let holders = Arc::clone(&self.threads);
+        Waiting::on(Pending { on, made_at: Some(self.made_at), at, holders, backtrace: None })
     }
 
     /// This thread now holds the lock.

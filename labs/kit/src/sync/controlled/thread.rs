@@ -171,8 +171,8 @@ impl<T> JoinHandle<T> {
 }
 
 fn join_wait(thread: &Thread, at: &'static Location<'static>) -> Waiting {
-    let name = thread.name().unwrap_or("without a name");
-    Waiting::start(format!("the end of the thread {name}"), None, at)
+    let name = thread.name().unwrap_or("a thread");
+    Waiting::start(format!("the end of {name}"), None, at)
 }
 
 impl<T> fmt::Debug for JoinHandle<T> {
