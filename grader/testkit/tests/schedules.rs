@@ -133,7 +133,7 @@ fn locks_taken_in_two_orders_are_a_deadlock_with_holders() {
         });
     });
     assert!(text.contains("kind: Deadlock"), "{text}");
-    assert!(text.contains("thread main waits for the reader-writer lock made at"), "{text}");
+    assert!(text.contains("main waits for the reader-writer lock made at"), "{text}");
     assert!(text.contains("held by thread-1") && text.contains("held by main"), "{text}");
 }
 

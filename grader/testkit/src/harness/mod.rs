@@ -25,7 +25,7 @@ pub(crate) use exec::{graded, has_socket};
 pub(crate) use panics::install;
 pub(crate) use panics::{caught, quietly, quietly_caught};
 #[cfg(feature = "controlled")]
-pub(crate) use report::shown_place;
+pub(crate) use report::{learner_lines, shown_place};
 
 use args::{Args, Mode};
 

@@ -130,6 +130,12 @@ pub(crate) fn shown_place(at: &std::panic::Location<'_>) -> String {
     format!("{path}:{}", place.line)
 }
 
+/// The learner's lines of a backtrace, innermost first.
+#[cfg(feature = "controlled")]
+pub(crate) fn learner_lines(backtrace: &Backtrace) -> Vec<String> {
+    trace(None, &frames(backtrace))
+}
+
 /// One test of `--list`.
 pub(super) fn listing(name: &str, doc: &str) -> String {
     format!("{{\"name\":{},\"doc\":{}}}", json_string(name), json_string(doc))

@@ -109,7 +109,10 @@ fn explain(
     scene::clear();
     let trail = picker.trail();
     trail.record();
-    let mut failure = match caught(|| scene::with_quiet(false, || run(picker, body))) {
+    controlled::trace_waits(true);
+    let result = caught(|| scene::with_quiet(false, || run(picker, body)));
+    controlled::trace_waits(false);
+    let mut failure = match result {
         Err(failure) => failure,
         Ok(()) => Box::new(first.note(
             "the same schedule passed when it was run again: something outside kit::sync decides (a std lock, \
@@ -134,7 +137,12 @@ fn sort_out(failure: &mut Failure, trail: &Trail) {
         failure.kind = Kind::Deadlock;
         failure.report.what = "deadlock: every thread waits, and none can go on".to_string();
         failure.report.notes = waits.iter().map(describe).collect();
-        failure.report.trace = waits.iter().map(|wait| crate::harness::shown_place(wait.at)).collect();
+        failure.report.trace = waits.iter().flat_map(way_to).fold(Vec::new(), |mut lines, line| {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+            lines
+        });
     } else if let Some((_, rest)) = what.split_once("deadlock: ") {
         failure.kind = Kind::Deadlock;
         failure.report.what = format!("deadlock: {rest}");
@@ -155,15 +163,22 @@ fn sort_out(failure: &mut Failure, trail: &Trail) {
 
 /// One line of a deadlock's report.
 fn describe(wait: &Wait) -> String {
-    let mut line = format!("thread {} waits for {}", wait.thread, wait.on);
+    let mut line = format!("{} waits for {}", wait.thread, wait.on);
     if let Some(made_at) = wait.made_at {
         line.push_str(&format!(" made at {}", crate::harness::shown_place(made_at)));
     }
-    line.push_str(&format!(", at {}", crate::harness::shown_place(wait.at)));
+    let way = way_to(wait);
+    let at = if way.is_empty() { crate::harness::shown_place(wait.at) } else { way.join(" < ") };
+    line.push_str(&format!(", at {at}"));
     if !wait.held_by.is_empty() {
         line.push_str(&format!("; held by {}", wait.held_by.join(", ")));
     }
     line
+}
+
+/// The learner's lines on the way to where the thread waits, innermost first.
+fn way_to(wait: &Wait) -> Vec<String> {
+    wait.backtrace.as_ref().map_or_else(Vec::new, |backtrace| crate::harness::learner_lines(backtrace))
 }
 
 /// Lets the scheduler put its panic hook in place, which it does once, and ours over it.
