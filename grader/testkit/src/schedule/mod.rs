@@ -41,6 +41,9 @@ pub const MAX_STEPS: usize = 50_000;
 /// Stack of a thread under the scheduler.
 const STACK_BYTES: usize = 512 << 10;
 
+/// Lines shown of the way to where a thread waits.
+const MAX_WAY: usize = 3;
+
 /// Depth of the PCT schedules of [`explore`]: bugs that need this many orderings to come together.
 const EXPLORE_DEPTH: usize = 3;
 
@@ -167,7 +170,8 @@ fn describe(wait: &Wait) -> String {
     if let Some(made_at) = wait.made_at {
         line.push_str(&format!(" made at {}", crate::harness::shown_place(made_at)));
     }
-    let way = way_to(wait);
+    let mut way = way_to(wait);
+    way.truncate(MAX_WAY);
     let at = if way.is_empty() { crate::harness::shown_place(wait.at) } else { way.join(" < ") };
     line.push_str(&format!(", at {at}"));
     if !wait.held_by.is_empty() {
