@@ -1,5 +1,7 @@
 //! The hidden tests of lab 2. A test's task is its module: `t2_1::...` belongs to task 2.1.
 
+mod codec_fuzz;
+mod disk_fuzz;
 mod page_fuzz;
 mod page_strategies;
 mod page_support;

@@ -200,3 +200,20 @@ fn check_works(manager: &DiskManager) {
     let _ = manager.sync();
     let _ = manager.usage();
 }
+
+/// What the fuzz target `disk_file` does, for a moment: fields of a file changed, its end cut off.
+#[testkit::test]
+fn fuzzing_for_a_moment_finds_nothing() {
+    let at = prop_oneof![3 => 24..64_u16, 1 => 0..4_096_u16];
+    let change = (any::<u8>(), at, prop_oneof![Just(0), 0..40_u32, Just(u32::MAX), any::<u32>()]);
+    testkit::prop::check(250, (vec(change, 0..4), vec(any::<u8>(), 0..6)), |(changes, rest)| {
+        let mut input = Vec::new();
+        for (page, at, value) in changes {
+            input.push(page);
+            input.extend(at.to_le_bytes());
+            input.extend(value.to_le_bytes());
+        }
+        input.extend(rest);
+        crate::disk_fuzz::run(&input);
+    });
+}
