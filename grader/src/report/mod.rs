@@ -1,4 +1,5 @@
-//! How a [`LabReport`](crate::model::LabReport) is told: terminal, JSON, JUnit, Gradescope, GitHub step summary, page.
+//! How a [`LabReport`](crate::model::LabReport) is told: terminal, JSON, JUnit, Gradescope, GitHub step
+//! summary, page.
 //!
 //! Called by the commands. Every writer takes the report and a [`Context`] and gives text; none of them
 //! prints or decides an exit code. What a failure means is put into words once, in [`explain`].
