@@ -82,6 +82,6 @@ fn visits() -> f64 {
     let found = (0..2 * left).filter(|n| tree.contains_key(&CountedKey(key(*n)))).count();
     black_box(found);
     let counts = counted::take();
-    let levels = 1 + ((left + 1) / 2).ilog2() as u64;
+    let levels = 1 + u64::from(left.div_ceil(2).ilog2());
     (counts.cmps + counts.eqs) as f64 / (2 * left * levels) as f64
 }
