@@ -10,7 +10,7 @@ use testkit::perf::Workload;
 const OPS: u64 = 200_000;
 
 /// Pushes into the queue that grows. A pop after every three moves its front, so that growth finds it wrapped.
-const GROWTH: u64 = 50_000;
+const GROWTH: u64 = 150_000;
 
 /// The workloads of this task; ids as in `lab.toml`.
 pub(crate) fn workloads() -> Vec<Workload> {
