@@ -351,7 +351,10 @@ fn agrees_with_a_plain_model() {
                     let expected = match (model.is_closed, model.queue.len() == capacity) {
                         (true, _) => Err(TrySendError::Closed(value)),
                         (false, true) => Err(TrySendError::Full(value)),
-                        (false, false) => Ok(model.queue.push_back(value)),
+                        (false, false) => {
+                            model.queue.push_back(value);
+                            Ok(())
+                        }
                     };
                     let found = sender.try_send(ledger.item(value)).map_err(|error| match error {
                         TrySendError::Full(item) => TrySendError::Full(item.value()),

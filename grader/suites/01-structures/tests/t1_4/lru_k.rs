@@ -242,7 +242,10 @@ fn agrees_with_the_definition() {
                     let expected = match model.get(&frame) {
                         None => Err(Error::UnknownFrame { frame }),
                         Some((_, false)) => Err(Error::NotEvictable { frame }),
-                        Some(_) => Ok(drop(model.remove(&frame))),
+                        Some(_) => {
+                            model.remove(&frame);
+                            Ok(())
+                        }
                     };
                     check_eq!(replacer.remove(frame), expected, "remove({frame})");
                 }
