@@ -16,9 +16,14 @@ impl<T: fmt::Debug> Sender<T> {
     /// Never waits: what another thread has locked is shown as `locked`.
     ///
     /// ```text
-    /// capacity 4, senders 1, receivers 2
-    /// tail: sent 9, open, waiting receivers 0
-    /// ...
+    /// senders 1, receivers 2
+    /// waiting senders 0
+    /// head: received 6
+    ///   0   1
+    /// | 7 | 8 |
+    /// tail: sent 9, received seen 4, waiting receivers 0, open
+    ///   0
+    /// | 9 |
     /// ```
     pub fn dump(&self) -> String {
         shared(&self.shared)
