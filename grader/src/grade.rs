@@ -8,12 +8,12 @@
 //! first fetch, a broken reference). Whatever the submission does is a [`LabReport`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::catalog::{Course, Lab, Task};
+use crate::catalog::{Course, Lab, Task, task_of_test};
 use crate::compile::{Compiled, Target, compile};
 use crate::model::{BuildReport, LabReport, PerfReport, PerfVerdict, TaskReport, TestReport, Times};
 use crate::perf;
@@ -67,6 +67,8 @@ pub struct Request<'a> {
     pub task: Option<String>,
     /// Only tests whose name contains this.
     pub test: Option<String>,
+    /// Only the tests with exactly these names; empty for all.
+    pub names: Vec<String>,
     /// Seed of everything random; `None` for the suites' default.
     pub seed: Option<u64>,
     /// How much to measure.
@@ -88,11 +90,12 @@ impl<'a> Request<'a> {
             earlier: Earlier::Same,
             task: None,
             test: None,
+            names: Vec::new(),
             seed: None,
             perf: PerfMode::Full,
             jobs: 0,
             work_dir: None,
-            compile_seconds: 120,
+            compile_seconds: 600,
         }
     }
 }
@@ -130,8 +133,9 @@ pub fn grade(course: &Course, request: &Request, progress: &mut dyn Progress) ->
     let mut notes = std::mem::take(&mut stage.notes);
     let start = Instant::now();
     let limit = Duration::from_secs(request.compile_seconds);
+    let tasks: Vec<String> = asked_for(request).map(|task| task.id.clone()).collect();
     let compiled = if stage.problems.is_empty() {
-        compile(course, &stage, lab, Target::Tests, limit, progress)?
+        compile(course, &stage, lab, &Target::Tests(tasks), limit, progress)?
     } else {
         Compiled::Failed { messages: Vec::new(), notes: std::mem::take(&mut stage.problems) }
     };
@@ -150,10 +154,13 @@ pub fn grade(course: &Course, request: &Request, progress: &mut dyn Progress) ->
             }
             BuildReport::Failed { messages, notes }
         }
-        Compiled::Ok { program, warnings } => {
+        Compiled::Ok { programs, warnings } => {
             let start = Instant::now();
-            let listed = run::list(&program)?;
-            let results = run_tests(request, &program, &listed, progress)?;
+            let mut listed = Vec::new();
+            for program in &programs {
+                listed.extend(run::list(program)?);
+            }
+            let results = run_tests(request, &listed, progress)?;
             times.test_ms = lap(start);
             notes.extend(results.notes);
             let start = Instant::now();
@@ -193,19 +200,16 @@ fn deduplicate(notes: &mut Vec<String>) {
     notes.retain(|note| seen.insert(note.clone()));
 }
 
-/// The tasks of the report.
+/// The tasks of the report: the one asked for, or the one that a full test name tells, or all.
 fn asked_for<'a>(request: &Request<'a>) -> impl Iterator<Item = &'a Task> {
-    let wanted = request.task.clone();
+    let told = || request.test.as_deref().and_then(task_of_test);
+    let told = || told().filter(|id| request.lab.task(id).is_some());
+    let wanted = request.task.clone().or_else(told);
     request.lab.tasks.iter().filter(move |task| wanted.as_ref().is_none_or(|id| *id == task.id))
 }
 
 /// Runs the tests that were asked for.
-fn run_tests(
-    request: &Request,
-    program: &Path,
-    listed: &[Listed],
-    progress: &mut dyn Progress,
-) -> Result<Results> {
+fn run_tests(request: &Request, listed: &[Listed], progress: &mut dyn Progress) -> Result<Results> {
     let lab = request.lab;
     if let Some(stray) = listed.iter().find(|test| lab.task(&test.task()).is_none()) {
         bail!("the hidden test {} belongs to no task of lab {}", stray.name, lab.number);
@@ -213,13 +217,14 @@ fn run_tests(
     let is_wanted = |test: &&Listed| {
         request.task.as_ref().is_none_or(|id| *id == test.task())
             && request.test.as_ref().is_none_or(|part| test.name.contains(part.as_str()))
+            && (request.names.is_empty() || request.names.contains(&test.name))
     };
     let wanted: Vec<Listed> = listed.iter().filter(is_wanted).cloned().collect();
     if let (true, Some(part)) = (wanted.is_empty(), &request.test) {
         bail!("no hidden test of what was asked for has \"{part}\" in its name");
     }
     let settings = Settings { limits: lab.limits, seed: request.seed, jobs: request.jobs };
-    run::run_all(program, &wanted, &settings, progress)
+    run::run_all(&wanted, &settings, progress)
 }
 
 /// The performance part, compiled when the first gate needs it.
@@ -276,8 +281,11 @@ impl Perf<'_> {
         let program = if self.stage.perf_package.is_none() {
             Err(format!("the suite of {} has no perf/lib.rs", lab.id))
         } else {
-            match compile(self.course, self.stage, lab, Target::Perf, limit, progress)? {
-                Compiled::Ok { program, .. } => Ok(program),
+            match compile(self.course, self.stage, lab, &Target::Perf, limit, progress)? {
+                Compiled::Ok { programs, .. } => {
+                    let program = programs.into_iter().next();
+                    program.ok_or_else(|| "cargo names no performance program".to_owned())
+                }
                 Compiled::Failed { messages, mut notes } => {
                     notes.extend(messages.into_iter().take(1).map(|message| message.rendered));
                     Err(format!("the performance part does not compile: {}", notes.join("\n")))

@@ -15,10 +15,15 @@ use super::{MESSAGES, Target};
 use crate::catalog::Course;
 use crate::grade::Progress;
 use crate::run::children::Started;
+use crate::stage::manifests::test_program;
 use crate::stage::{Seat, Stage};
 
 /// Longest line of JSON read; a longer one is cut and so ignored.
 const LINE_BYTES: u64 = 8 << 20;
+
+/// How much longer a crate of the course may take than one of the submission: on a loaded machine the largest
+/// suite needs minutes.
+const COURSE_FACTOR: u32 = 8;
 
 /// Bytes of cargo's standard error kept.
 const ERROR_BYTES: usize = 64 << 10;
@@ -71,7 +76,7 @@ impl Ran {
 pub fn build(
     course: &Course,
     stage: &Stage,
-    target: Target,
+    target: &Target,
     limit: Duration,
     progress: &mut dyn Progress,
 ) -> Result<Ran> {
@@ -96,15 +101,17 @@ fn manifest(stage: &Stage) -> OsString {
     stage.root.join("Cargo.toml").into()
 }
 
-fn arguments(stage: &Stage, target: Target) -> Vec<OsString> {
+fn arguments(stage: &Stage, target: &Target) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["build".into(), "--offline".into()];
     arguments.extend(["--manifest-path".into(), manifest(stage)]);
     arguments.extend(["--target-dir".into(), stage.build_dir.clone().into()]);
     arguments.push("--message-format=json-diagnostic-rendered-ansi".into());
     match target {
-        Target::Tests => {
+        Target::Tests(tasks) => {
             arguments.extend(["-p".into(), stage.suite_package.clone().into()]);
-            arguments.extend(["--test".into(), "hidden".into()]);
+            for task in tasks {
+                arguments.extend(["--test".into(), test_program(task).into()]);
+            }
         }
         Target::Perf => {
             let package = stage.perf_package.clone().unwrap_or_default();
@@ -145,6 +152,9 @@ fn run(
         scope.spawn(move || read_lines(output, &root, &to));
         let mut last = Instant::now();
         loop {
+            // Once the submission's own crates are done, what is left is the course's, which ends.
+            let is_theirs = ran.pending(stage, course).is_some();
+            let limit = if is_theirs { limit } else { limit * COURSE_FACTOR };
             match from.recv_timeout((last + limit).saturating_duration_since(Instant::now())) {
                 Ok(Line::Artifact(artifact)) => {
                     last = Instant::now();

@@ -33,6 +33,8 @@ pub struct Found {
 pub struct Artifact {
     /// The package's name.
     pub package: String,
+    /// The target's name in the package.
+    pub target: String,
     /// The files.
     pub files: Vec<PathBuf>,
     /// The program, where it is one.
@@ -54,6 +56,7 @@ pub fn read(line: &[u8], stage: &Path) -> Option<Line> {
     match raw.reason.as_str() {
         "compiler-artifact" => Some(Line::Artifact(Artifact {
             package: package_name(&raw.package_id?),
+            target: raw.target.map(|target| target.name).unwrap_or_default(),
             files: raw.filenames,
             executable: raw.executable,
         })),
@@ -138,6 +141,7 @@ struct Raw {
 
 #[derive(Deserialize)]
 struct RawTarget {
+    name: String,
     src_path: PathBuf,
 }
 

@@ -27,18 +27,19 @@ use anyhow::{Result, bail};
 use crate::catalog::{Course, Lab};
 use crate::grade::Progress;
 use crate::model::CompilerMessage;
+use crate::stage::manifests::test_program;
 use crate::stage::{Seat, Stage};
 use cargo::Ran;
-use messages::{Found, Origin};
+use messages::{Artifact, Found, Origin};
 
 /// Most compiler messages in a report.
 const MESSAGES: usize = 30;
 
 /// What to build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// The hidden tests, in the test profile.
-    Tests,
+    /// The hidden tests of these tasks, in the test profile: a program a task.
+    Tests(Vec<String>),
     /// The performance program, in the release profile.
     Perf,
 }
@@ -48,8 +49,8 @@ pub enum Target {
 pub enum Compiled {
     /// It did.
     Ok {
-        /// The test binary or the performance program.
-        program: PathBuf,
+        /// The test programs, in the order of the tasks, or the performance program.
+        programs: Vec<PathBuf>,
         /// Warnings in the graded lab.
         warnings: Vec<CompilerMessage>,
     },
@@ -69,11 +70,16 @@ pub fn compile(
     course: &Course,
     stage: &Stage,
     lab: &Lab,
-    target: Target,
+    target: &Target,
     limit: Duration,
     progress: &mut dyn Progress,
 ) -> Result<Compiled> {
-    let ran = cargo::build(course, stage, target, limit, progress)?;
+    let mut ran = cargo::build(course, stage, target, limit, progress)?;
+    if !ran.is_success && ran.found.iter().any(|found| found.message.rendered.contains(": linking with ")) {
+        // A build that was killed can leave half an incremental compilation behind.
+        std::fs::remove_dir_all(stage.build_dir.join("debug/incremental")).ok();
+        ran = cargo::build(course, stage, target, limit, progress)?;
+    }
     if ran.is_success {
         return finished(course, stage, lab, target, ran);
     }
@@ -91,7 +97,7 @@ pub fn compile(
         let seconds = limit.as_secs();
         let what = match ran.pending(stage, course) {
             Some(name) => format!("compiling {name} took longer than {seconds} s and was stopped"),
-            None => bail!("compiling took longer than {seconds} s without finishing a crate"),
+            None => format!("compiling the hidden tests against {} did not end and was stopped", lab.path()),
         };
         return Ok(Compiled::Failed { messages: Vec::new(), notes: vec![what] });
     }
@@ -112,7 +118,7 @@ pub fn compile(
 }
 
 /// After a build without errors: the program, and the check that nothing outside `src/` was read.
-fn finished(course: &Course, stage: &Stage, lab: &Lab, target: Target, ran: Ran) -> Result<Compiled> {
+fn finished(course: &Course, stage: &Stage, lab: &Lab, target: &Target, ran: Ran) -> Result<Compiled> {
     let mut foreign = Vec::new();
     for (number, seat) in &stage.seats {
         let known = course.labs.iter().find(|lab| lab.number == *number);
@@ -124,20 +130,27 @@ fn finished(course: &Course, stage: &Stage, lab: &Lab, target: Target, ran: Ran)
     if !foreign.is_empty() {
         return Ok(Compiled::Failed { messages: Vec::new(), notes: foreign });
     }
-    let wanted = match target {
-        Target::Tests => Some(stage.suite_package.clone()),
-        Target::Perf => stage.perf_package.clone(),
+    let wanted: Vec<(String, String)> = match target {
+        Target::Tests(tasks) => {
+            tasks.iter().map(|task| (stage.suite_package.clone(), test_program(task))).collect()
+        }
+        Target::Perf => stage.perf_package.iter().map(|name| (name.clone(), name.clone())).collect(),
     };
-    let program = ran.artifacts.iter().find(|artifact| Some(&artifact.package) == wanted.as_ref());
-    let Some(program) = program.and_then(|artifact| artifact.executable.clone()) else {
-        bail!("cargo built {} but names no program", lab.id);
-    };
+    let mut programs = Vec::new();
+    for (package, name) in &wanted {
+        let is_it = |artifact: &&Artifact| artifact.package == *package && artifact.target == *name;
+        let program = ran.artifacts.iter().find(is_it).and_then(|artifact| artifact.executable.clone());
+        let Some(program) = program else {
+            bail!("cargo built {} but names no program for {name}", lab.id);
+        };
+        programs.push(program);
+    }
     let folder = format!("{}/{}/", stage.seat(lab).folder(), lab.id);
     let is_here = |found: &&Found| found.message.file.as_ref().is_some_and(|file| file.starts_with(&folder));
     let is_warning = |found: &&Found| found.message.level == "warning";
     let warnings = ran.found.iter().filter(is_warning).filter(is_here);
     let warnings = warnings.map(|found| found.message.clone()).take(MESSAGES).collect();
-    Ok(Compiled::Ok { program, warnings })
+    Ok(Compiled::Ok { programs, warnings })
 }
 
 /// Says so when it is an earlier lab that does not compile.

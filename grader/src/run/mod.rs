@@ -1,7 +1,7 @@
 //! Running the hidden tests: each in a process of its own, as many at a time as there are cores.
 //!
 //! ```text
-//!   list() -------- `hidden --list` ------ ------> names and what they are for
+//!   list() -------- `t1_1 --list` -----------------> names and what they are for
 //!   run_all() --+-- worker: process::run, outcome::of --+--> TestReports, in order
 //!               +-- worker: ...                         |
 //!               +-- this thread: progress <-------------+
@@ -13,7 +13,7 @@ pub mod process;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -42,6 +42,9 @@ pub struct Listed {
     /// What must hold and why it could break.
     #[serde(default)]
     pub doc: String,
+    /// The program that holds it.
+    #[serde(skip)]
+    pub program: PathBuf,
 }
 
 impl Listed {
@@ -87,16 +90,15 @@ pub fn list(binary: &Path) -> Result<Vec<Listed>> {
     }
     let text = String::from_utf8_lossy(&ended.output);
     let lines = text.lines().filter(|line| line.starts_with('{'));
-    lines.map(|line| serde_json::from_str(line).with_context(|| format!("listed as {line}"))).collect()
+    let read = |line: &str| -> Result<Listed> {
+        let listed: Listed = serde_json::from_str(line).with_context(|| format!("listed as {line}"))?;
+        Ok(Listed { program: binary.to_path_buf(), ..listed })
+    };
+    lines.map(read).collect()
 }
 
-/// Runs `tests` of the binary.
-pub fn run_all(
-    binary: &Path,
-    tests: &[Listed],
-    settings: &Settings,
-    progress: &mut dyn Progress,
-) -> Result<Results> {
+/// Runs `tests`, each in its program.
+pub fn run_all(tests: &[Listed], settings: &Settings, progress: &mut dyn Progress) -> Result<Results> {
     let jobs = match settings.jobs {
         0 => thread::available_parallelism().map_or(1, |cores| cores.get()),
         jobs => jobs,
@@ -112,7 +114,7 @@ pub fn run_all(
             let next = &next;
             scope.spawn(move || {
                 while let Some((index, test)) = take(next, tests) {
-                    let result = run_one(binary, test, settings);
+                    let result = run_one(test, settings);
                     let has_failed = result.is_err();
                     if to.send((index, result)).is_err() || has_failed {
                         break;
@@ -129,7 +131,7 @@ pub fn run_all(
         }
         Ok(())
     })
-    .with_context(|| format!("cannot run {}", binary.display()))?;
+    .context("cannot run a test program")?;
     Ok(Results { tests: done.into_iter().flatten().collect(), notes: seen.notes() })
 }
 
@@ -146,10 +148,10 @@ struct Facts {
     saw_forgery: bool,
 }
 
-fn run_one(binary: &Path, test: &Listed, settings: &Settings) -> io::Result<(TestReport, Facts)> {
+fn run_one(test: &Listed, settings: &Settings) -> io::Result<(TestReport, Facts)> {
     let wall = Duration::from_secs(settings.limits.wall_seconds + WALL_MARGIN);
     let job = Job {
-        program: binary,
+        program: &test.program,
         arguments: &["--exec", &test.name],
         seed: settings.seed,
         limits: settings.limits,

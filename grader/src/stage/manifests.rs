@@ -4,7 +4,8 @@
 //! suite's, and versions from the table in `solutions/Cargo.toml`. Nothing comes from a submission.
 //!
 //! ```text
-//!   suite-NAME ---------> learner-NAME | reference-NAME | patched-NAME   under the short name
+//!   suite-NAME ---------> learner-NAME | reference-NAME | patched-NAME   under the short name,
+//!                         a test program for each task
 //!   perf-learner-NAME --> the same
 //!   perf-reference-NAME -> reference-NAME
 //!   perf-NAME ----------> perf-learner-NAME, perf-reference-NAME
@@ -18,7 +19,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use toml::{Table, Value};
 
 use super::{Files, Seat};
-use crate::catalog::{Course, Lab};
+use crate::catalog::{Course, Lab, Task};
 
 /// The packages every stage has: where they are in the course, where in the stage.
 pub const COMMONS: &[(&str, &str)] = &[
@@ -29,12 +30,17 @@ pub const COMMONS: &[(&str, &str)] = &[
 ];
 
 /// How the two profiles build: tests quick to rebuild and five times faster than unoptimised,
-/// performance as the learner would ship it.
+/// performance as the learner would ship it. Without `lto = "off"` the parts of a test program are optimised
+/// against each other after each edit, which takes longer than all the rest.
 const PROFILES: &str = r#"
 [profile.dev]
 opt-level = 1
 debug = "line-tables-only"
 incremental = true
+lto = "off"
+
+[profile.dev.package."*"]
+debug = false
 
 [profile.release]
 debug = "line-tables-only"
@@ -51,6 +57,26 @@ const PERF_MAIN: &str =
 /// The package of a lab's performance program.
 pub fn perf_package(lab: &Lab) -> String {
     format!("perf-{}", lab.package)
+}
+
+/// The test program of a task: `t1_3` for task 1.3, as its module.
+pub fn test_program(task: &str) -> String {
+    format!("t{}", task.replace('.', "_"))
+}
+
+/// The file that a task's test program starts from, in the suite's `tests/`.
+pub fn test_root(task: &str) -> String {
+    format!("main_{}.rs", test_program(task))
+}
+
+/// The suite's `main.rs` without the modules of other tasks than `task`.
+pub fn test_root_text(main: &str, task: &str, tasks: &[Task]) -> String {
+    let is_foreign = |line: &str| {
+        let others = tasks.iter().filter(|other| other.id != task);
+        others.map(|other| format!("mod {};", test_program(&other.id))).any(|other| line.trim() == other)
+    };
+    let kept: Vec<&str> = main.lines().filter(|line| !is_foreign(line)).collect();
+    format!("#![allow(dead_code)]\n{}\n", kept.join("\n"))
 }
 
 /// The course's manifests, read once a run.
@@ -137,11 +163,14 @@ impl<'a> Manifests<'a> {
         wanted.extend(table(&own, "dev-dependencies"));
         let dependencies = self.bind(&wanted, seats, "../../..", true)?;
         let mut manifest = package(name);
-        let mut test = Table::new();
-        test.insert("name".into(), "hidden".into());
-        test.insert("path".into(), "tests/main.rs".into());
-        test.insert("harness".into(), false.into());
-        manifest.insert("test".into(), Value::Array(vec![Value::Table(test)]));
+        let programs = lab.tasks.iter().map(|task| {
+            let mut test = Table::new();
+            test.insert("name".into(), test_program(&task.id).into());
+            test.insert("path".into(), format!("tests/{}", test_root(&task.id)).into());
+            test.insert("harness".into(), false.into());
+            Value::Table(test)
+        });
+        manifest.insert("test".into(), Value::Array(programs.collect()));
         manifest.insert("dependencies".into(), Value::Table(dependencies));
         Ok(manifest.to_string())
     }

@@ -20,10 +20,11 @@
 //! - I1: a file is written only when its bytes change. Cargo goes by modification time.
 //! - I2: of a submission only `*.rs` below `src/` is ever read. Manifests are the grader's own.
 //! - I3: whoever writes the stage or uses what was built from it holds the lock.
-//! - I4: learner, reference and patched sources are packages of different names in different folders,
+//! - I4: each task's tests are a program of their own, so that one task is compiled without the others'.
+//! - I5: learner, reference and patched sources are packages of different names in different folders,
 //!   so that going from one to the other rebuilds nothing.
 
-mod manifests;
+pub mod manifests;
 mod sources;
 mod sync;
 
@@ -201,6 +202,14 @@ impl Stage {
         lab: &Lab,
     ) -> Result<()> {
         let mut files = sources::course_sources(&lab.suite_dir, "tests")?;
+        let main = files.remove(Path::new("tests/main.rs"));
+        let main = main.with_context(|| format!("{} has no tests/main.rs", lab.suite_dir.display()))?;
+        let main = String::from_utf8(main).context("tests/main.rs is not UTF-8")?;
+        for task in &lab.tasks {
+            let text = manifests::test_root_text(&main, &task.id, &lab.tasks);
+            let path = Path::new("tests").join(manifests::test_root(&task.id));
+            files.insert(path, text.into_bytes());
+        }
         let has_perf = lab.suite_dir.join("perf/lib.rs").is_file();
         if has_perf {
             files.extend(sources::course_sources(&lab.suite_dir, "perf")?);

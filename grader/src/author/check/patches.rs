@@ -155,41 +155,41 @@ impl Check<'_> {
         }
     }
 
-    /// Every test and gate that the mutant names must fail. Only these are run.
+    /// Every test and gate that the mutant names must fail. Only these are run, those of a task together.
     fn mutant(&mut self, lab: &Lab, patch: &Patch, files: BTreeMap<PathBuf, String>) -> Result<Found> {
         let says = format!("{} to catch it", plural(patch.caught_by.len(), "test"));
         let mut found = Found { says, problems: Vec::new() };
-        let mut own_task = false;
+        let mut tests: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut gates: Vec<(String, String)> = Vec::new();
         for name in &patch.caught_by {
-            let mut request = Request::new(lab, Source::Patched { files: files.clone() });
-            let (task, gate) = match name.strip_prefix("perf:") {
-                Some(gate) => {
-                    (lab.perf.iter().find(|known| known.id == gate).map(|gate| gate.task.clone()), Some(gate))
-                }
-                None => (task_of_test(name), None),
-            };
+            let gate = name.strip_prefix("perf:");
+            let known = gate.and_then(|gate| lab.perf.iter().find(|known| known.id == gate));
+            let task = known.map(|gate| gate.task.clone()).or_else(|| task_of_test(name));
             let Some(task) = task else { bail!("`{name}` is no test and no gate of this lab") };
-            own_task |= task == patch.task;
-            request.task = Some(task);
             match gate {
-                Some(_) => request.perf = PerfMode::Quick,
-                None => {
-                    request.perf = PerfMode::Off;
-                    request.test = Some(name.clone());
-                }
+                Some(gate) => gates.push((task, gate.to_owned())),
+                None => tests.entry(task).or_default().push(name.clone()),
             }
+        }
+        if !tests.contains_key(&patch.task) && !gates.iter().any(|(task, _)| *task == patch.task) {
+            found.problems.push(format!("no test of its own task {} catches it", patch.task));
+        }
+        for (task, names) in tests {
+            let mut request = Request::new(lab, Source::Patched { files: files.clone() });
+            (request.task, request.names, request.perf) = (Some(task), names.clone(), PerfMode::Off);
             let report = self.grade(request)?;
             if let Some(error) = build_error(&report) {
                 found.problems.push(format!("does not compile: {error}"));
                 return Ok(found);
             }
-            found.problems.extend(match gate {
-                Some(gate) => gate_survived(&report, gate),
-                None => test_survived(&report, name),
-            });
+            found.problems.extend(names.iter().filter_map(|name| test_survived(&report, name)));
         }
-        if !own_task {
-            found.problems.push(format!("no test of its own task {} catches it", patch.task));
+        for (task, gate) in gates {
+            let mut request = Request::new(lab, Source::Patched { files: files.clone() });
+            (request.task, request.perf) = (Some(task), PerfMode::Quick);
+            let report = self.grade(request)?;
+            found.problems.extend(build_error(&report).map(|error| format!("does not compile: {error}")));
+            found.problems.extend(gate_survived(&report, &gate));
         }
         Ok(found)
     }
