@@ -95,7 +95,7 @@ impl<'a> Request<'a> {
             perf: PerfMode::Full,
             jobs: 0,
             work_dir: None,
-            compile_seconds: 600,
+            compile_seconds: 240,
         }
     }
 }

@@ -23,7 +23,7 @@ const LINE_BYTES: u64 = 8 << 20;
 
 /// How much longer a crate of the course may take than one of the submission: on a loaded machine the largest
 /// suite needs minutes.
-const COURSE_FACTOR: u32 = 8;
+const COURSE_FACTOR: u32 = 5;
 
 /// Bytes of cargo's standard error kept.
 const ERROR_BYTES: usize = 64 << 10;

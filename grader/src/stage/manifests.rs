@@ -324,3 +324,34 @@ fn read_table(path: &Path) -> Result<Table> {
 fn table(of: &Table, key: &str) -> Table {
     of.get(key).and_then(Value::as_table).cloned().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAB: &str = include_str!("../../tests/fixture/grader/suites/01-tiny/lab.toml");
+
+    /// What tasks share stays in; a helper that only another task uses is dead code here.
+    #[test]
+    fn a_tasks_program_leaves_the_other_tasks_out() {
+        let lab = Lab::parse(Path::new("grader/suites/01-tiny"), LAB).unwrap();
+        let main = "//! Tests.\n\nmod support;\nmod t1_1;\nmod t1_2;\n\nfn main() {}\n";
+        let text = test_root_text(main, "1.2", &lab.tasks);
+        assert_eq!(text, "#![allow(dead_code)]\n//! Tests.\n\nmod support;\nmod t1_2;\n\nfn main() {}\n");
+        assert_eq!((test_program("1.2").as_str(), test_root("1.2").as_str()), ("t1_2", "main_t1_2.rs"));
+    }
+
+    /// A version from the table keeps its features and gets those asked for on top.
+    #[test]
+    fn versions_come_from_the_reference() {
+        let parse = |text: &str| text.parse::<Table>().unwrap();
+        let versions =
+            parse("a = \"1\"\nb = { version = \"2\", features = [\"x\"] }\nkit = { path = \"k\" }");
+        let wanted =
+            parse("a.workspace = true\nb = { workspace = true, features = [\"y\"] }\nkit.workspace = true");
+        let bound = |name: &str| by_version(name, &wanted[name], &versions);
+        assert_eq!(bound("a").unwrap()["version"].as_str(), Some("1"));
+        assert_eq!(bound("b").unwrap()["features"].as_array().map(Vec::len), Some(2));
+        assert!(bound("kit").is_err(), "a path would lead out of the stage");
+    }
+}
