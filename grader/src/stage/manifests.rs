@@ -156,11 +156,17 @@ impl<'a> Manifests<'a> {
         Ok(format!("{manifest}{LAB_LINTS}"))
     }
 
-    /// The manifest of the hidden tests.
-    pub fn suite(&self, lab: &Lab, name: &str, seats: &BTreeMap<u32, Seat>) -> Result<String> {
+    /// The manifest of the hidden tests in `files`. Of what the suite needs for its own development only that
+    /// which the tests name comes along; what its benches compare with stays out of every grading.
+    pub fn suite(&self, lab: &Lab, name: &str, files: &Files, seats: &BTreeMap<u32, Seat>) -> Result<String> {
         let own = read_table(&lab.suite_dir.join("Cargo.toml"))?;
         let mut wanted = table(&own, "dependencies");
-        wanted.extend(table(&own, "dev-dependencies"));
+        let is_named = |package: &str| {
+            let mut tests = files.iter().filter(|(path, _)| path.starts_with("tests"));
+            tests.any(|(_, text)| names_crate(&String::from_utf8_lossy(text), &package.replace('-', "_")))
+        };
+        let more = table(&own, "dev-dependencies");
+        wanted.extend(more.into_iter().filter(|(package, _)| is_named(package)));
         let dependencies = self.bind(&wanted, seats, "../../..", true)?;
         let mut manifest = package(name);
         let programs = lab.tasks.iter().map(|task| {
@@ -245,6 +251,15 @@ impl<'a> Manifests<'a> {
         }
         Ok(bound)
     }
+}
+
+/// Whether `text` has a path that starts with the crate `name`.
+fn names_crate(text: &str, name: &str) -> bool {
+    let starts_path = |at: usize| {
+        let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+        !text[..at].ends_with(is_part) && text[at + name.len()..].starts_with("::")
+    };
+    text.match_indices(name).any(|(at, _)| starts_path(at))
 }
 
 /// The manifest of kit, testkit or protocol, without what only their own tests and benches need.
@@ -342,6 +357,13 @@ mod tests {
     }
 
     /// A version from the table keeps its features and gets those asked for on top.
+    #[test]
+    fn a_crate_is_named_where_a_path_starts_with_it() {
+        assert!(names_crate("use lru::LruCache;", "lru"));
+        assert!(!names_crate("use structures::lru::LruCache; mod lru;", "lru"));
+        assert!(!names_crate("my_lru::x()", "lru"));
+    }
+
     #[test]
     fn versions_come_from_the_reference() {
         let parse = |text: &str| text.parse::<Table>().unwrap();

@@ -214,7 +214,7 @@ impl Stage {
         if has_perf {
             files.extend(sources::course_sources(&lab.suite_dir, "perf")?);
         }
-        let manifest = manifests.suite(lab, &self.suite_package, &self.seats)?;
+        let manifest = manifests.suite(lab, &self.suite_package, &files, &self.seats)?;
         files.insert("Cargo.toml".into(), manifest.into_bytes());
         self.section(members, &format!("grader/suites/{}", lab.id), files)?;
         if has_perf {
