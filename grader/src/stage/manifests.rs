@@ -356,7 +356,7 @@ mod tests {
         assert_eq!((test_program("1.2").as_str(), test_root("1.2").as_str()), ("t1_2", "main_t1_2.rs"));
     }
 
-    /// A version from the table keeps its features and gets those asked for on top.
+    /// A module of the same name is no reason to compile a crate.
     #[test]
     fn a_crate_is_named_where_a_path_starts_with_it() {
         assert!(names_crate("use lru::LruCache;", "lru"));
@@ -364,6 +364,7 @@ mod tests {
         assert!(!names_crate("my_lru::x()", "lru"));
     }
 
+    /// A version from the table keeps its features and gets those asked for on top.
     #[test]
     fn versions_come_from_the_reference() {
         let parse = |text: &str| text.parse::<Table>().unwrap();
