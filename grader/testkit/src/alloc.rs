@@ -4,13 +4,14 @@
 //! A grader's order sets a limit: the allocation that would pass it is refused by sending the report
 //! (prepared beforehand) and ending the process.
 //!
-//! The counters are for the whole process. [`count`] is exact when the test has one thread, which is when
-//! it is used.
+//! The counters are for the whole process but for the threads of the harness itself, which [`stand_aside`].
+//! [`count`] is exact when the test has one thread, which is when it is used.
 
 // The one place where testkit needs it: `GlobalAlloc` is an unsafe trait.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -23,6 +24,11 @@ static IS_ON: AtomicBool = AtomicBool::new(true);
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 static LIFTED: AtomicU32 = AtomicU32::new(0);
 static OVER: OnceLock<fn(usize)> = OnceLock::new();
+
+thread_local! {
+    /// True on threads that are not the test's. Needs no memory and no clean-up of its own.
+    static IS_ASIDE: Cell<bool> = const { Cell::new(false) };
+}
 
 /// What a piece of code allocated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,6 +64,18 @@ pub fn count_with<R>(body: impl FnOnce() -> R) -> (AllocCounts, R) {
     IS_ON.store(was_on, Relaxed);
     PEAK.fetch_max(earlier_peak, Relaxed);
     (counts, result)
+}
+
+/// From now on nothing that this thread allocates is counted: it belongs to the harness, and the test
+/// must not be blamed for what it happens to do meanwhile.
+pub(crate) fn stand_aside() {
+    IS_ASIDE.set(true);
+}
+
+/// Whether an allocation of this thread counts.
+#[inline]
+fn is_counted() -> bool {
+    IS_ON.load(Relaxed) && !IS_ASIDE.get()
 }
 
 /// Bytes held now.
@@ -99,7 +117,7 @@ static GLOBAL: Counting = Counting;
 
 #[inline]
 fn took(bytes: usize) {
-    if !IS_ON.load(Relaxed) {
+    if !is_counted() {
         return;
     }
     ALLOCATIONS.fetch_add(1, Relaxed);
@@ -112,7 +130,7 @@ fn took(bytes: usize) {
 
 #[inline]
 fn gave_back(bytes: usize) {
-    if IS_ON.load(Relaxed) {
+    if is_counted() {
         LIVE.fetch_sub(bytes as i64, Relaxed);
     }
 }

@@ -78,6 +78,7 @@ pub(crate) fn graded(name: &str, work: impl FnOnce() -> (Outcome, Vec<Measuremen
     layers.extend(confine::restrict_files(&order.scratch));
     *parent().layers.lock().unwrap_or_else(PoisonError::into_inner) = layers;
     crate::alloc::set_limit(order.limits.memory_mib as usize * (1 << 20), over_memory_limit);
+    crate::alloc::stand_aside();
     let thread =
         std::thread::Builder::new().name(name.to_string()).stack_size(STACK_BYTES).spawn(move || {
             let (outcome, measurements) = work();

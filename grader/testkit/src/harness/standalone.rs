@@ -62,6 +62,7 @@ pub(super) fn run(filters: &[String], is_exact: bool) -> i32 {
 /// Runs a test on a thread of its own. The thread is left behind if the test has to be given up.
 fn run_one(test: &'static Test) -> Result<(), Box<Failure>> {
     panics::forget();
+    crate::alloc::stand_aside();
     let name = test.full_name();
     let (send, outcome) = mpsc::channel();
     let body = {

@@ -35,10 +35,14 @@ fn clock(id: ClockId) -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Starts watching the whole process.
+/// Starts watching the whole process, and returns when the watch has begun: what the new thread allocates
+/// until then would be counted as the test's.
 pub(super) fn start(limits: Limits) {
+    let (ready, is_ready) = std::sync::mpsc::channel();
     let watch = move || {
+        crate::alloc::stand_aside();
         let mut watch = Watch::new(limits);
+        let _ = ready.send(());
         loop {
             std::thread::sleep(TICK);
             if let Some(failure) = watch.look() {
@@ -49,6 +53,7 @@ pub(super) fn start(limits: Limits) {
     };
     let thread = std::thread::Builder::new().name("watchdog".to_string()).spawn(watch);
     thread.expect("a thread can be started");
+    is_ready.recv().expect("the watchdog says that it is there");
 }
 
 /// One test under observation, by a thread that looks again every [`TICK`].
