@@ -26,7 +26,6 @@ pub(crate) fn workloads() -> Vec<Workload> {
             let mut pages: Vec<PageId> =
                 (0..LARGE_PAGES).map(|_| manager.allocate().expect("the sink has room")).collect();
             manager.sync().expect("the sink takes everything");
-            let mut page: PageBuf = [0; PAGE_SIZE];
             Box::new(move || {
                 for n in 0..CHURNED_PAGES {
                     let last = pages.len() - 1 - n;
@@ -37,8 +36,6 @@ pub(crate) fn workloads() -> Vec<Workload> {
                 let kept = pages.len() - CHURNED_PAGES;
                 for id in &mut pages[kept..] {
                     *id = black_box(manager.allocate().expect("pages were freed"));
-                    header::init(&mut page, *id, PageKind::HEAP);
-                    manager.write_page(*id, &page).expect("the page is allocated");
                 }
             })
         }),
