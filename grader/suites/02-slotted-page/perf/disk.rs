@@ -14,7 +14,7 @@ use testkit::perf::Workload;
 const COUNTED_OPS: usize = 6_000;
 /// Pages of the large file.
 const LARGE_PAGES: usize = 60_000;
-/// Pages freed, allocated again and written in a round.
+/// Pages freed and allocated again in a round.
 const CHURNED_PAGES: usize = 1_000;
 
 /// The workloads of task 2.6.
