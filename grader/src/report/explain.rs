@@ -61,15 +61,26 @@ pub enum First<'a> {
     Gate(&'a TaskReport, &'a PerfReport),
 }
 
-/// The first failure of the lowest task: a mistake before a hole, a test before a gate.
+/// What to show of the lowest task that fails: a mistake before a hole, a test before a gate, and of the
+/// mistakes the one that is easiest to follow.
 pub fn first(report: &LabReport) -> Option<First<'_>> {
     let task = report.tasks.iter().find(|task| !task.passed)?;
     let wrong = |test: &&TestReport| !test.outcome.is_pass() && !is_hole(&test.outcome);
     let open = |test: &&TestReport| is_hole(&test.outcome);
-    if let Some(test) = task.tests.iter().find(wrong).or_else(|| task.tests.iter().find(open)) {
+    let easiest = task.tests.iter().filter(wrong).min_by_key(|test| effort(test));
+    if let Some(test) = easiest.or_else(|| task.tests.iter().find(open)) {
         return Some(First::Test(task, test));
     }
     task.perf.iter().find(|gate| gate_failed(gate)).map(|gate| First::Gate(task, gate))
+}
+
+/// How hard a failure is to follow: easier with the steps that lead to it, with a picture, with fewer steps.
+/// Of equals the first counts.
+fn effort(test: &TestReport) -> (bool, bool, usize) {
+    test.outcome.failure().map_or((true, true, 0), |failure| {
+        let tells_how = !failure.steps.is_empty() || failure.case.is_some();
+        (!tells_how, failure.picture.is_none(), failure.steps.len())
+    })
 }
 
 /// Whether the outcome says "not written yet".
