@@ -83,6 +83,19 @@ fn effort(test: &TestReport) -> (bool, bool, usize) {
     })
 }
 
+/// A doc comment without its own line breaks: paragraphs and list items, a line each.
+fn joined(doc: &str) -> String {
+    let mut text = String::new();
+    for line in doc.lines().map(str::trim) {
+        let is_new = line.is_empty() || line.starts_with("- ") || text.ends_with('\n');
+        if !text.is_empty() {
+            text.push(if is_new { '\n' } else { ' ' });
+        }
+        text.push_str(line);
+    }
+    text
+}
+
 /// Whether the outcome says "not written yet".
 pub fn is_hole(outcome: &TestOutcome) -> bool {
     matches!(outcome, TestOutcome::Todo(_))
@@ -131,7 +144,7 @@ pub fn test(context: &Context, task: &TaskReport, test: &TestReport, full: bool)
     };
     rows.push(row("rerun", Body::Command(rerun)));
     rows.push(row("hint", Body::Command(context.hint(&task.id))));
-    Explained { title, doc: test.doc.trim().to_string(), rows, todo }
+    Explained { title, doc: joined(test.doc.trim()), rows, todo }
 }
 
 fn row(label: &'static str, body: Body) -> Row {

@@ -140,10 +140,15 @@ impl Failure {
     }
 }
 
-/// A value as the learner reads it, cut when it is very long.
+/// A value as the learner reads it, cut when it is very long. A long list of numbers or pairs stays on a
+/// line, which the report shows from where it differs; only records are spread over several.
 pub(crate) fn show(value: &impl Debug) -> String {
     let one_line = format!("{value:?}");
-    let text = if one_line.chars().count() > 100 { format!("{value:#?}") } else { one_line };
+    let text = if one_line.chars().count() > 100 && one_line.contains(" { ") {
+        format!("{value:#?}")
+    } else {
+        one_line
+    };
     cut(text, MAX_VALUE_CHARS)
 }
 
