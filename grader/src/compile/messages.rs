@@ -210,6 +210,6 @@ mod tests {
         assert_eq!(of("/s/patched/solutions/01-tiny/src/lib.rs"), Origin::Submission);
         assert_eq!(of("/s/labs/kit/src/lib.rs"), Origin::Course);
         assert_eq!(of("/s/grader/suites/01-tiny/tests/main.rs"), Origin::Tests);
-        assert_eq!(of("/home/labs/01-tiny/src/lib.rs"), Origin::Course);
+        assert_eq!(of("/elsewhere/labs/01-tiny/src/lib.rs"), Origin::Course);
     }
 }
