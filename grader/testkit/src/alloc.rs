@@ -4,7 +4,7 @@
 //! A grader's order sets a limit: the allocation that would pass it is refused by sending the report
 //! (prepared beforehand) and ending the process.
 //!
-//! The counters are for the whole process but for the threads of the harness itself, which [`stand_aside`].
+//! The counters are for the whole process but for the threads of the harness itself, which stand aside.
 //! [`count`] is exact when the test has one thread, which is when it is used.
 
 // The one place where testkit needs it: `GlobalAlloc` is an unsafe trait.
