@@ -6,6 +6,10 @@ pub(super) struct Args {
     pub(super) seed: Option<u64>,
     pub(super) filters: Vec<String>,
     pub(super) is_exact: bool,
+    /// Stop at the first failure.
+    pub(super) fail_fast: bool,
+    /// Processor time of a test in seconds, where another limit than the usual is asked for.
+    pub(super) cpu_seconds: Option<u64>,
 }
 
 pub(super) enum Mode {
@@ -16,7 +20,14 @@ pub(super) enum Mode {
 
 impl Args {
     pub(super) fn parse(args: impl Iterator<Item = String>) -> Result<Args, String> {
-        let mut out = Args { mode: Mode::All, seed: None, filters: Vec::new(), is_exact: false };
+        let mut out = Args {
+            mode: Mode::All,
+            seed: None,
+            filters: Vec::new(),
+            is_exact: false,
+            fail_fast: false,
+            cpu_seconds: None,
+        };
         let mut args = args;
         while let Some(arg) = args.next() {
             match arg.as_str() {
@@ -24,6 +35,11 @@ impl Args {
                 "--exec" => out.mode = Mode::Exec(args.next().ok_or("--exec needs the name of a test")?),
                 "--seed" => out.seed = Some(parse_seed(&args.next().ok_or("--seed needs a number")?)?),
                 "--exact" => out.is_exact = true,
+                "--fail-fast" => out.fail_fast = true,
+                "--cpu-seconds" => {
+                    let seconds = args.next().and_then(|seconds| seconds.parse().ok());
+                    out.cpu_seconds = Some(seconds.ok_or("--cpu-seconds needs a number")?);
+                }
                 "--json" | "--nocapture" | "--no-capture" | "--show-output" | "--quiet" | "-q" => {}
                 "--test-threads" | "--format" | "--color" | "-Z" => {
                     args.next();

@@ -85,8 +85,7 @@ pub fn main() {
     let code = match &args.mode {
         Mode::List => list(),
         Mode::Exec(name) if exec::has_socket() => exec::run(name),
-        Mode::Exec(name) => standalone::run(std::slice::from_ref(name), true),
-        Mode::All => standalone::run(&args.filters, args.is_exact),
+        Mode::Exec(_) | Mode::All => standalone::run(&args),
     };
     std::process::exit(code);
 }

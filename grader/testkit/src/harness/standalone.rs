@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use grader_protocol::Limits;
 
+use super::args::{Args, Mode};
 use super::watchdog::{TICK, Watch};
 use super::{STACK_BYTES, Test, panics};
 use crate::failure::{Failure, Kind};
@@ -15,9 +16,14 @@ use crate::failure::{Failure, Kind};
 /// Of one test: wide, since nobody is graded here.
 const LIMITS: Limits = Limits { wall_seconds: 300, cpu_seconds: 60, memory_mib: 0 };
 
-/// Runs the tests whose name contains one of `filters` (or is one, if `is_exact`), one after the other, each on a
-/// thread of its own. Returns the exit code.
-pub(super) fn run(filters: &[String], is_exact: bool) -> i32 {
+/// Runs the tests whose name contains one of the filters (or is one, if asked for exactly), one after the other, each
+/// on a thread of its own. Returns the exit code.
+pub(super) fn run(args: &Args) -> i32 {
+    let (filters, is_exact) = match &args.mode {
+        Mode::Exec(name) => (std::slice::from_ref(name), true),
+        _ => (args.filters.as_slice(), args.is_exact),
+    };
+    let limits = Limits { cpu_seconds: args.cpu_seconds.unwrap_or(LIMITS.cpu_seconds), ..LIMITS };
     panics::record();
     let is_selected = |name: &str| {
         let matches =
@@ -29,13 +35,18 @@ pub(super) fn run(filters: &[String], is_exact: bool) -> i32 {
         all.iter().copied().filter(|test| is_selected(&test.full_name())).collect();
     println!("\nrunning {} tests", selected.len());
     let start = Instant::now();
+    let mut passed = 0;
     let mut failed: Vec<(String, Box<Failure>)> = Vec::new();
     for &test in &selected {
         let name = test.full_name();
-        let outcome = run_one(test);
+        let outcome = run_one(test, limits);
         println!("test {name} ... {}", if outcome.is_ok() { "ok" } else { "FAILED" });
-        if let Err(failure) = outcome {
-            failed.push((name, failure));
+        match outcome {
+            Ok(()) => passed += 1,
+            Err(failure) => failed.push((name, failure)),
+        }
+        if args.fail_fast && !failed.is_empty() {
+            break;
         }
     }
     if !failed.is_empty() {
@@ -51,7 +62,7 @@ pub(super) fn run(filters: &[String], is_exact: bool) -> i32 {
     println!(
         "\ntest result: {}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s\n",
         if failed.is_empty() { "ok" } else { "FAILED" },
-        selected.len() - failed.len(),
+        passed,
         failed.len(),
         all.len() - selected.len(),
         start.elapsed().as_secs_f64()
@@ -60,7 +71,7 @@ pub(super) fn run(filters: &[String], is_exact: bool) -> i32 {
 }
 
 /// Runs a test on a thread of its own. The thread is left behind if the test has to be given up.
-fn run_one(test: &'static Test) -> Result<(), Box<Failure>> {
+fn run_one(test: &'static Test, limits: Limits) -> Result<(), Box<Failure>> {
     panics::forget();
     crate::alloc::stand_aside();
     let name = test.full_name();
@@ -69,7 +80,7 @@ fn run_one(test: &'static Test) -> Result<(), Box<Failure>> {
         let name = name.clone();
         move || drop(send.send(super::exec::run_body(test, &name)))
     };
-    let mut watch = Watch::new(LIMITS);
+    let mut watch = Watch::new(limits);
     let thread = std::thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(body);
     thread.expect("a thread can be started");
     loop {
