@@ -3,7 +3,8 @@
 //! Called by `cargo grade author check`. Calls [`crate::grade`] for whatever only running can prove.
 //!
 //! ```text
-//!   text       labs/ is generated, lab.toml, handout headings, marks, workloads     reads only
+//!   text       excerpts and links; labs/ is generated, lab.toml, headings, marks,
+//!              workloads, task modules stand alone                 reads only
 //!   reference  passes every test and every gate
 //!   skeleton   compiles without a warning, every test fails at once
 //!   stubs      one task a hole: its own tests fail, no earlier task's does
@@ -13,6 +14,7 @@
 //!
 //! Every step collects its problems; none stops the check, so that one run shows all there is to mend.
 
+mod book;
 mod patches;
 mod runs;
 mod text;
@@ -97,6 +99,11 @@ pub fn run(course: &Course, options: &Options, paint: Paint) -> Result<bool> {
     };
     let start = Instant::now();
     let mut check = Check { course, options, paint, live: Live::new(), steps: 0, problems: Vec::new() };
+    if options.lab.is_none() && options.wants(Part::Text) {
+        println!("{}", paint.strong("The documents"));
+        check.step("text documents", |check| book::documents(check.course));
+        println!();
+    }
     for lab in labs {
         println!("{}", paint.strong(&format!("Lab {}: {}", lab.number, lab.title)));
         check.lab(lab);
@@ -116,6 +123,7 @@ impl Check<'_> {
             self.step("text marks", |check| text::marks(check.course, lab));
             self.step("text handout", |check| text::handout(check.course, lab));
             self.step("text workloads", |_| text::workloads(lab));
+            self.step("text task modules", |_| text::task_modules(lab));
         }
         if reference {
             self.step("reference", |check| check.reference(lab));

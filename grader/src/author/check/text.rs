@@ -147,6 +147,42 @@ fn workload_ids(text: &str) -> Vec<String> {
     ids
 }
 
+/// The tests of a task are a program of their own, so its module is declared plainly and names no other task's.
+pub fn task_modules(lab: &Lab) -> Result<Found> {
+    let main = lab.suite_dir.join("tests/main.rs");
+    let main = fs::read_to_string(&main).with_context(|| format!("read {}", main.display()))?;
+    let mut problems = Vec::new();
+    for task in &lab.tasks {
+        let module = format!("t{}", task.id.replace('.', "_"));
+        if !main.lines().any(|line| line == format!("mod {module};")) {
+            problems.push(format!("tests/main.rs has no line `mod {module};`"));
+        }
+    }
+    let files = files_below(&lab.suite_dir, Path::new("tests"))?;
+    for path in &files {
+        let text = fs::read_to_string(lab.suite_dir.join(path))?;
+        let own = path.iter().nth(1).and_then(|name| name.to_str()).map(|name| name.trim_end_matches(".rs"));
+        for module in named_tasks(&text).into_iter().filter(|module| Some(module.as_str()) != own) {
+            problems.push(format!("{} uses {module}, which is not there in its program", path.display()));
+        }
+    }
+    Ok(Found { says: plural(files.len(), "test file"), problems })
+}
+
+/// The task modules that `text` names by a path: `crate::t1_2::...`, `super::t1_2::...`.
+fn named_tasks(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for rest in text.split("::t").skip(1) {
+        let name: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == '_').collect();
+        if rest[name.len()..].starts_with("::")
+            && name.split('_').filter(|part| !part.is_empty()).count() == 2
+        {
+            found.insert(format!("t{name}"));
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +214,12 @@ mod tests {
         );
         let swapped = text.replace("## Reading\n", "").replace("## Predict\n", "## Reading\n## Predict\n");
         assert!(missing_headings(&swapped, &lab)[0].contains("order"), "{swapped}");
+    }
+
+    #[test]
+    fn task_modules_are_found_by_their_paths() {
+        let text = "use crate::t1_2::wheel;\nsuper::t2_10::f();\nstd::time::Duration; x::t1_2; a::t1::b";
+        assert_eq!(named_tasks(text).into_iter().collect::<Vec<_>>(), ["t1_2", "t2_10"]);
     }
 
     #[test]
