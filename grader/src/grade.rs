@@ -41,6 +41,8 @@ pub enum Earlier {
     Same,
     /// The reference's.
     Reference,
+    /// From the same place up to the lab of this number, the reference's on top of them above it.
+    UpTo(u32),
 }
 
 /// How much to measure.
@@ -77,6 +79,8 @@ pub struct Request<'a> {
     pub jobs: usize,
     /// Where to write stage and build files; `None` for the course's own `target/grade`.
     pub work_dir: Option<PathBuf>,
+    /// Name of the stage's folder. Going from one to another rebuilds nothing.
+    pub stage: &'static str,
     /// Longest wait for one crate to compile, in seconds.
     pub compile_seconds: u64,
 }
@@ -95,6 +99,7 @@ impl<'a> Request<'a> {
             perf: PerfMode::Full,
             jobs: 0,
             work_dir: None,
+            stage: "stage",
             compile_seconds: 240,
         }
     }

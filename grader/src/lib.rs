@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   cli -> cmd -> grade -> stage -> compile -> run, perf     the submission's verdict
+//!           +----> blame -> grade                          whose lab is at fault
 //!           |       |
 //!           |       +----> catalog, model                  what a lab is, what a report is
 //!           +----> report, progress                        how it is told and kept
@@ -9,6 +10,7 @@
 //! ```
 
 pub mod author;
+pub mod blame;
 pub mod catalog;
 pub mod cli;
 pub mod cmd;

@@ -134,6 +134,22 @@ pub struct TestReport {
     pub cpu_ms: u64,
     /// The end of what the test printed.
     pub output_tail: String,
+    /// The earlier lab that makes it fail, where one does and somebody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blame: Option<Blame>,
+}
+
+/// A test fails on the learner's earlier labs and passes on the reference's: the lab at fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Blame {
+    /// Its number.
+    pub lab: u32,
+    /// Its folder, `labs/02-slotted-page`.
+    pub folder: String,
+    /// The task that is not written yet, if that is the reason.
+    pub task: Option<String>,
+    /// A test of its own that fails too.
+    pub test: Option<String>,
 }
 
 /// How a test ended.

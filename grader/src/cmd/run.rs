@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 
 use super::{common, map};
+use crate::blame;
 use crate::catalog::{Course, Lab};
 use crate::cli::{EarlierLabs, RunArgs};
 use crate::grade::{Earlier, PerfMode, Request, Source, grade};
@@ -21,7 +22,11 @@ pub fn run(course: &Course, args: &RunArgs) -> Result<ExitCode> {
     let (file, mut progress) = common::progress(course);
     let request = request(course, lab, args)?;
     let mut live = common::Live::new();
-    let report = grade(course, &request, &mut live)?;
+    let mut report = grade(course, &request, &mut live)?;
+    // A task is run again and again while it is written; the others are for a closer look.
+    if args.task.is_none() {
+        blame::assign(course, &request, &mut report, &mut live)?;
+    }
     live.clear();
 
     let own = !args.solution && args.labs.is_none();

@@ -10,7 +10,9 @@ use grader_protocol::{Failure, Value};
 
 use super::Context;
 use super::paint::plural;
-use crate::model::{GateKind, LabReport, PerfReport, PerfVerdict, TaskReport, TestOutcome, TestReport};
+use crate::model::{
+    Blame, GateKind, LabReport, PerfReport, PerfVerdict, TaskReport, TestOutcome, TestReport,
+};
 
 /// A failure, told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +138,10 @@ pub fn test(context: &Context, task: &TaskReport, test: &TestReport, full: bool)
         }
         rows.push(row("where", Body::Exact(place(context, task, &failure))));
     }
+    if let Some(blame) = &test.blame {
+        rows.push(row("blame", Body::Prose(blame_text(blame))));
+        rows.push(row("see it", Body::Command(blame_command(context, blame))));
+    }
     let rerun = if todo {
         context.command(&format!("--task {}", task.id))
     } else {
@@ -149,6 +155,33 @@ pub fn test(context: &Context, task: &TaskReport, test: &TestReport, full: bool)
 
 fn row(label: &'static str, body: Body) -> Row {
     Row { label, body }
+}
+
+/// Which earlier lab is at fault, and what is known of the mistake.
+fn blame_text(blame: &Blame) -> String {
+    let Blame { lab, folder, task, test } = blame;
+    match (task, test) {
+        (Some(task), _) => {
+            format!("task {task} of lab {lab} ({folder}) is not written yet, and this test needs it")
+        }
+        (None, Some(test)) => format!(
+            "it passes on the reference's lab {lab} and fails on yours ({folder}); there {test} fails too and is easier \
+             to follow"
+        ),
+        (None, None) => format!(
+            "it passes on the reference's lab {lab} and fails on yours ({folder}), although your lab {lab} passes its own \
+             tests: they miss a mistake there"
+        ),
+    }
+}
+
+/// The command that shows the mistake; where the earlier lab's own tests miss it, the one that goes on without that lab.
+fn blame_command(context: &Context, blame: &Blame) -> String {
+    match (&blame.task, &blame.test) {
+        (Some(task), _) => format!("cargo grade run {}{} --task {task}", blame.lab, context.options),
+        (None, Some(test)) => format!("cargo grade run {}{} --test {test}", blame.lab, context.options),
+        (None, None) => context.command("--earlier reference"),
+    }
 }
 
 /// What the check, the panic or the scheduler has to say.

@@ -69,7 +69,7 @@ fn task(id: &str, title: &str, file: &str, points: (u32, u32), tests: Vec<TestRe
 fn test(name: &str, doc: &str, outcome: TestOutcome) -> TestReport {
     let task = name.strip_prefix('t').unwrap().split("::").next().unwrap().replace('_', ".");
     let (name, doc) = (name.to_string(), doc.to_string());
-    TestReport { name, task, doc, outcome, wall_ms: 12, cpu_ms: 9, output_tail: String::new() }
+    TestReport { name, task, doc, outcome, wall_ms: 12, cpu_ms: 9, output_tail: String::new(), blame: None }
 }
 
 fn gate(verdict: PerfVerdict, median: f64) -> PerfReport {

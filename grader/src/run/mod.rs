@@ -169,6 +169,7 @@ fn run_one(test: &Listed, settings: &Settings) -> io::Result<(TestReport, Facts)
         wall_ms: ended.wall.as_millis() as u64,
         cpu_ms: told_ms.or(ended.cpu_ms).unwrap_or(0),
         output_tail: outcome::tail(&ended.output),
+        blame: None,
     };
     let layers = ended.report.map(|report| report.layers);
     Ok((report, Facts { layers, runaways: ended.runaways, saw_forgery: ended.saw_forgery }))

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   <work>/lock                      held for the whole run
-//!   <work>/stage/
+//!   <work>/stage/                    and stage-earlier/, for whose earlier lab is at fault
 //!     Cargo.toml  Cargo.lock         the grader's; versions from solutions/
 //!     labs/kit                       the course's
 //!     labs/NN-name/src               the submission's, nothing but *.rs
@@ -109,7 +109,7 @@ impl Stage {
         let labs = manifests.closure(request.lab)?;
         let seats: BTreeMap<u32, Seat> = labs.iter().map(|lab| (lab.number, seat(request, lab))).collect();
         let mut stage = Stage {
-            root: work.join("stage"),
+            root: work.join(request.stage),
             build_dir: work.join("build"),
             suite_package: format!("suite-{}", request.lab.package),
             perf_package: None,
@@ -245,11 +245,23 @@ impl Stage {
     }
 }
 
+/// The labs that `lab` stands on, by number.
+pub fn earlier_labs<'a>(course: &'a Course, lab: &'a Lab) -> Result<Vec<&'a Lab>> {
+    let mut labs = Manifests::read(course)?.closure(lab)?;
+    labs.retain(|other| other.number != lab.number);
+    Ok(labs)
+}
+
 /// Whose sources of `lab` this request wants.
 fn seat(request: &Request, lab: &Lab) -> Seat {
-    let is_earlier = lab.number != request.lab.number;
-    if is_earlier && request.earlier == Earlier::Reference {
-        return Seat::Reference;
+    if lab.number != request.lab.number {
+        match request.earlier {
+            Earlier::Same => {}
+            Earlier::Reference => return Seat::Reference,
+            Earlier::UpTo(number) if lab.number <= number => {}
+            // The reference's own packages stand on each other.
+            Earlier::UpTo(_) => return Seat::Patched,
+        }
     }
     match &request.source {
         Source::Labs(_) => Seat::Learner,

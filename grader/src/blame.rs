@@ -1,0 +1,154 @@
+//! Which earlier lab is at fault when a test of a later one fails.
+//!
+//! A lab stands on the learner's own earlier labs, so a mistake in lab 2 may first show in lab 4. Called by `cargo grade run`
+//! with a finished report; grades the failing tests again on other stacks.
+//!
+//! ```text
+//!   lab 4 fails on        reference 1 2 3         passes: the mistake is below lab 4
+//!   then on               mine 1, reference 2 3   passes
+//!                         mine 1 2, reference 3   fails: the mistake is in lab 2
+//! ```
+//!
+//! The first stack that fails names its topmost lab: all below it are known to do. A second mistake, higher up, shows when
+//! the first is mended. Then the lab's own tests are run, because one of them is easier to follow than a later lab's.
+//!
+//! What is left out: gates. A slow earlier lab makes a later one slow, which `compare` on the earlier lab shows.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use crate::catalog::{Course, Lab, task_of_test};
+use crate::grade::{Earlier, PerfMode, Progress, Request, Source, grade};
+use crate::model::{Blame, LabReport, TestOutcome, TestReport};
+use crate::stage::earlier_labs;
+
+/// Adds to each failing test of `report` the earlier lab that makes it fail, if one does.
+pub fn assign(
+    course: &Course,
+    request: &Request,
+    report: &mut LabReport,
+    progress: &mut dyn Progress,
+) -> Result<()> {
+    let is_mixed = matches!(request.source, Source::Labs(_)) && request.earlier == Earlier::Same;
+    let earlier = earlier_labs(course, request.lab)?;
+    if !is_mixed || earlier.is_empty() {
+        return Ok(());
+    }
+    let mut found = BTreeMap::new();
+    let mut suspects = Vec::new();
+    for test in failing(report) {
+        match hole_below(test, request.lab, &earlier) {
+            Some(blame) => drop(found.insert(test.name.clone(), blame)),
+            None if matches!(test.outcome, TestOutcome::Todo(_)) => {}
+            None => suspects.push(test.name.clone()),
+        }
+    }
+    if !suspects.is_empty() {
+        progress.say("looking for the mistake in earlier labs");
+        let stacks = Stacks { course, request };
+        let passing = stacks.run(Earlier::Reference, &suspects, progress)?.0;
+        for (lab, tests) in stacks.lowest_that_fail(&earlier, passing, progress)? {
+            let own = stacks.own_failure(lab, progress)?;
+            let blame = Blame { lab: lab.number, folder: lab.path(), task: None, test: own };
+            found.extend(tests.into_iter().map(|test| (test, blame.clone())));
+        }
+    }
+    for test in report.tasks.iter_mut().flat_map(|task| &mut task.tests) {
+        test.blame = found.remove(&test.name);
+    }
+    Ok(())
+}
+
+fn failing(report: &LabReport) -> impl Iterator<Item = &TestReport> {
+    let tests = report.tasks.iter().flat_map(|task| &task.tests);
+    tests.filter(|test| !matches!(test.outcome, TestOutcome::Pass | TestOutcome::NotRun))
+}
+
+/// A hole of an earlier lab that the test fell into: no need to run anything.
+fn hole_below(test: &TestReport, lab: &Lab, earlier: &[&Lab]) -> Option<Blame> {
+    let TestOutcome::Todo(failure) = &test.outcome else { return None };
+    let (_, text) = failure.what.split_once("task ")?;
+    let id = text.split(|c: char| !c.is_ascii_digit() && c != '.').next()?;
+    if lab.task(id).is_some() {
+        return None;
+    }
+    let owner = earlier.iter().find(|lab| lab.task(id).is_some())?;
+    Some(Blame { lab: owner.number, folder: owner.path(), task: Some(id.to_string()), test: None })
+}
+
+/// Grades the same lab on other earlier labs.
+struct Stacks<'a> {
+    course: &'a Course,
+    request: &'a Request<'a>,
+}
+
+impl<'a> Stacks<'a> {
+    /// Which of `tests` pass on the stack, and which do not.
+    fn run(
+        &self,
+        earlier: Earlier,
+        tests: &[String],
+        progress: &mut dyn Progress,
+    ) -> Result<(Vec<String>, Vec<String>)> {
+        let mut passed = Vec::new();
+        let tasks: std::collections::BTreeSet<String> =
+            tests.iter().filter_map(|test| task_of_test(test)).collect();
+        for task in tasks {
+            let in_task = |name: &&String| task_of_test(name).as_ref() == Some(&task);
+            let mut request = self.base(self.request.lab);
+            request.names = tests.iter().filter(in_task).cloned().collect();
+            request.task = Some(task.clone());
+            request.earlier = earlier;
+            let report = grade(self.course, &request, progress)?;
+            let all = report.tasks.iter().flat_map(|task| &task.tests);
+            passed.extend(all.filter(|test| test.outcome.is_pass()).map(|test| test.name.clone()));
+        }
+        Ok(tests.iter().cloned().partition(|test| passed.contains(test)))
+    }
+
+    /// Goes up the earlier labs, the learner's up to each and the reference's above, and tells which tests start to fail where.
+    fn lowest_that_fail(
+        &self,
+        earlier: &[&'a Lab],
+        mut passing: Vec<String>,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<(&'a Lab, Vec<String>)>> {
+        let mut found = Vec::new();
+        let Some((top, below)) = earlier.split_last() else { return Ok(found) };
+        for lab in below {
+            if passing.is_empty() {
+                return Ok(found);
+            }
+            let (good, bad) = self.run(Earlier::UpTo(lab.number), &passing, progress)?;
+            passing = good;
+            if !bad.is_empty() {
+                found.push((*lab, bad));
+            }
+        }
+        // With all of the learner's labs they failed in the first place.
+        if !passing.is_empty() {
+            found.push((*top, passing));
+        }
+        Ok(found)
+    }
+
+    /// A test of the lab's own that fails too.
+    fn own_failure(&self, lab: &'a Lab, progress: &mut dyn Progress) -> Result<Option<String>> {
+        let mut request = self.base(lab);
+        request.stage = self.request.stage;
+        let report = grade(self.course, &request, progress)?;
+        Ok(failing(&report).next().map(|test| test.name.clone()))
+    }
+
+    fn base(&self, lab: &'a Lab) -> Request<'a> {
+        let mut request = Request::new(lab, self.request.source.clone());
+        request.perf = PerfMode::Off;
+        request.stage = "stage-earlier";
+        request.seed = self.request.seed;
+        request.jobs = self.request.jobs;
+        request.work_dir = self.request.work_dir.clone();
+        request.compile_seconds = self.request.compile_seconds;
+        request
+    }
+}
