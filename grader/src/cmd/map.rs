@@ -59,7 +59,7 @@ pub fn render(course: &Course, progress: &Progress, paint: Paint) -> String {
     for (number, title) in coming {
         let _ = writeln!(out, "  {number:>2}  {}  {}", pad(title, width), paint.quiet("still to come"));
     }
-    let _ = write!(out, "\n{}", next(course, progress, paint));
+    let _ = write!(out, "\n{}", next(course, progress, 0, paint));
     if course.labs.iter().all(|lab| standing(lab, progress).2 == 0) {
         let text = "Red is expected at first: each task is a `todo!` until you write it, and each hidden test \
                     of it fails at once. Green comes task by task.";
@@ -71,10 +71,18 @@ pub fn render(course: &Course, progress: &Progress, paint: Paint) -> String {
     out
 }
 
-/// What to do next.
-pub fn next(course: &Course, progress: &Progress, paint: Paint) -> String {
+/// What to do next: the first open task from lab `from` on, or else the first one.
+pub fn next(course: &Course, progress: &Progress, from: u32, paint: Paint) -> String {
     let mut out = String::new();
-    let open = course.labs.iter().find_map(|lab| {
+    let (before, after): (Vec<&Lab>, Vec<&Lab>) = course.labs.iter().partition(|lab| lab.number < from);
+    let current =
+        after.first().filter(|lab| lab.number == from && standing(lab, progress).2 == lab.tasks.len());
+    if let Some(lab) = current {
+        let text = format!("Lab {} is done. Beside the reference, and where its files are:", lab.number);
+        let command = paint.command(&format!("cargo grade compare {}", lab.number));
+        let _ = writeln!(out, "{}\n  {command}\n", paint.good(&text));
+    }
+    let open = after.into_iter().chain(before).find_map(|lab| {
         let task = lab.tasks.iter().find(|task| !is_passed(progress, &task.id))?;
         Some((lab, task))
     });

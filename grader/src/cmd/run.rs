@@ -48,7 +48,7 @@ pub fn run(course: &Course, args: &RunArgs) -> Result<ExitCode> {
     } else {
         common::print(&terminal::render(&report, &context, paint, args.verbose));
         if own && report.passed() && args.test.is_none() {
-            common::print(&format!("\n{}", map::next(course, &progress, paint)));
+            common::print(&format!("\n{}", map::next(course, &progress, lab.number, paint)));
         }
     }
     exit_code(&report, args)

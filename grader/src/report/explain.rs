@@ -52,6 +52,12 @@ pub enum Body {
 /// Longest value shown without `-v`, in characters.
 const CLIP: usize = 600;
 
+/// Longest step shown without `-v`, in characters.
+const STEP: usize = 160;
+
+/// Longest input shown without `-v`, in lines.
+const CASE_LINES: usize = 8;
+
 /// Most steps shown without `-v`.
 const STEPS: usize = 20;
 
@@ -197,11 +203,22 @@ fn facts(rows: &mut Vec<Row>, failure: &Failure, full: bool) {
         rows.push(row("found", Body::Exact(text)));
     }
     if let Some(case) = &failure.case {
-        rows.push(row("smallest", Body::Exact(clip(case, full))));
+        // The steps say the same in the reader's terms.
+        let is_long = case.lines().count() > CASE_LINES;
+        if full || !is_long {
+            rows.push(row("smallest", Body::Exact(clip(case, full))));
+        } else if failure.steps.is_empty() {
+            let start: Vec<&str> = case.lines().take(CASE_LINES).collect();
+            rows.push(row(
+                "smallest",
+                Body::Exact(clip(&start.join("\n"), full) + "\n... (-v shows the rest)"),
+            ));
+        }
     }
     if !failure.steps.is_empty() {
         let hidden = if full { 0 } else { failure.steps.len().saturating_sub(STEPS) };
-        let mut steps = failure.steps[hidden..].to_vec();
+        let mut steps: Vec<String> =
+            failure.steps[hidden..].iter().map(|step| clip_to(step, STEP, full)).collect();
         if hidden > 0 {
             steps.insert(0, format!("({} before; -v shows them)", plural(hidden, "step")));
         }
@@ -337,10 +354,14 @@ pub fn nanoseconds(value: f64) -> String {
 
 /// Shortens a long value to its beginning.
 fn clip(text: &str, full: bool) -> String {
-    if full || text.chars().count() <= CLIP {
+    clip_to(text, CLIP, full)
+}
+
+fn clip_to(text: &str, most: usize, full: bool) -> String {
+    if full || text.chars().count() <= most {
         return text.to_string();
     }
-    let start: String = text.chars().take(CLIP).collect();
+    let start: String = text.chars().take(most).collect();
     format!("{start} ... (-v shows the rest)")
 }
 

@@ -193,6 +193,9 @@ fn first_failure(report: &LabReport, context: &Context) -> Option<Explained> {
     })
 }
 
+/// How many of the other failing tests are named.
+const OTHERS: usize = 6;
+
 /// How much else fails, so that nobody takes the first failure for the only one.
 fn more(out: &mut String, report: &LabReport, context: &Context, paint: Paint) {
     let tests = || report.tasks.iter().flat_map(|task| &task.tests);
@@ -221,6 +224,14 @@ fn more(out: &mut String, report: &LabReport, context: &Context, paint: Paint) {
         let all = context.command("-v");
         let _ =
             writeln!(out, "\n  {}", paint.quiet(&format!("Besides: {}; {all} shows all.", parts.join(", "))));
+    }
+    let shown = match explain::first(report) {
+        Some(First::Test(_, test)) => Some(test.name.as_str()),
+        _ => None,
+    };
+    let others = tests().filter(|test| !test.outcome.is_pass() && !explain::is_hole(&test.outcome));
+    for test in others.filter(|test| Some(test.name.as_str()) != shown).take(OTHERS) {
+        let _ = writeln!(out, "    {}", paint.quiet(&format!("{} ({})", test.name, test.outcome.label())));
     }
 }
 

@@ -10,11 +10,14 @@
 //!   stubs      one task a hole: its own tests fail, no earlier task's does
 //!   mutants    a known mistake: every test it names fails
 //!   variants   another correct design: every test passes
+//!   ladder     on the learner's labs 1 to k and the reference's above, for each k:
+//!              every test passes, with all the learner's every gate too
 //! ```
 //!
 //! Every step collects its problems; none stops the check, so that one run shows all there is to mend.
 
 mod book;
+mod ladder;
 mod patches;
 mod runs;
 mod text;
@@ -45,6 +48,8 @@ pub enum Part {
     Mutants,
     /// Other correct designs pass.
     Variants,
+    /// A learner's labs fit below, above and between the reference's.
+    Ladder,
 }
 
 /// What to check.
@@ -141,6 +146,9 @@ impl Check<'_> {
         }
         if variants {
             self.patches(lab, patches::Kind::Variant);
+        }
+        if self.options.wants(Part::Ladder) {
+            self.ladder(lab);
         }
     }
 
