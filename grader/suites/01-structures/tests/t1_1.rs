@@ -35,6 +35,7 @@ fn returns_elements_in_the_order_they_came() {
     for value in 0..1_000 {
         queue.push_back(value);
         check_eq!(queue.len(), value + 1, "len after {} pushes", value + 1);
+        check!(!queue.is_empty(), "a queue with an element is not empty");
     }
     for value in 0..1_000 {
         check_eq!(queue.pop_front(), Some(value), "pop_front number {}", value + 1);

@@ -126,6 +126,7 @@ fn putting_a_key_again_makes_no_second_entry() {
         check!(matches!(cache.put(1, round), Ok(Put::Replaced(_))), "put(1) replaces in round {round}");
         check!(matches!(cache.put(2, round), Ok(Put::Replaced(_))), "put(2) replaces in round {round}");
         check_eq!(cache.len(), 2, "len after putting two keys again");
+        check!(!cache.is_empty(), "a cache with two entries is not empty");
         check_eq!(order(&cache), vec![2, 1], "keys by recency after putting 1, then 2 again");
     }
     check_eq!(cache.put(3, 30), Ok(Put::Evicted(1, 4)), "put(3) into a full cache");

@@ -7,9 +7,9 @@
 //! ```text
 //! split of a node with 2t keys (t = 2)        merge, the reverse
 //!
-//!        | k |                 | b | k |           | b | k |            | k |
+//!        | k |                 | c | k |           | b | k |            | k |
 //!        /            =>       /   |                /   |       =>      /
-//!   |a|b|c|d|               |a|   |c|d|           |a|   | |          |a|b|
+//!   |a|b|c|d|               |a|b| |d|             |a|   | |          |a|b|
 //!
 //! borrow from the left sibling: the separator comes down, the sibling's last key goes up
 //!
