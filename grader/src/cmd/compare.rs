@@ -45,7 +45,8 @@ fn render(course: &Course, report: &LabReport, context: &Context, paint: Paint) 
     let _ = writeln!(out, "{}\n", table(report));
     let _ = writeln!(
         out,
-        "  Times are processor time of one round, taken in turn with the reference in one process."
+        "  Times are processor time of one round, taken in turn with the reference in one process.\n  \
+         The ratio is the median of the pairs' ratios, not the quotient of the two columns."
     );
     out.push_str("\nThe reference's way, for tasks whose tests pass:\n");
     for task in &report.tasks {

@@ -10,7 +10,7 @@ use crate::catalog::{Course, Lab};
 use crate::model::GateKind;
 use crate::progress::{Last, Progress};
 use crate::report::explain::number;
-use crate::report::paint::{Paint, pad};
+use crate::report::paint::{Paint, pad, plural};
 
 /// Runs the command.
 pub fn run(course: &Course, lab: &str) -> Result<ExitCode> {
@@ -50,7 +50,12 @@ fn render(lab: &Lab, progress: &Progress, paint: Paint) -> String {
                 GateKind::Ratio => format!("at most {}x the reference's time", number(gate.max)),
                 GateKind::Count => format!("at most {}", number(gate.max)),
             };
-            let text = format!("gate {} ({} points): {}; {limit}", gate.id, gate.points, gate.title);
+            let text = format!(
+                "gate {} ({}): {}; {limit}",
+                gate.id,
+                plural(gate.points as usize, "point"),
+                gate.title
+            );
             let _ = writeln!(out, "        {}", paint.quiet(&text));
         }
     }

@@ -76,7 +76,8 @@ pub fn first(report: &LabReport) -> Option<First<'_>> {
     let wrong = |test: &&TestReport| !test.outcome.is_pass() && !is_hole(&test.outcome);
     let open = |test: &&TestReport| is_hole(&test.outcome);
     let easiest = task.tests.iter().filter(wrong).min_by_key(|test| effort(test));
-    if let Some(test) = easiest.or_else(|| task.tests.iter().find(open)) {
+    let next_hole = || task.tests.iter().filter(open).min_by_key(|test| reading_order(task, test));
+    if let Some(test) = easiest.or_else(next_hole) {
         return Some(First::Test(task, test));
     }
     task.perf.iter().find(|gate| gate_failed(gate)).map(|gate| First::Gate(task, gate))
@@ -89,6 +90,13 @@ fn effort(test: &TestReport) -> (bool, bool, usize) {
         let tells_how = !failure.steps.is_empty() || failure.case.is_some();
         (!tells_how, failure.picture.is_none(), failure.steps.len())
     })
+}
+
+/// Where a hole stands: first in the task's own file, then from the top down.
+fn reading_order(task: &TaskReport, test: &TestReport) -> (bool, String, u32) {
+    let place = test.outcome.failure().and_then(|failure| failure.trace.first());
+    let (path, line) = place.and_then(|place| place.rsplit_once(':')).unwrap_or_default();
+    (!path.ends_with(&task.file), path.to_string(), line.parse().unwrap_or(0))
 }
 
 /// A doc comment without its own line breaks: paragraphs and list items, a line each.

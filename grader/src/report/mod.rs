@@ -30,6 +30,8 @@ pub struct Context {
     pub folder: String,
     /// The lab's handout: `handouts/src/01-structures.md`.
     pub handout: String,
+    /// How many tasks the lab has.
+    pub tasks: usize,
     /// Options that a rerun needs besides the test: ` --solution`.
     pub options: String,
     /// Whether only some tests of a task were asked for, so that points say nothing.
@@ -45,6 +47,7 @@ impl Context {
     pub fn of(lab: &Lab) -> Self {
         Self {
             lab: lab.number,
+            tasks: lab.tasks.len(),
             folder: lab.path(),
             handout: format!("handouts/src/{}.md", lab.id),
             ..Self::default()

@@ -29,7 +29,7 @@ pub fn render(report: &LabReport, context: &Context, paint: Paint, verbose: bool
     let _ = writeln!(out, "{}\n", paint.strong(&format!("Lab {}: {}", report.lab, report.title)));
     if let BuildReport::Failed { messages, notes } = &report.build {
         build_failed(&mut out, messages, notes, paint, verbose);
-        let _ = writeln!(out, "  rerun  {}", paint.command(&context.command("")));
+        let _ = writeln!(out, "  rerun  {}", paint.command(&context.command(&part(report, context))));
         notes_at_end(&mut out, report, paint, verbose);
         return out;
     }
@@ -51,6 +51,14 @@ pub fn render(report: &LabReport, context: &Context, paint: Paint, verbose: bool
     }
     notes_at_end(&mut out, report, paint, verbose);
     out
+}
+
+/// The part of the lab that the report is about, as an option: nothing for all of it.
+fn part(report: &LabReport, context: &Context) -> String {
+    match report.tasks.as_slice() {
+        [task] if context.tasks > 1 => format!("--task {}", task.id),
+        _ => String::new(),
+    }
 }
 
 /// The word in front of a task.
@@ -210,9 +218,11 @@ fn more(out: &mut String, report: &LabReport, context: &Context, paint: Paint) {
         _ => (wrong, holes, gates - 1),
     };
     if wrong > 0 {
-        parts.push(
-            format!("{} more fail", plural(wrong, "test")).replace("1 test more fail", "1 more test fails"),
-        );
+        parts.push(if wrong == 1 {
+            "1 more test fails".to_string()
+        } else {
+            format!("{wrong} more tests fail")
+        });
     }
     if gates > 0 {
         parts.push(format!("{} past the limit", plural(gates, "gate")));
