@@ -21,7 +21,7 @@
 //! | --- | --- | --- | --- |
 //! | 24 | 4 | version | [`VERSION`] |
 //! | 28 | 4 | page count | pages of the file, the manager's own included |
-//! | 32 | 8 | epoch | how many times the books were made durable; the larger of the two meta pages is current |
+//! | 32 | 8 | epoch | how many times the books were made durable, at most [`MAX_EPOCH`]; the larger of the two meta pages is current |
 //! | 40 | 4 | root | the owner's root page, 0 if none |
 //! | 44 | 4 | unused | 0 |
 //! | 48 | 4048 | copies | bit `g % 8` (lowest first) of byte `g / 8` is 0 if copy A of map `g` is current, 1 if B |
@@ -37,7 +37,8 @@
 //!
 //! - B1: the map's own two pages are marked as used; no page at or past the page count is.
 //! - B2: the epoch of a current map page is at most the meta page's.
-//! - B3: the root is 0 or an allocated page.
+//! - B3: the root is 0 or an allocated page; the manager's own pages are marked as used, but nobody allocated them.
+//! - B4: the epoch of a meta page is at most [`MAX_EPOCH`].
 //!
 //! What it costs: two pages in 32,512, and at most [`MAX_PAGE_COUNT`] pages, because one meta page has room for the
 //! choice of that many groups. A file never shrinks.
@@ -75,6 +76,9 @@ const MAX_GROUPS: u32 = (PAGE_SIZE - COPIES_AT) as u32 * 8;
 pub const MAX_PAGE_COUNT: u32 = META_PAGES + MAX_GROUPS * GROUP_PAGES;
 /// Pages of a file in which nothing is allocated: the meta pages and the map of group 0.
 pub(crate) const MIN_PAGE_COUNT: u32 = META_PAGES + MAP_COPIES;
+/// Largest epoch of a meta page that is believed. A file synced a million times a second gets there in 292,000 years, so a
+/// larger one is damage, and `epoch + 1` never overflows.
+pub(crate) const MAX_EPOCH: u64 = u64::MAX / 2;
 
 /// What is in a meta page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,12 +140,14 @@ impl Meta {
     /// Nothing: `page` may be anything.
     ///
     /// # Ensures
-    /// `page_count` is at least [`MIN_PAGE_COUNT`] and at most [`MAX_PAGE_COUNT`], the last group has room for its map, and
-    /// `copies` has one entry of 0 or 1 for each group. The root is as it stands: whether it is allocated, the map tells.
+    /// `page_count` is at least [`MIN_PAGE_COUNT`] and at most [`MAX_PAGE_COUNT`], and the last group has room for its map:
+    /// 2 + 32,512 pages are one full group and right, so are 2 + 32,512 + 2 with the map of a second one, but 2 + 32,512 + 1
+    /// would cut that map in two. The epoch is at most [`MAX_EPOCH`] (B4). `copies` has one entry of 0 or 1 for
+    /// each group. The root is as it stands: whether it is allocated, the map tells.
     ///
     /// # Errors
     /// [`Error::Corrupt`]: what `verify` says; then [`Corruption::WrongKind`], [`Corruption::BadVersion`],
-    /// [`Corruption::BadPageCount`].
+    /// [`Corruption::BadPageCount`], [`Corruption::BadEpoch`].
     pub(crate) fn decode(page: &PageBuf, id: PageId) -> Result<Meta, Error> {
         todo!("task 2.6: read a meta page")
     }

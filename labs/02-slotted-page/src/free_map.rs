@@ -108,7 +108,8 @@ impl FreeMap {
     /// The page is marked as allocated, and left out of snapshots until [`FreeMap::prepared`] is called for it (M4).
     ///
     /// # Cost
-    /// Amortised O(1), plus one pass over the words after each sync.
+    /// The words from `hint` up to the one with the page. So a run of calls looks at each word once. A page freed
+    /// far down moves `hint` back there: who frees a low page before each call pays for the way up each time.
     pub(crate) fn take(&mut self) -> Option<PageId> {
         // Nudge: 64 pages at a time; `trailing_zeros` finds the lowest set bit.
         // Nudge: bits past the page count are not pages.
@@ -145,7 +146,7 @@ impl FreeMap {
     ///
     /// # Ensures
     /// `id` is no longer allocated. It can be handed out again at once if no state that a crash could bring back has it,
-    /// else after the next sync (M1, M2).
+    /// else after the next sync (M1, M2). What `hint` promises holds.
     ///
     /// # Errors
     /// Nothing is changed: [`Error::ReservedPage`] for the manager's own, [`Error::NotAllocated`] for a page that is free or

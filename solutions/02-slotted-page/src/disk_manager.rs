@@ -154,15 +154,20 @@ impl DiskManager {
     ///
     /// # Ensures
     /// P1. What was found is durable before `open` returns: if the program that wrote it ended inside a `sync`, the
-    /// state may so far be only in the system's cache. Bytes past the last page are cut off, so that the file grows
-    /// by zeros; both meta pages are alike again. Never panics, whatever the bytes.
+    /// state may so far be only in the system's cache. The meta pages say whether that can be: `sync` writes meta page 1
+    /// when the same content is durable in meta page 0, so two that are alike need no sync. If they differ, the disk is
+    /// synced *before* the first byte of the other one is written: until then it may be the only durable one.
+    /// Bytes past the last page are cut off, so that the file grows by zeros; both meta pages are alike again. The one
+    /// that was repaired need not be durable: the next `sync` of the disk comes before the other is written
+    /// over. Never panics, whatever the bytes.
     ///
     /// # Errors
     /// [`Error::Corrupt`]: both meta pages are damaged, the file is too short for its pages, a map page is damaged,
     /// or the root is not allocated. [`Error::Io`]: above all, a meta page that *could not be read* is not a damaged one.
     ///
     /// # Cost
-    /// Two page reads, one for each group, and two reads of the length; no writes if the file was left in order.
+    /// Two page reads, one more for each group, and a read of the length. If the file was left in order, no write and no
+    /// change of the length.
     pub fn open(disk: Arc<dyn Disk>) -> Result<DiskManager, Error> {
         //# task 2.6 open a file
         //+ // Nudge: which of the two meta pages may be torn, and what does that say of the other?
@@ -218,8 +223,8 @@ impl DiskManager {
     /// The manager goes on working, and a later call may succeed.
     ///
     /// # Cost
-    /// One page write if a free page is used again, else one `set_len` every so many pages. No read, no sync. Time amortised
-    /// O(1), plus after each sync one pass over the map.
+    /// One page write if a free page is used again, else one `set_len` every so many pages. No read, no sync. The
+    /// search goes on where the last one ended: a run of calls passes over the free map once, not once each.
     pub fn allocate(&self) -> Result<PageId, Error> {
         //# task 2.6 allocate a page
         //+ // Nudge: a page taken again still has its former owner's bytes.
@@ -245,7 +250,8 @@ impl DiskManager {
     ///
     /// # Ensures
     /// The page is no longer allocated. Its bytes stay as they are, and [`DiskManager::allocate`] does not hand it out, until
-    /// the next `sync` has returned `Ok` (P2); if it was allocated since the last sync, it may be handed out at once.
+    /// the next `sync` has returned `Ok` (P2). But if it was allocated since the last call of `sync`, no crash brings it
+    /// back: it is a free page at once, and handed out before the file grows.
     ///
     /// # Errors
     /// Nothing is changed: [`Error::ReservedPage`], [`Error::NotAllocated`] (also for a page that was freed already),
@@ -341,10 +347,12 @@ impl DiskManager {
     /// # Errors
     /// The root stays: [`Error::ReservedPage`], [`Error::NotAllocated`].
     pub fn set_root(&self, root: Option<PageId>) -> Result<(), Error> {
+        // Under one guard: a `free` between the look and the change would make a free page the root.
+        let mut map = self.map.lock();
         if let Some(id) = root {
-            self.check_allocated(id)?;
+            check_in(&map.free, id)?;
         }
-        self.map.lock().free.root = root.unwrap_or(PageId::NONE);
+        map.free.root = root.unwrap_or(PageId::NONE);
         Ok(())
     }
 
@@ -379,10 +387,7 @@ impl DiskManager {
 
     /// Refuses pages that the owner does not have.
     fn check_allocated(&self, id: PageId) -> Result<(), Error> {
-        if is_reserved(id) {
-            return Err(Error::ReservedPage { page: id });
-        }
-        if self.is_allocated(id) { Ok(()) } else { Err(Error::NotAllocated { page: id }) }
+        check_in(&self.map.lock().free, id)
     }
 
     //# hide
@@ -435,6 +440,14 @@ impl DiskManager {
         Ok(())
     }
     //# end
+}
+
+/// Refuses pages that are not allocated in `free`.
+fn check_in(free: &FreeMap, id: PageId) -> Result<(), Error> {
+    if is_reserved(id) {
+        return Err(Error::ReservedPage { page: id });
+    }
+    if free.is_allocated(id) { Ok(()) } else { Err(Error::NotAllocated { page: id }) }
 }
 
 //# hide

@@ -207,6 +207,12 @@ pub enum Corruption {
         /// The number in the meta page.
         found: u32,
     },
+    /// An epoch that no file of the disk manager reaches: with it, the next `sync` could not count on.
+    #[error("epoch is {found}")]
+    BadEpoch {
+        /// The number in the meta page.
+        found: u64,
+    },
     /// The file is shorter than its pages.
     #[error("file of {found} bytes, its pages take {needed}")]
     FileTooShort {
@@ -234,7 +240,7 @@ pub enum Corruption {
         /// The page it is wrong about.
         page: PageId,
     },
-    /// The root page is not allocated.
+    /// The root page is not allocated, or one of the manager's own.
     #[error("the root is {page}, which is not allocated")]
     BadRoot {
         /// The root page.

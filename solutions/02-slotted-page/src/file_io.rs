@@ -4,7 +4,8 @@
 //! [`kit::disk`]), and a page may lie past the end of the file; here, and nowhere above, that is dealt with.
 //!
 //! - F1: a page is read whole or not at all: the end of the file inside a page is an error, never zeros.
-//! - F2: a call that moves nothing is not repeated for ever.
+//! - F2: `Ok(0)` moved nothing and never will: it is not repeated. `Interrupted` says to try again, and is repeated as
+//!   often as it comes.
 
 use std::io;
 

@@ -266,8 +266,9 @@ impl Schema {
     /// Never panics (C2). If it succeeds, encoding the result gives `bytes` again (C1).
     ///
     /// # Errors
-    /// [`Error::Row`] with the first [`RowFault`] found: too short, another column count, spare bits set, a NULL
-    /// with bytes, a bad bool, an end out of order or out of the row, text that is not UTF-8, bytes behind the last value.
+    /// [`Error::Row`] with the first [`RowFault`] in this order: too short, another column count, spare bits set; then
+    /// column by column, in a column first an end out of order or out of the row, then a NULL with bytes, a bad bool, or
+    /// text that is not UTF-8; last, bytes behind the last value.
     ///
     /// # Cost
     /// O(bytes).
