@@ -273,6 +273,25 @@ fn refuses_a_page_with_a_broken_invariant() {
     }
 }
 
+/// A page without slots has no record that could give a wrong record start away, and dead bytes that seem to fit.
+#[testkit::test]
+fn refuses_a_record_start_past_an_empty_page() {
+    for start in [4_097_u16, 4_098, 5_000, 8_192, 65_535] {
+        for dead in [0, 1, start - 4_096, 4_096_u16.wrapping_sub(start), 65_535] {
+            let mut bytes: PageBuf = [0; PAGE_SIZE];
+            header::init(&mut bytes, ID, PageKind::HEAP);
+            put_u16(&mut bytes, RECORD_START_AT, start);
+            put_u16(&mut bytes, DEAD_BYTES_AT, dead);
+            step!("SlottedPage::open(a page of 0 slots, record start {start}, {dead} dead bytes)");
+            let found = SlottedPage::open(&bytes, PageKind::HEAP).map(|_| ());
+            check!(
+                matches!(found, Err(Error::Corrupt(_))),
+                "I1: a record start of {start} is refused, but open gave {found:?}"
+            );
+        }
+    }
+}
+
 /// A page of zeros claims more slots than it has room for, all free: nothing on the way looks wrong until the page ends.
 #[testkit::test]
 fn refuses_more_slots_than_a_page_has_room_for() {

@@ -33,9 +33,9 @@ fn bytes(value: &[u8]) -> Value {
 /// The bytes of a row that must be accepted.
 fn encoded(schema: &Schema, values: &[Value]) -> Vec<u8> {
     let mut out = Vec::new();
-    testkit::step!("schema.encode(&{values:?}, &mut out)");
+    testkit::step!("schema.encode(&{}, &mut out)", shortened(values));
     let result = schema.encode(values, &mut out);
-    testkit::check_eq!(result, Ok(()), "encode of a row of the schema's types, {values:?}");
+    testkit::check_eq!(result, Ok(()), "encode of a row of the schema's types, {}", shortened(values));
     out
 }
 
@@ -153,4 +153,13 @@ fn rows() -> impl Strategy<Value = (Vec<ColumnType>, Vec<Value>)> {
         let values: Vec<_> = types.iter().copied().map(value_of).collect();
         (Just(types), values)
     })
+}
+
+/// The values of a row as text, cut where it would fill a screen.
+fn shortened(values: &[Value]) -> String {
+    let text = format!("{values:?}");
+    match text.char_indices().nth(200) {
+        Some((at, _)) => format!("{}... ({} characters more)", &text[..at], text[at..].chars().count()),
+        None => text,
+    }
 }

@@ -159,7 +159,8 @@ fn any_field_may_lie_without_a_panic() {
     testkit::prop::check(400, vec(change, 1..4), |changes| {
         let mut bytes = truth.bytes.clone();
         for (number, at, value, is_doubled) in changes {
-            testkit::step!("u32 at byte {at} of page {number} is {value}");
+            let both = if is_doubled && number < 2 { ", in both meta pages" } else { "" };
+            testkit::step!("// page {number}, u32 at byte {at} set to {value}, sealed again{both}");
             change_field(&mut bytes, number, at, value);
             if is_doubled && number < 2 {
                 change_field(&mut bytes, 1 - number, at, value);
@@ -209,9 +210,15 @@ fn fuzzing_for_a_moment_finds_nothing() {
     testkit::prop::check(250, (vec(change, 0..4), vec(any::<u8>(), 0..6)), |(changes, rest)| {
         let mut input = Vec::new();
         for (page, at, value) in changes {
+            let seal = if page & 0x80 == 0 { "sealed again" } else { "not sealed again" };
+            let (number, at_byte) = (page % 6, usize::from(at) % (PAGE_SIZE - 3));
+            testkit::step!("// page {number}, u32 at byte {at_byte} set to {value}, {seal}");
             input.push(page);
             input.extend(at.to_le_bytes());
             input.extend(value.to_le_bytes());
+        }
+        if let [low, high, ..] = rest[..] {
+            testkit::step!("// the file is cut to {} bytes at most", u16::from_le_bytes([low, high]));
         }
         input.extend(rest);
         crate::disk_fuzz::run(&input);

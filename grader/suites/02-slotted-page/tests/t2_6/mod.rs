@@ -4,6 +4,7 @@ mod basic;
 mod crash;
 mod damage;
 mod faults;
+mod forged;
 mod recovery;
 mod reuse;
 mod story;

@@ -8,7 +8,7 @@ use kit::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use slotted_page::{DiskManager, Error, PAGE_SIZE, PageId};
-use testkit::disk::FaultDisk;
+use testkit::disk::{DiskOpKind, FaultDisk};
 use testkit::{Failure, check, check_eq};
 
 use super::{Tag, allocated, is_crash, page, read};
@@ -89,6 +89,8 @@ pub(super) struct Model {
     /// Contents written since, the last one last. A page that is allocated anew begins with 0.
     since: BTreeMap<PageId, Vec<Tag>>,
     next_tag: Tag,
+    /// What was done so far, for the report.
+    told: Vec<String>,
 }
 
 /// A file, its manager and its model. After a crash the manager is gone.
@@ -106,11 +108,11 @@ pub(super) struct Story {
 impl Story {
     /// Creates a file on `disk`; `None` if it crashes meanwhile.
     pub(super) fn create(disk: FaultDisk, is_in_pieces: bool) -> Option<Story> {
-        testkit::step!("DiskManager::create(disk)");
+        testkit::scene::clear();
+        let mut model = Model::default();
+        model.tell("DiskManager::create(disk)");
         match DiskManager::create(handle(&disk, is_in_pieces)) {
-            Ok(manager) => {
-                Some(Story { disk, manager: Some(manager), is_in_pieces, model: Model::default() })
-            }
+            Ok(manager) => Some(Story { disk, manager: Some(manager), is_in_pieces, model }),
             Err(error) if is_crash(&error) => None,
             Err(error) => Failure::new("create").found(error).expected_text("Ok").raise(),
         }
@@ -125,8 +127,9 @@ impl Story {
                 Failure::new("open once more after a crash").found(error).expected_text("Ok").raise()
             }
         };
-        let next_tag = self.model.next_tag;
-        let mut model = Model { now: found.clone(), durable: found, next_tag, ..Model::default() };
+        let (next_tag, told) = (self.model.next_tag, self.model.told);
+        let mut model = Model { now: found.clone(), durable: found, next_tag, told, ..Model::default() };
+        model.tell("DiskManager::open(what the crash left)");
         for id in &model.now.pages {
             match super::read(&manager, *id) {
                 Ok(tag) => drop(model.contents.insert(*id, tag)),
@@ -147,7 +150,7 @@ impl Story {
                 Ok(()) => {}
                 Err(error) if is_crash(&error) => {
                     self.manager = None;
-                    testkit::step!("the machine crashes");
+                    self.model.tell("// the machine crashes");
                     return false;
                 }
                 Err(error) => Failure::new(format!("{op:?} on a disk without errors"))
@@ -166,51 +169,50 @@ impl Story {
         let pick = |n: usize| model.now.pages.iter().nth(n % model.now.pages.len().max(1)).copied();
         match op {
             Op::Allocate => {
-                testkit::step!("manager.allocate()");
+                model.tell("manager.allocate()");
                 let id = manager.allocate()?;
-                testkit::step!("// gave {id}");
+                model.tell(&format!("// gave {id}"));
                 check!(!model.now.pages.contains(&id), "allocate gave {id}, which is allocated");
-                let promise = "a page that a crash would bring back is not handed out";
-                testkit::scene::invariant("P2", promise);
-                check!(
-                    !model.durable.pages.contains(&id),
-                    "allocate gave {id}, which was freed after the last sync"
-                );
+                if model.durable.pages.contains(&id) {
+                    Failure::new(format!("allocate gave {id}, which was freed after the last sync"))
+                        .invariant("P2", "a page that a crash would bring back is not handed out")
+                        .raise();
+                }
                 model.now.pages.insert(id);
                 model.since.entry(id).or_default().push(0);
             }
             Op::Write(n) => {
                 let Some(id) = pick(n) else { return Ok(()) };
                 model.next_tag += 1;
-                testkit::step!("manager.write_page({id}, content {})", model.next_tag);
+                model.tell(&format!("manager.write_page({id}, content {})", model.next_tag));
                 model.since.entry(id).or_default().push(model.next_tag);
                 manager.write_page(id, &page(id, model.next_tag))?;
             }
             Op::Free(n) => {
                 let Some(id) = pick(n).filter(|id| model.now.root != Some(*id)) else { return Ok(()) };
-                testkit::step!("manager.free({id})");
+                model.tell(&format!("manager.free({id})"));
                 manager.free(id)?;
                 model.now.pages.remove(&id);
             }
             Op::SetRoot(n) => {
                 let Some(id) = pick(n) else { return Ok(()) };
-                testkit::step!("manager.set_root(Some({id}))");
+                model.tell(&format!("manager.set_root(Some({id}))"));
                 manager.set_root(Some(id))?;
                 model.now.root = Some(id);
             }
             Op::ClearRoot => {
-                testkit::step!("manager.set_root(None)");
+                model.tell("manager.set_root(None)");
                 manager.set_root(None)?;
                 model.now.root = None;
             }
             Op::Sync => {
-                testkit::step!("manager.sync()");
+                model.tell("manager.sync()");
                 model.running.push(model.now.clone());
                 manager.sync()?;
                 model.synced();
             }
             Op::Reopen => {
-                testkit::step!("drop(manager); DiskManager::open(disk)");
+                model.tell("drop(manager); DiskManager::open(disk)");
                 self.manager = None;
                 let manager = DiskManager::open(handle(&self.disk, self.is_in_pieces))?;
                 let found = check_books(&manager, &model.possible(), "after opening the file again");
@@ -221,6 +223,18 @@ impl Story {
             }
         }
         Ok(())
+    }
+
+    /// One outcome `left` of a crash now, as a disk. The scene becomes that of this outcome alone: what was done, and
+    /// what became of each call of the disk that no sync made durable.
+    pub(super) fn crash(&self, left: Vec<u8>) -> FaultDisk {
+        if !testkit::scene::is_quiet() {
+            testkit::scene::clear();
+            for line in self.model.told.iter().chain(&fates(&self.disk, &left)) {
+                testkit::step!("{line}");
+            }
+        }
+        FaultDisk::from_bytes(left)
     }
 
     /// Checks that every allocated page reads as it was last written. Not after an error of the disk.
@@ -238,8 +252,43 @@ impl Story {
 }
 
 /// The disk as the manager gets it.
-fn handle(disk: &FaultDisk, is_in_pieces: bool) -> Arc<dyn Disk> {
+pub(super) fn handle(disk: &FaultDisk, is_in_pieces: bool) -> Arc<dyn Disk> {
     if is_in_pieces { Arc::new(Pieces(disk.clone())) } else { Arc::new(disk.clone()) }
+}
+
+/// The calls of the disk since its last sync, the pieces of a page taken together, and whether they are in `left`.
+fn fates(disk: &FaultDisk, left: &[u8]) -> Vec<String> {
+    const MOST: usize = 12;
+    let log = disk.log();
+    let is_sync = |at: &usize| log[*at].kind == DiskOpKind::Sync && log[*at].error.is_none();
+    let first = (0..log.len()).rev().find(is_sync).map_or(0, |at| at + 1);
+    let mut calls: Vec<(String, Option<(usize, usize)>)> = Vec::new();
+    for call in &log[first..] {
+        match (&call.kind, calls.last_mut()) {
+            (DiskOpKind::Write { offset, len }, Some((_, Some((_, end))))) if *end == *offset as usize => {
+                *end += len
+            }
+            (DiskOpKind::Write { offset, len }, _) if call.error.is_none() => {
+                calls.push((String::new(), Some((*offset as usize, *offset as usize + len))));
+            }
+            _ => calls.push((format!("// disk: {call}"), None)),
+        }
+    }
+    let (written, durable) = (disk.bytes(), disk.durable());
+    let line = |(other, place): &(String, Option<(usize, usize)>)| {
+        let Some((start, end)) = *place else { return other.clone() };
+        let found = left.get(start..end);
+        let fate = match () {
+            () if found == written.get(start..end) => "reached the disk",
+            () if found.is_none() || found == durable.get(start..end) => "was lost",
+            () => "reached the disk in part",
+        };
+        let (page, at) = (start / PAGE_SIZE, start % PAGE_SIZE);
+        format!("// disk: the write of page {page}, bytes {at} to {}, {fate}", at + end - start)
+    };
+    let skipped = calls.len().saturating_sub(MOST);
+    let more = (skipped > 0).then(|| format!("// disk: {skipped} calls since its last sync"));
+    more.into_iter().chain(calls[skipped..].iter().map(line)).collect()
 }
 
 /// A disk that takes the front of a page in small pieces, each a write of its own: a crash may come between
@@ -270,6 +319,14 @@ impl Disk for Pieces {
 }
 
 impl Model {
+    /// Notes what is done next, for the report.
+    pub(super) fn tell(&mut self, line: &str) {
+        if !testkit::scene::is_quiet() {
+            testkit::step!("{line}");
+            self.told.push(line.to_string());
+        }
+    }
+
     /// The sync returned Ok: what is now is what is durable.
     fn synced(&mut self) {
         self.running.clear();
@@ -294,10 +351,10 @@ impl Model {
             Err(error) => Failure::new("open after a crash")
                 .found(error)
                 .expected_text("Ok: a crash at any point leaves a file that can be opened")
+                .invariant("P1", "all or nothing: open finds the pages and the root of one sync")
                 .raise(),
         };
         let found = check_books(&manager, &self.possible(), "after the crash");
-        testkit::scene::invariant("P2", "what was not written since the last sync is not damaged");
         for id in &found.pages {
             self.check_content(&manager, *id);
         }
@@ -310,35 +367,42 @@ impl Model {
         let found = read(manager, id);
         let old = self.contents.get(&id).copied().unwrap_or(0);
         let is_old = self.durable.pages.contains(&id);
-        match self.since.get(&id) {
-            None => check_eq!(
-                found,
-                Ok(old),
-                "the tag of {id}, not written since the last sync (0: never written)"
+        let is = |tag: Tag| found.as_ref() == Ok(&tag);
+        let (is_right, expected, (invariant, text)) = match self.since.get(&id) {
+            None => (
+                is(old),
+                format!("Ok({old}): it was not written since the last sync"),
+                ("P2", "what was not written since the last sync has its bytes"),
             ),
-            Some(tags) if !is_old && tags.iter().all(|tag| *tag == 0) => {
-                check_eq!(found, Ok(0), "{id}, allocated and not written (0: never written)");
-            }
-            Some(tags) => {
-                let allowed = matches!(found, Err(Error::Corrupt(_)))
-                    || found.as_ref().is_ok_and(|tag| tags.contains(tag) || *tag == old);
-                check!(
-                    allowed,
-                    "{id} was {old} and then written as {tags:?}, and reads as {found:?} after the crash"
-                );
-            }
+            Some(tags) if !is_old && tags.iter().all(|tag| *tag == 0) => (
+                is(0),
+                "Ok(0): it was allocated and not written".to_string(),
+                ("P3", "a page that is allocated and not written holds nothing"),
+            ),
+            Some(tags) => (
+                matches!(found, Err(Error::Corrupt(_))) || is(old) || tags.iter().any(|tag| is(*tag)),
+                format!("Ok({old}) as before, Ok of one of {tags:?} as written since, or Err(Corrupt(..))"),
+                ("P4", "a page written since the last sync is as before, as written, or an error"),
+            ),
+        };
+        if !is_right {
+            Failure::new(format!("the tag of {id} after the crash (0: never written)"))
+                .expected_text(expected)
+                .found(&found)
+                .invariant(invariant, text)
+                .raise();
         }
     }
 }
 
 /// Checks that the manager's pages and root are one of `allowed`, and says which.
 pub(super) fn check_books(manager: &DiskManager, allowed: &[&Books], when: &str) -> Books {
-    testkit::scene::invariant("P1", "all or nothing: the pages and the root of one sync");
     testkit::scene::picture(|| slotted_page::dump_disk(manager));
     let found = Books { pages: allocated(manager), root: manager.root() };
     if !allowed.contains(&&found) {
         let mut failure = Failure::new(format!("allocated pages and root {when}"));
         failure = failure.found(&found).expected_text(format!("{:?}", allowed[0]));
+        failure = failure.invariant("P1", "all or nothing: the pages and the root of one sync");
         if let Some(other) = allowed.get(1) {
             failure = failure.note(format!("or what the unfinished sync was to make durable: {other:?}"));
         }

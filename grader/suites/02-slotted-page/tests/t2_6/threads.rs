@@ -5,7 +5,7 @@ use std::io;
 
 use kit::disk::Disk;
 use kit::sync::{Arc, Condvar, Mutex, thread};
-use slotted_page::{DiskManager, PageId};
+use slotted_page::{DiskManager, Error, PageId};
 use testkit::disk::FaultDisk;
 use testkit::{check, check_eq};
 
@@ -75,6 +75,44 @@ impl Disk for MeetingDisk {
     }
 }
 
+/// What each thread does, in the order in which it happens, for the report of whichever thread fails.
+#[derive(Clone, Default)]
+struct Journal(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
+
+impl Journal {
+    /// Makes a call for the thread `who`, noted when it begins and when it ends.
+    fn call<T: std::fmt::Debug>(&self, who: &str, what: &str, call: impl FnOnce() -> T) -> T {
+        self.note(format!("{who}: {what} begins"));
+        let result = call();
+        self.note(format!("{who}: {what} gives {result:?}"));
+        result
+    }
+
+    /// Adds a line. The scene of this thread becomes all that is known by now, of all threads.
+    fn note(&self, line: String) {
+        if testkit::scene::is_quiet() {
+            return;
+        }
+        let mut lines = self.0.lock().expect("nobody panics while noting");
+        lines.push(line);
+        testkit::scene::clear();
+        for line in lines.iter() {
+            testkit::step!("{line}");
+        }
+    }
+
+    /// Starts a thread that reports what it does.
+    fn spawn<T: Send + 'static>(
+        &self,
+        who: &'static str,
+        body: impl FnOnce(&Journal) -> T + Send + 'static,
+    ) -> thread::JoinHandle<T> {
+        let journal = self.clone();
+        let spawned = thread::Builder::new().name(who.to_string()).spawn(move || body(&journal));
+        spawned.expect("a thread can be started")
+    }
+}
+
 /// A manager with `pages` written pages, tags from 1 on, on a disk whose calls can be made to meet.
 fn meeting(pages: usize) -> (Arc<MeetingDisk>, Arc<DiskManager>, Vec<PageId>) {
     let disk = MeetingDisk::new(FaultDisk::new());
@@ -94,8 +132,11 @@ fn reads_overlap() {
         let (disk, manager, ids) = meeting(2);
         disk.arm(&[Kind::Read]);
         let (other, id) = (manager.clone(), ids[1]);
-        let reader = thread::spawn(move || check_reads(&other, id, 2));
-        check_reads(&manager, ids[0], 1);
+        let journal = Journal::default();
+        let reader = journal.spawn("reader", move |journal| {
+            journal.call("reader", &format!("read_page({id})"), || check_reads(&other, id, 2))
+        });
+        journal.call("main", &format!("read_page({})", ids[0]), || check_reads(&manager, ids[0], 1));
         reader.join().expect("the reader ends");
     });
 }
@@ -107,8 +148,13 @@ fn writes_overlap() {
         let (disk, manager, ids) = meeting(2);
         disk.arm(&[Kind::Write]);
         let (other, id) = (manager.clone(), ids[1]);
-        let writer = thread::spawn(move || other.write_page(id, &page(id, 8)));
-        check_eq!(manager.write_page(ids[0], &page(ids[0], 9)), Ok(()), "write_page");
+        let journal = Journal::default();
+        let writer = journal.spawn("writer", move |journal| {
+            journal.call("writer", &format!("write_page({id})"), || other.write_page(id, &page(id, 8)))
+        });
+        let what = format!("write_page({})", ids[0]);
+        let written = journal.call("main", &what, || manager.write_page(ids[0], &page(ids[0], 9)));
+        check_eq!(written, Ok(()), "write_page");
         check_eq!(writer.join().expect("the writer ends"), Ok(()), "write_page of the other thread");
         check_reads(&manager, ids[0], 9);
         check_reads(&manager, ids[1], 8);
@@ -122,9 +168,10 @@ fn reads_do_not_wait_for_a_sync() {
         let (disk, manager, ids) = meeting(2);
         check_eq!(manager.free(ids[1]), Ok(()), "free");
         disk.arm(&[Kind::Read, Kind::Sync]);
-        let other = manager.clone();
-        let syncer = thread::spawn(move || other.sync());
-        check_reads(&manager, ids[0], 1);
+        let (journal, other) = (Journal::default(), manager.clone());
+        let syncer =
+            journal.spawn("syncer", move |journal| journal.call("syncer", "sync()", || other.sync()));
+        journal.call("main", &format!("read_page({})", ids[0]), || check_reads(&manager, ids[0], 1));
         check_eq!(syncer.join().expect("the sync ends"), Ok(()), "sync");
     });
 }
@@ -137,11 +184,15 @@ fn threads_never_get_the_same_page() {
         check_eq!(manager.free(ids[0]), Ok(()), "free");
         check_eq!(manager.free(ids[2]), Ok(()), "free");
         check_eq!(manager.sync(), Ok(()), "sync");
-        let threads: Vec<_> = (0..3)
-            .map(|_| {
+        let journal = Journal::default();
+        let threads: Vec<_> = ["one", "two", "three"]
+            .into_iter()
+            .map(|who| {
                 let manager = manager.clone();
-                thread::spawn(move || {
-                    [manager.allocate(), manager.allocate()].map(|id| id.expect("there is room"))
+                journal.spawn(who, move |journal| {
+                    [(); 2].map(|()| {
+                        journal.call(who, "allocate()", || manager.allocate()).expect("there is room")
+                    })
                 })
             })
             .collect();
@@ -162,21 +213,28 @@ fn a_page_freed_during_a_sync_is_safe() {
         check_eq!(manager.free(ids[2]), Ok(()), "free, so that the sync has work");
         let young = manager.allocate().expect("there is room");
         check_eq!(manager.write_page(young, &page(young, 40)), Ok(()), "write_page");
-        let other = manager.clone();
-        let syncer = thread::spawn(move || other.sync());
-        check_eq!(manager.free(ids[0]), Ok(()), "free");
-        check_eq!(manager.free(young), Ok(()), "free");
+        let (journal, other) = (Journal::default(), manager.clone());
+        let syncer =
+            journal.spawn("syncer", move |journal| journal.call("syncer", "sync()", || other.sync()));
+        let free = |id| journal.call("main", &format!("free({id})"), || manager.free(id));
+        check_eq!(free(ids[0]), Ok(()), "free");
+        check_eq!(free(young), Ok(()), "free");
         // The root tells afterwards which state the sync took: without it, these frees came later.
-        check_eq!(manager.set_root(Some(ids[1])), Ok(()), "set_root");
-        for _ in 0..2 {
-            let id = manager.allocate().expect("there is room");
-            check_eq!(manager.write_page(id, &page(id, 70)), Ok(()), "write_page");
-        }
+        let root = ids[1];
+        let set = journal.call("main", &format!("set_root({root})"), || manager.set_root(Some(root)));
+        check_eq!(set, Ok(()), "set_root");
+        let use_two = |tag| {
+            for _ in 0..2 {
+                let id = journal.call("main", "allocate()", || manager.allocate()).expect("there is room");
+                let what = format!("write_page({id}, content {tag})");
+                let written = journal.call("main", &what, || manager.write_page(id, &page(id, tag)));
+                check_eq!(written, Ok(()), "write_page");
+            }
+        };
+        use_two(70);
         check_eq!(syncer.join().expect("the sync ends"), Ok(()), "sync");
-        for _ in 0..2 {
-            let id = manager.allocate().expect("there is room");
-            check_eq!(manager.write_page(id, &page(id, 71)), Ok(()), "write_page");
-        }
+        use_two(71);
+        journal.note("main: the file is opened as it stands".to_string());
         let left = open(&FaultDisk::from_bytes(disk.disk.bytes()));
         let had_root = left.root().is_some();
         for (id, tag) in [(ids[0], 1), (ids[1], 2), (young, 40)] {
@@ -205,10 +263,12 @@ fn a_page_taken_during_a_sync_holds_nothing() {
         check_eq!(manager.free(ids[0]), Ok(()), "free");
         check_eq!(manager.sync(), Ok(()), "sync");
         check_eq!(manager.free(ids[1]), Ok(()), "free, so that the second sync has work");
-        let other = manager.clone();
-        let syncer = thread::spawn(move || other.sync());
-        let taken = manager.allocate().expect("there is room");
+        let (journal, other) = (Journal::default(), manager.clone());
+        let syncer =
+            journal.spawn("syncer", move |journal| journal.call("syncer", "sync()", || other.sync()));
+        let taken = journal.call("main", "allocate()", || manager.allocate()).expect("there is room");
         check_eq!(syncer.join().expect("the sync ends"), Ok(()), "sync");
+        journal.note("main: the power fails, the file is opened".to_string());
         let mut rng = testkit::rng();
         for bytes in [disk.disk.durable(), disk.disk.bytes(), disk.disk.survivors(&mut rng)] {
             let left = open(&FaultDisk::from_bytes(bytes));
@@ -219,21 +279,47 @@ fn a_page_taken_during_a_sync_holds_nothing() {
     });
 }
 
+/// A page cannot become the root and be freed at the same time: a free root makes a file that cannot be opened.
+#[testkit::test]
+fn a_root_is_never_freed_meanwhile() {
+    testkit::schedule::explore(150, || {
+        let (disk, manager, ids) = meeting(2);
+        let (other, id) = (manager.clone(), ids[1]);
+        let journal = Journal::default();
+        let owner = journal
+            .spawn("owner", move |journal| journal.call("owner", &format!("free({id})"), || other.free(id)));
+        let set = journal.call("main", &format!("set_root({id})"), || manager.set_root(Some(id)));
+        let freed = owner.join().expect("the other thread ends");
+        let expected = match set {
+            Ok(()) => (Ok(()), Err(Error::RootPage { page: id })),
+            Err(_) => (Err(Error::NotAllocated { page: id }), Ok(())),
+        };
+        check_eq!((set, freed), expected, "set_root({id}) and a free({id}) at the same time");
+        check_eq!(manager.sync(), Ok(()), "sync");
+        let left = open(&FaultDisk::from_bytes(disk.disk.durable()));
+        check_eq!(left.root().is_some(), left.is_allocated(id), "whether the root is there, and the page");
+    });
+}
+
 /// Two syncs at once: each that returned Ok kept its promise about what came before it.
 #[testkit::test]
 fn syncs_at_once_keep_their_promises() {
     testkit::schedule::explore(150, || {
         let (disk, manager, ids) = meeting(3);
-        let other = manager.clone();
-        let id = ids[1];
-        let syncer = thread::spawn(move || {
-            check_eq!(other.free(id), Ok(()), "free");
-            check_eq!(other.sync(), Ok(()), "sync of the other thread");
+        let (journal, other, id) = (Journal::default(), manager.clone(), ids[1]);
+        let syncer = journal.spawn("syncer", move |journal| {
+            let freed = journal.call("syncer", &format!("free({id})"), || other.free(id));
+            check_eq!(freed, Ok(()), "free");
+            let synced = journal.call("syncer", "sync()", || other.sync());
+            check_eq!(synced, Ok(()), "sync of the other thread");
         });
-        check_eq!(manager.write_page(ids[0], &page(ids[0], 30)), Ok(()), "write_page");
-        let fresh = manager.allocate().expect("there is room");
-        check_eq!(manager.sync(), Ok(()), "sync");
+        let what = format!("write_page({})", ids[0]);
+        let written = journal.call("main", &what, || manager.write_page(ids[0], &page(ids[0], 30)));
+        check_eq!(written, Ok(()), "write_page");
+        let fresh = journal.call("main", "allocate()", || manager.allocate()).expect("there is room");
+        check_eq!(journal.call("main", "sync()", || manager.sync()), Ok(()), "sync");
         syncer.join().expect("the other thread ends");
+        journal.note("main: the power fails, the file is opened".to_string());
         let left = open(&FaultDisk::from_bytes(disk.disk.durable()));
         let expected = [ids[0], ids[2], fresh].into();
         check_eq!(allocated(&left), expected, "allocated pages after both syncs");
