@@ -1,40 +1,42 @@
 //! Workloads of the disk manager (task 2.6): calls of the disk, and the time it takes to find and write a free page.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::io;
 
 use kit::disk::Disk;
 use kit::sync::Arc;
-use kit::sync::atomic::{AtomicU64, Ordering};
-use slotted_page::{DiskManager, PAGE_SIZE, PageBuf, PageId, PageKind, header};
+use slotted_page::disk_manager::GROUP_PAGES;
+use slotted_page::{DiskManager, PAGE_SIZE, PageBuf, PageId, PageKind, header, seal};
 use testkit::disk::FaultDisk;
 use testkit::perf::Workload;
 
 /// Operations whose disk calls are counted, a sync after each hundred.
 const COUNTED_OPS: usize = 6_000;
-/// Pages of the large file.
-const LARGE_PAGES: usize = 60_000;
+/// Groups of the large file, of 32,512 pages each.
+const LARGE_GROUPS: u32 = 8;
 /// Pages freed and allocated again in a round.
-const CHURNED_PAGES: usize = 1_000;
+const CHURNED_PAGES: usize = 2_000;
 
 /// The workloads of task 2.6.
 pub(crate) fn workloads() -> Vec<Workload> {
     vec![
         Workload::counted("disk-calls", calls_per_op),
         Workload::timed("disk-allocate", || {
-            let manager = DiskManager::create(Arc::new(Sink::default())).expect("the sink takes everything");
-            let mut pages: Vec<PageId> =
-                (0..LARGE_PAGES).map(|_| manager.allocate().expect("the sink has room")).collect();
-            manager.sync().expect("the sink takes everything");
+            let manager = DiskManager::open(Arc::new(FullFile::new())).expect("the file is in order");
+            let page_count = manager.stats().page_count;
+            let step = page_count / CHURNED_PAGES as u32;
+            let spread = (0..page_count).step_by(step as usize).map(PageId);
+            let mut pages: Vec<PageId> = spread.filter(|id| manager.is_allocated(*id)).collect();
+            // Allocated since the last sync, so that a round needs none.
+            pages.iter().for_each(|id| manager.free(*id).expect("the page is allocated"));
+            manager.sync().expect("the disk takes everything");
+            pages.iter_mut().for_each(|id| *id = manager.allocate().expect("pages were freed"));
             Box::new(move || {
-                for n in 0..CHURNED_PAGES {
-                    let last = pages.len() - 1 - n;
-                    pages.swap((n * 7_919) % last, last);
-                    manager.free(pages[last]).expect("the page is allocated");
+                for id in &pages {
+                    manager.free(*id).expect("the page is allocated");
                 }
-                manager.sync().expect("the sink takes everything");
-                let kept = pages.len() - CHURNED_PAGES;
-                for id in &mut pages[kept..] {
+                for id in &mut pages {
                     *id = black_box(manager.allocate().expect("pages were freed"));
                 }
             })
@@ -72,20 +74,51 @@ fn calls_per_op() -> f64 {
         / COUNTED_OPS as f64
 }
 
-/// A disk that forgets what it is told, so that only the manager's own work is timed.
-#[derive(Default)]
-struct Sink {
-    len: AtomicU64,
+/// A large file in which every page is allocated. It forgets what it is told, so that only the manager's own work is timed.
+struct FullFile {
+    /// The meta pages and the map pages that count, by their offset.
+    books: HashMap<u64, Box<PageBuf>>,
+    len: u64,
 }
 
-impl Disk for Sink {
-    fn read_at(&self, _offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        buf.fill(0);
+impl FullFile {
+    fn new() -> Self {
+        let page_count = 2 + LARGE_GROUPS * GROUP_PAGES;
+        let mut file = FullFile { books: HashMap::new(), len: PageId(page_count).offset() };
+        for id in [PageId(0), PageId(1)] {
+            file.put(id, PageKind::META, |page| {
+                let (version, epoch) = (1, 1);
+                header::put_u32(page, 24, version);
+                header::put_u32(page, 28, page_count);
+                header::put_u64(page, 32, epoch);
+            });
+        }
+        for group in 0..LARGE_GROUPS {
+            file.put(PageId(2 + group * GROUP_PAGES), PageKind::FREE_MAP, |page| page[32..].fill(0xFF));
+        }
+        file
+    }
+
+    fn put(&mut self, id: PageId, kind: PageKind, fill: impl FnOnce(&mut PageBuf)) {
+        let mut page = Box::new([0; PAGE_SIZE]);
+        header::init(&mut page, id, kind);
+        fill(&mut page);
+        seal(&mut page, id).expect("the header is that of the page");
+        self.books.insert(id.offset(), page);
+    }
+}
+
+impl Disk for FullFile {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let at = offset % PAGE_SIZE as u64;
+        match self.books.get(&(offset - at)) {
+            Some(page) => buf.copy_from_slice(&page[at as usize..at as usize + buf.len()]),
+            None => buf.fill(0),
+        }
         Ok(buf.len())
     }
 
-    fn write_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
-        self.len.fetch_max(offset + buf.len() as u64, Ordering::Relaxed);
+    fn write_at(&self, _offset: u64, buf: &[u8]) -> io::Result<usize> {
         Ok(buf.len())
     }
 
@@ -94,11 +127,10 @@ impl Disk for Sink {
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.len.load(Ordering::Relaxed))
+        Ok(self.len)
     }
 
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.len.store(len, Ordering::Relaxed);
+    fn set_len(&self, _len: u64) -> io::Result<()> {
         Ok(())
     }
 }
