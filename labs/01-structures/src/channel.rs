@@ -84,7 +84,7 @@ pub(crate) enum Core<T> {
 /// Makes a channel that holds at most `capacity` values, and returns its two ends.
 ///
 /// With capacity 0 nothing is held, as in Go's `make(chan T)`: a send returns when a receiver took the
-/// value, `try_send` succeeds only while a receiver waits, `try_recv` only while a sender does.
+/// value, `try_send` succeeds only while a receiver waits that no other value was promised to, `try_recv` only while a sender does.
 ///
 /// # Ensures
 /// There is one sender and one receiver. No memory is taken for values that were not sent yet.
@@ -129,8 +129,8 @@ impl<T> Clone for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     /// # Ensures
-    /// If this was the last receiver, the channel is closed, and the values in it are dropped now rather
-    /// than with the last sender: nobody can ask for them any more.
+    /// If this was the last receiver, the channel is closed, and the values in it are dropped now,
+    /// oldest first, rather than with the last sender: nobody can ask for them any more.
     fn drop(&mut self) {
         todo!("task 1.2: the last receiver closes and empties")
     }
@@ -171,7 +171,7 @@ impl<T> Receiver<T> {
         self.shared.core.recv(Patience::Forever).map_err(RecvError::from)
     }
 
-    /// Receives the next value if that needs no wait.
+    /// Receives the next value if that needs no wait. Does not wait for another receiver that waits, either.
     ///
     /// # Errors
     /// Whether the channel is only empty, or closed and drained.

@@ -6,9 +6,10 @@ mod schedules;
 mod stress;
 
 use std::collections::VecDeque;
+use std::sync::Mutex as StdMutex;
 use std::time::{Duration, Instant};
 
-use kit::sync::thread;
+use kit::sync::{Arc, thread};
 use proptest::prelude::*;
 use structures::channel::{
     Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError, Sender, TryRecvError, TrySendError,
@@ -19,6 +20,28 @@ use testkit::{alloc, check, check_eq, scene, step};
 
 /// Longer than any test may take: under the scheduler of `schedules.rs` it never runs out.
 const LONG: Duration = Duration::from_secs(7_200);
+
+/// A channel that the report begins with.
+fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    step!("let (sender, receiver) = bounded({capacity});");
+    bounded(capacity)
+}
+
+/// Starts a thread by the name that a report calls it, and notes there what it `does`.
+fn spawn<T: Send + 'static>(
+    name: impl Into<String>,
+    does: &str,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> thread::JoinHandle<T> {
+    let name = name.into();
+    step!("{name}: {does}");
+    thread::Builder::new().name(name).spawn(body).expect("there is room for one more thread")
+}
+
+/// What a deadlock breaks.
+fn nobody_sleeps_in_vain() {
+    scene::invariant("I6", "nobody sleeps while it could go on");
+}
 
 /// First in, first out, over many rounds of the ring; full and empty are told, not waited for.
 #[testkit::test]
@@ -180,6 +203,43 @@ fn closes_and_empties_with_the_last_receiver() {
     drop(refused);
     drop(sender);
     ledger.assert_all_dropped_once();
+}
+
+/// A value that writes its number down when it is dropped.
+struct Noted(u32, Arc<StdMutex<Vec<u32>>>);
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        self.1.lock().expect("no test panics with this lock").push(self.0);
+    }
+}
+
+/// What nobody will receive is dropped oldest first, wherever the values lie: some may be in one queue, some in another.
+#[testkit::test]
+fn drops_what_is_left_oldest_first() {
+    for taken in 0..3 {
+        for later in 0..4 {
+            scene::clear();
+            let notes = Arc::new(StdMutex::new(Vec::new()));
+            let (sender, receiver) = channel(8);
+            step!("sender.send(0), ... sender.send(3)");
+            for number in 0..4 {
+                check!(sender.send(Noted(number, notes.clone())).is_ok(), "send({number}) with room");
+            }
+            step!("receiver.recv(), {taken} times; {later} more sends");
+            for number in 0..taken {
+                check_eq!(receiver.recv().map(|value| value.0), Ok(number), "recv");
+            }
+            for number in 4..4 + later {
+                check!(sender.send(Noted(number, notes.clone())).is_ok(), "send({number}) with room");
+            }
+            step!("drop(receiver)");
+            drop(receiver);
+            let found = notes.lock().expect("no test panics with this lock").clone();
+            let expected: Vec<u32> = (0..4 + later).collect();
+            check_eq!(found, expected, "the order of drops: those received, then those left, oldest first");
+        }
+    }
 }
 
 /// A limit is never shortened, and runs out: returning at the first wake-up, or waiting on, are both wrong.

@@ -95,7 +95,7 @@ impl<T> Rendezvous<T> {
     /// The sender whose offer was taken goes on.
     ///
     /// # Errors
-    /// Closed, or nobody offered until the patience was over.
+    /// Closed, or nobody offered until the patience was over. A promised value goes before either (R2).
     pub(super) fn recv(&self, patience: Patience) -> Result<T, Nothing> {
         todo!("task 1.2: take an offer")
     }

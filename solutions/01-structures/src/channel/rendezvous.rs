@@ -122,7 +122,7 @@ impl<T> Rendezvous<T> {
     /// The sender whose offer was taken goes on.
     ///
     /// # Errors
-    /// Closed, or nobody offered until the patience was over.
+    /// Closed, or nobody offered until the patience was over. A promised value goes before either (R2).
     pub(super) fn recv(&self, patience: Patience) -> Result<T, Nothing> {
         //# task 1.2 take an offer
         let mut table = self.table.lock();

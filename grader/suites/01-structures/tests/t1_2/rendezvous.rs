@@ -6,11 +6,13 @@ use kit::sync::Arc;
 use kit::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use kit::sync::thread;
 use structures::channel::{
-    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError, bounded,
+    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
 use testkit::drops::Ledger;
 use testkit::schedule::explore;
-use testkit::{check, check_eq};
+use testkit::{check, check_eq, scene, step};
+
+use super::{channel, nobody_sleeps_in_vain, spawn};
 
 /// A limit that may run out at any moment under the scheduler.
 const SHORT: Duration = Duration::from_millis(1);
@@ -22,7 +24,7 @@ const TRIES: usize = 200;
 #[testkit::test]
 fn holds_nothing_when_nobody_waits() {
     let ledger = Ledger::new();
-    let (sender, receiver) = bounded(0);
+    let (sender, receiver) = channel(0);
     check_eq!((sender.capacity(), sender.len()), (0, 0), "capacity and len");
     check!(sender.is_full() && receiver.is_empty(), "a channel of capacity 0 is full and empty");
     let refused = sender.try_send(ledger.item(1));
@@ -50,11 +52,11 @@ fn holds_nothing_when_nobody_waits() {
 #[testkit::test]
 fn a_send_returns_only_after_the_value_was_taken() {
     explore(150, || {
-        let (sender, receiver) = bounded(0);
+        let (sender, receiver) = channel(0);
         let has_returned = Arc::new(AtomicBool::new(false));
         let sending = {
             let has_returned = has_returned.clone();
-            thread::spawn(move || {
+            spawn("sender", "sender.send(1)", move || {
                 let result = sender.send(1);
                 has_returned.store(true, Ordering::SeqCst);
                 result
@@ -64,6 +66,7 @@ fn a_send_returns_only_after_the_value_was_taken() {
             check!(!has_returned.load(Ordering::SeqCst), "send has not returned before anybody receives");
             thread::yield_now();
         }
+        step!("main: receiver.recv();");
         check_eq!(receiver.recv(), Ok(1), "recv from a sender that waits");
         check_eq!(sending.join().ok(), Some(Ok(())), "send whose value was taken");
     });
@@ -73,19 +76,25 @@ fn a_send_returns_only_after_the_value_was_taken() {
 #[testkit::test]
 fn hands_over_each_value_once() {
     explore(120, || {
-        let (sender, receiver) = bounded(0);
+        scene::invariant(
+            "I1",
+            "every accepted value is received exactly once, or dropped with the last receiver",
+        );
+        let (sender, receiver) = channel(0);
         let mut sending = Vec::new();
         for who in 0..2 {
             let sender = sender.clone();
-            sending.push(thread::spawn(move || {
+            sending.push(spawn(format!("sender {who}"), "sends twice", move || {
                 (0..2).for_each(|number| check_eq!(sender.send(10 * who + number), Ok(()), "send"));
             }));
         }
         drop(sender);
         let taking: Vec<_> = (0..2)
-            .map(|_| {
+            .map(|who| {
                 let receiver = receiver.clone();
-                thread::spawn(move || receiver.iter().collect::<Vec<i32>>())
+                spawn(format!("receiver {who}"), "receives until the channel is closed", move || {
+                    receiver.iter().collect::<Vec<i32>>()
+                })
             })
             .collect();
         sending.into_iter().for_each(|thread| drop(thread.join()));
@@ -109,11 +118,12 @@ fn trying_meets_whoever_waits() {
     let met = Arc::new(AtomicUsize::new(0));
     let count = met.clone();
     explore(100, move || {
-        let (sender, receiver) = bounded(0);
+        let (sender, receiver) = channel(0);
         let waiting = {
             let receiver = receiver.clone();
-            thread::spawn(move || receiver.recv())
+            spawn("receiver", "receiver.recv()", move || receiver.recv())
         };
+        step!("main: sender.try_send(1), up to {TRIES} times until it succeeds");
         let sent = (0..TRIES).any(|_| {
             thread::yield_now();
             sender.try_send(1).is_ok()
@@ -123,7 +133,8 @@ fn trying_meets_whoever_waits() {
             check_eq!(sender.send(1), Ok(()), "send");
         }
         check_eq!(waiting.join().ok(), Some(Ok(1)), "recv that waited");
-        let waiting = thread::spawn(move || sender.send(2));
+        let waiting = spawn("sender", "sender.send(2)", move || sender.send(2));
+        step!("main: receiver.try_recv(), up to {TRIES} times until it succeeds");
         let found = (0..TRIES).find_map(|_| {
             thread::yield_now();
             receiver.try_recv().ok()
@@ -138,17 +149,82 @@ fn trying_meets_whoever_waits() {
     check!(count > 0, "try_send and try_recv meet a waiting partner in at least one of 100 schedules");
 }
 
+/// One receiver that waits takes one value: with two sends that did not wait, one would be left behind.
+#[testkit::test]
+fn a_waiting_receiver_is_promised_one_value() {
+    let promised = Arc::new(AtomicUsize::new(0));
+    let count = promised.clone();
+    explore(150, move || {
+        scene::invariant("R2", "no more values are promised than receivers wait");
+        let (sender, receiver) = channel(0);
+        let waiting = spawn("receiver", "receiver.recv()  // once", move || (receiver.recv(), receiver));
+        step!("main: sender.try_send(1), up to {TRIES} times until it succeeds");
+        let sent = (0..TRIES).any(|_| {
+            thread::yield_now();
+            sender.try_send(1).is_ok()
+        });
+        if sent {
+            promised.fetch_add(1, Ordering::Relaxed);
+            step!("main: sender.try_send(2);");
+            check_eq!(
+                sender.try_send(2),
+                Err(TrySendError::Full(2)),
+                "a second try_send, to a receiver that receives once"
+            );
+        } else {
+            // This schedule never let the receiver wait while we tried.
+            check_eq!(sender.send(1), Ok(()), "send");
+        }
+        let (received, receiver) = waiting.join().expect("the receiver ends with a value");
+        check_eq!(received, Ok(1), "recv that waited");
+        check_eq!(receiver.try_recv(), Err(TryRecvError::Empty), "try_recv after that");
+    });
+    let count = count.load(Ordering::Relaxed);
+    check!(count > 0, "try_send meets a waiting receiver in at least one of 150 schedules");
+}
+
+/// A value that try_send left for a waiting receiver is accepted: a close before the receiver runs must not lose it.
+#[testkit::test]
+fn close_loses_no_promised_value() {
+    let promised = Arc::new(AtomicUsize::new(0));
+    let count = promised.clone();
+    explore(150, move || {
+        scene::invariant("I1", "every accepted value is received exactly once");
+        let (sender, receiver) = channel(0);
+        let waiting = {
+            let receiver = receiver.clone();
+            spawn("receiver", "receiver.recv()", move || receiver.recv())
+        };
+        step!("main: sender.try_send(1), up to {TRIES} times until it succeeds");
+        let sent = (0..TRIES).any(|_| {
+            thread::yield_now();
+            sender.try_send(1).is_ok()
+        });
+        step!("main: sender.close();");
+        check!(sender.close(), "the first close says true");
+        if sent {
+            promised.fetch_add(1, Ordering::Relaxed);
+        }
+        let expected = if sent { Ok(1) } else { Err(RecvError) };
+        check_eq!(waiting.join().ok(), Some(expected), "recv that waited, after try_send and close");
+    });
+    let count = count.load(Ordering::Relaxed);
+    check!(count > 0, "try_send meets a waiting receiver in at least one of 150 schedules");
+}
+
 /// A value that was not taken when the channel closes goes back to its sender, and to nobody else.
 #[testkit::test]
 fn close_returns_values_that_were_not_taken() {
     explore(200, || {
-        let (sender, receiver) = bounded(0);
+        scene::invariant("I1", "a value that was not accepted is returned to the caller");
+        let (sender, receiver) = channel(0);
         let waiting: Vec<_> = (0..2)
             .map(|value| {
                 let sender = sender.clone();
-                (value, thread::spawn(move || sender.send(value)))
+                (value, spawn(format!("sender {value}"), "sends its number", move || sender.send(value)))
             })
             .collect();
+        step!("main: receiver.close();");
         receiver.close();
         check_eq!(receiver.recv(), Err(RecvError), "recv after close returned");
         check_eq!(receiver.try_recv(), Err(TryRecvError::Closed), "try_recv after close returned");
@@ -162,13 +238,15 @@ fn close_returns_values_that_were_not_taken() {
 #[testkit::test]
 fn close_wakes_receivers_that_wait_for_a_meeting() {
     explore(100, || {
-        let (sender, receiver) = bounded::<u8>(0);
+        nobody_sleeps_in_vain();
+        let (sender, receiver) = channel::<u8>(0);
         let waiting: Vec<_> = (0..3)
-            .map(|_| {
+            .map(|who| {
                 let receiver = receiver.clone();
-                thread::spawn(move || receiver.recv())
+                spawn(format!("receiver {who}"), "receiver.recv()", move || receiver.recv())
             })
             .collect();
+        step!("main: drop(sender);");
         drop(sender);
         for thread in waiting {
             check_eq!(
@@ -184,21 +262,31 @@ fn close_wakes_receivers_that_wait_for_a_meeting() {
 #[testkit::test]
 fn both_sides_agree_whether_they_met() {
     explore(300, || {
+        scene::invariant(
+            "I1",
+            "every accepted value is received exactly once, or dropped with the last receiver",
+        );
         let ledger = Ledger::new();
-        let (sender, receiver) = bounded(0);
+        let (sender, receiver) = channel(0);
         let sending: Vec<_> = (0..2)
             .map(|value| {
                 let (sender, item) = (sender.clone(), ledger.item(value));
-                thread::spawn(move || match value {
-                    0 => sender.send_timeout(item, SHORT).is_ok(),
-                    _ => sender.try_send(item).is_ok(),
-                })
+                spawn(
+                    format!("sender {value}"),
+                    "sends its number: 0 with a time-out of 1 ms, 1 with try_send",
+                    move || match value {
+                        0 => sender.send_timeout(item, SHORT).is_ok(),
+                        _ => sender.try_send(item).is_ok(),
+                    },
+                )
             })
             .collect();
         let taking: Vec<_> = (0..2)
-            .map(|_| {
+            .map(|who| {
                 let receiver = receiver.clone();
-                thread::spawn(move || receiver.recv_timeout(SHORT).is_ok())
+                spawn(format!("receiver {who}"), "receiver.recv_timeout(1 ms)", move || {
+                    receiver.recv_timeout(SHORT).is_ok()
+                })
             })
             .collect();
         let sent = sending.into_iter().filter_map(|thread| thread.join().ok()).filter(|&is_ok| is_ok).count();

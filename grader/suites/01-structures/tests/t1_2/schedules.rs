@@ -8,10 +8,12 @@ use std::time::Duration;
 use kit::sync::Arc;
 use kit::sync::atomic::{AtomicUsize, Ordering};
 use kit::sync::thread;
-use structures::channel::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, bounded};
+use structures::channel::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError};
 use testkit::drops::Ledger;
 use testkit::schedule::explore;
-use testkit::{check, check_eq};
+use testkit::{check, check_eq, scene, step};
+
+use super::{channel, nobody_sleeps_in_vain, spawn};
 
 /// A limit that may run out at any moment under the scheduler.
 const SHORT: Duration = Duration::from_millis(1);
@@ -32,20 +34,26 @@ fn check_in_order(values: &[(usize, usize)], what: &str) {
 #[testkit::test]
 fn delivers_each_value_once_and_in_the_order_of_its_sender() {
     explore(120, || {
-        let (sender, receiver) = bounded(2);
+        scene::invariant(
+            "I1",
+            "every accepted value is received exactly once, or dropped with the last receiver",
+        );
+        let (sender, receiver) = channel(2);
         let senders: Vec<_> = (0..2)
             .map(|who| {
                 let sender = sender.clone();
-                thread::spawn(move || {
+                spawn(format!("sender {who}"), "sends 0, 1 and 2", move || {
                     (0..3).for_each(|number| check_eq!(sender.send((who, number)), Ok(()), "send"));
                 })
             })
             .collect();
         drop(sender);
         let receivers: Vec<_> = (0..2)
-            .map(|_| {
+            .map(|who| {
                 let receiver = receiver.clone();
-                thread::spawn(move || receiver.iter().collect::<Vec<(usize, usize)>>())
+                spawn(format!("receiver {who}"), "receives until the channel is closed", move || {
+                    receiver.iter().collect::<Vec<(usize, usize)>>()
+                })
             })
             .collect();
         drop(receiver);
@@ -66,15 +74,16 @@ fn delivers_each_value_once_and_in_the_order_of_its_sender() {
 #[testkit::test]
 fn wakes_the_right_kind_of_waiter() {
     explore(200, || {
-        let (sender, receiver) = bounded(1);
+        nobody_sleeps_in_vain();
+        let (sender, receiver) = channel(1);
         let mut threads = Vec::new();
         for who in 0..3 {
             let (sender, receiver) = (sender.clone(), receiver.clone());
-            threads.push(thread::spawn(move || {
+            threads.push(spawn(format!("sender {who}"), "sends twice", move || {
                 check_eq!(sender.send(who), Ok(()), "send");
                 check_eq!(sender.send(who), Ok(()), "send");
             }));
-            threads.push(thread::spawn(move || {
+            threads.push(spawn(format!("receiver {who}"), "receives twice", move || {
                 check!(receiver.recv().is_ok(), "recv while a sender is there gives a value");
                 check!(receiver.recv().is_ok(), "recv while a sender is there gives a value");
             }));
@@ -89,24 +98,28 @@ fn wakes_the_right_kind_of_waiter() {
 #[testkit::test]
 fn wakes_a_waiter_for_each_value_and_each_place() {
     explore(200, || {
-        let (sender, receiver) = bounded(2);
+        nobody_sleeps_in_vain();
+        let (sender, receiver) = channel(2);
         let receivers: Vec<_> = (0..2)
-            .map(|_| {
+            .map(|who| {
                 let receiver = receiver.clone();
-                thread::spawn(move || receiver.recv())
+                spawn(format!("receiver {who}"), "receiver.recv()", move || receiver.recv())
             })
             .collect();
+        step!("main: sender.send(1); sender.send(2);");
         check_eq!((sender.send(1), sender.send(2)), (Ok(()), Ok(())), "two sends to two waiting receivers");
         let mut found: Vec<_> = receivers.into_iter().map(|thread| thread.join().ok()).collect();
         found.sort_unstable_by_key(|value| value.and_then(Result::ok));
         check_eq!(found, vec![Some(Ok(1)), Some(Ok(2))], "what two waiting receivers got");
+        step!("main: sender.send(3); sender.send(4);");
         check_eq!((sender.send(3), sender.send(4)), (Ok(()), Ok(())), "two sends into an empty channel");
         let senders: Vec<_> = (5..7)
             .map(|value| {
                 let sender = sender.clone();
-                thread::spawn(move || sender.send(value))
+                spawn(format!("sender {value}"), "sends its number", move || sender.send(value))
             })
             .collect();
+        step!("main: receiver.recv(); receiver.recv();");
         check_eq!((receiver.recv(), receiver.recv()), (Ok(3), Ok(4)), "two receives from a full channel");
         for sender in senders {
             check_eq!(sender.join().ok(), Some(Ok(())), "a send that waited for one of two free places");
@@ -120,11 +133,14 @@ fn wakes_a_waiter_for_each_value_and_each_place() {
 fn room_that_appears_before_the_sleep_is_not_missed() {
     for head_start in (0..120).step_by(2) {
         explore(60, move || {
-            let (sender, receiver) = bounded(1);
+            nobody_sleeps_in_vain();
+            let (sender, receiver) = channel(1);
+            step!("main: sender.send(0);");
             check_eq!(sender.send(0), Ok(()), "send into an empty channel");
-            let waiting = thread::spawn(move || sender.send(1));
+            let waiting = spawn("sender", "sender.send(1)", move || sender.send(1));
             // Time for the sender to find the channel full, however often it looks before it sleeps.
             (0..head_start).for_each(|_| thread::yield_now());
+            step!("main: receiver.recv();");
             check_eq!(receiver.recv(), Ok(0), "recv from a full channel");
             check_eq!(waiting.join().ok(), Some(Ok(())), "send that waited for room, after there was room");
             check_eq!(receiver.recv(), Ok(1), "the value of the sender that waited");
@@ -137,9 +153,11 @@ fn room_that_appears_before_the_sleep_is_not_missed() {
 fn a_value_that_comes_before_the_sleep_is_not_missed() {
     for head_start in (0..100).step_by(20) {
         explore(60, move || {
-            let (sender, receiver) = bounded(1);
-            let waiting = thread::spawn(move || receiver.recv());
+            nobody_sleeps_in_vain();
+            let (sender, receiver) = channel(1);
+            let waiting = spawn("receiver", "receiver.recv()", move || receiver.recv());
             (0..head_start).for_each(|_| thread::yield_now());
+            step!("main: sender.send(1);");
             check_eq!(sender.send(1), Ok(()), "send to a receiver that waits");
             check_eq!(waiting.join().ok(), Some(Ok(1)), "recv that waited, after there was a value");
         });
@@ -150,13 +168,15 @@ fn a_value_that_comes_before_the_sleep_is_not_missed() {
 #[testkit::test]
 fn close_wakes_all_receivers() {
     explore(150, || {
-        let (sender, receiver) = bounded::<u8>(2);
+        nobody_sleeps_in_vain();
+        let (sender, receiver) = channel::<u8>(2);
         let waiting: Vec<_> = (0..3)
-            .map(|_| {
+            .map(|who| {
                 let receiver = receiver.clone();
-                thread::spawn(move || receiver.recv())
+                spawn(format!("receiver {who}"), "receiver.recv()", move || receiver.recv())
             })
             .collect();
+        step!("main: sender.close();");
         sender.close();
         for thread in waiting {
             check_eq!(
@@ -172,14 +192,17 @@ fn close_wakes_all_receivers() {
 #[testkit::test]
 fn close_wakes_all_senders_and_returns_their_values() {
     explore(150, || {
-        let (sender, receiver) = bounded(1);
+        nobody_sleeps_in_vain();
+        let (sender, receiver) = channel(1);
+        step!("main: sender.send(0);");
         check_eq!(sender.send(0), Ok(()), "send into an empty channel");
         let waiting: Vec<_> = (1..=3)
             .map(|value| {
                 let sender = sender.clone();
-                (value, thread::spawn(move || sender.send(value)))
+                (value, spawn(format!("sender {value}"), "sends its number", move || sender.send(value)))
             })
             .collect();
+        step!("main: receiver.close();");
         receiver.close();
         for (value, thread) in waiting {
             check_eq!(
@@ -197,17 +220,22 @@ fn close_wakes_all_senders_and_returns_their_values() {
 #[testkit::test]
 fn the_last_sender_wakes_the_receivers() {
     explore(150, || {
-        let (sender, receiver) = bounded(1);
+        nobody_sleeps_in_vain();
+        let (sender, receiver) = channel(1);
         let waiting: Vec<_> = (0..2)
-            .map(|_| {
+            .map(|who| {
                 let receiver = receiver.clone();
-                thread::spawn(move || receiver.iter().sum::<usize>())
+                spawn(format!("receiver {who}"), "receives until the channel is closed", move || {
+                    receiver.iter().sum::<usize>()
+                })
             })
             .collect();
         let senders: Vec<_> = (1..=2)
             .map(|value| {
                 let sender = sender.clone();
-                thread::spawn(move || check_eq!(sender.send(value), Ok(()), "send"))
+                spawn(format!("sender {value}"), "sends its number", move || {
+                    check_eq!(sender.send(value), Ok(()), "send")
+                })
             })
             .collect();
         drop(sender);
@@ -221,16 +249,18 @@ fn the_last_sender_wakes_the_receivers() {
 #[testkit::test]
 fn the_last_receiver_wakes_the_senders() {
     explore(150, || {
+        nobody_sleeps_in_vain();
         let ledger = Ledger::new();
-        let (sender, receiver) = bounded(1);
+        let (sender, receiver) = channel(1);
         let second = receiver.clone();
         let waiting: Vec<_> = (0..3)
             .map(|value| {
                 let (sender, item) = (sender.clone(), ledger.item(value));
-                thread::spawn(move || sender.send(item).is_ok())
+                spawn(format!("sender {value}"), "sends its number", move || sender.send(item).is_ok())
             })
             .collect();
-        let leaving = thread::spawn(move || drop(second));
+        let leaving = spawn("receiver 2", "drops its receiver", move || drop(second));
+        step!("main: drop(receiver);");
         drop(receiver);
         drop(leaving.join());
         let accepted = waiting.into_iter().filter_map(|thread| thread.join().ok());
@@ -244,17 +274,24 @@ fn the_last_receiver_wakes_the_senders() {
 #[testkit::test]
 fn loses_nothing_when_close_meets_a_send() {
     explore(250, || {
-        let (sender, receiver) = bounded(2);
+        scene::invariant(
+            "I1",
+            "every accepted value is received exactly once, or dropped with the last receiver",
+        );
+        let (sender, receiver) = channel(2);
         let senders: Vec<_> = (0..2)
             .map(|who| {
                 let sender = sender.clone();
-                thread::spawn(move || (0..3).take_while(|&number| sender.send((who, number)).is_ok()).count())
+                spawn(format!("sender {who}"), "sends 0, 1 and 2 until a send fails", move || {
+                    (0..3).take_while(|&number| sender.send((who, number)).is_ok()).count()
+                })
             })
             .collect();
         let draining = {
             let receiver = receiver.clone();
-            thread::spawn(move || receiver.iter().count())
+            spawn("receiver", "receives until the channel is closed", move || receiver.iter().count())
         };
+        step!("main: sender.close();");
         check!(sender.close(), "the first close says true");
         check!(sender.send((9, 9)).is_err(), "a send after close returned is refused");
         let accepted: usize = senders.into_iter().filter_map(|thread| thread.join().ok()).sum();
@@ -268,17 +305,21 @@ fn loses_nothing_when_close_meets_a_send() {
 #[testkit::test]
 fn a_wakeup_without_a_reason_is_no_timeout() {
     explore(200, || {
-        let (sender, receiver) = bounded(1);
+        let (sender, receiver) = channel(1);
         let taking: Vec<_> = (0..2)
-            .map(|_| {
+            .map(|who| {
                 let receiver = receiver.clone();
-                thread::spawn(move || receiver.recv_timeout(LONG))
+                spawn(format!("receiver {who}"), "receiver.recv_timeout(2 hours)", move || {
+                    receiver.recv_timeout(LONG)
+                })
             })
             .collect();
         let sending: Vec<_> = (0..3)
             .map(|value| {
                 let sender = sender.clone();
-                thread::spawn(move || sender.send_timeout(value, LONG))
+                spawn(format!("sender {value}"), "sends its number, with a time-out of 2 hours", move || {
+                    sender.send_timeout(value, LONG)
+                })
             })
             .collect();
         for thread in taking {
@@ -297,17 +338,22 @@ fn a_receiver_that_times_out_passes_the_wakeup_on() {
     let (timeouts, values) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let counts = (timeouts.clone(), values.clone());
     explore(300, move || {
-        let (sender, receiver) = bounded(2);
+        nobody_sleeps_in_vain();
+        let (sender, receiver) = channel(2);
         let patient = {
             let receiver = receiver.clone();
-            thread::spawn(move || receiver.recv())
+            spawn("the patient receiver", "receiver.recv()", move || receiver.recv())
         };
-        let impatient = thread::spawn(move || receiver.recv_timeout(SHORT));
+        let impatient = spawn("the impatient receiver", "receiver.recv_timeout(1 ms)", move || {
+            receiver.recv_timeout(SHORT)
+        });
+        step!("main: sender.send(1);");
         check_eq!(sender.send(1), Ok(()), "send");
         match impatient.join().ok() {
             Some(Ok(value)) => {
                 values.fetch_add(1, Ordering::Relaxed);
                 check_eq!(value, 1, "recv_timeout");
+                step!("main: sender.send(1);");
                 check_eq!(sender.send(1), Ok(()), "send for the other receiver");
             }
             other => {
@@ -325,13 +371,18 @@ fn a_receiver_that_times_out_passes_the_wakeup_on() {
 #[testkit::test]
 fn a_sender_that_times_out_passes_the_wakeup_on() {
     explore(300, || {
-        let (sender, receiver) = bounded(1);
+        nobody_sleeps_in_vain();
+        let (sender, receiver) = channel(1);
+        step!("main: sender.send(0);");
         check_eq!(sender.send(0), Ok(()), "send into an empty channel");
         let patient = {
             let sender = sender.clone();
-            thread::spawn(move || sender.send(1))
+            spawn("the patient sender", "sender.send(1)", move || sender.send(1))
         };
-        let impatient = thread::spawn(move || sender.send_timeout(2, SHORT));
+        let impatient = spawn("the impatient sender", "sender.send_timeout(2, 1 ms)", move || {
+            sender.send_timeout(2, SHORT)
+        });
+        step!("main: receiver.recv();");
         check_eq!(receiver.recv(), Ok(0), "recv from a full channel");
         match impatient.join().ok() {
             Some(Ok(())) => check!(receiver.recv().is_ok(), "recv after send_timeout was accepted"),
@@ -343,27 +394,58 @@ fn a_sender_that_times_out_passes_the_wakeup_on() {
     });
 }
 
+/// try_recv and len never wait: a lock that a receiver keeps while it sleeps stops everybody who asks.
+#[testkit::test]
+fn asking_does_not_wait_for_a_receiver_that_sleeps() {
+    for head_start in [0, 30, 60, 90] {
+        explore(40, move || {
+            nobody_sleeps_in_vain();
+            let (sender, receiver) = channel(2);
+            let waiting = {
+                let receiver = receiver.clone();
+                spawn("receiver", "receiver.recv()", move || receiver.recv())
+            };
+            // Time for the receiver to fall asleep, however often it looks before it does.
+            (0..head_start).for_each(|_| thread::yield_now());
+            step!("main: receiver.try_recv();");
+            check_eq!(receiver.try_recv(), Err(TryRecvError::Empty), "try_recv while another receiver waits");
+            step!("main: receiver.len();");
+            check_eq!(receiver.len(), 0, "len while a receiver waits");
+            step!("main: receiver.recv_timeout(1 ms);");
+            check_eq!(
+                receiver.recv_timeout(SHORT),
+                Err(RecvTimeoutError::Timeout),
+                "recv_timeout while another receiver waits"
+            );
+            step!("main: sender.send(1);");
+            check_eq!(sender.send(1), Ok(()), "send to a receiver that waits");
+            check_eq!(waiting.join().ok(), Some(Ok(1)), "recv that waited, after there was a value");
+        });
+    }
+}
+
 /// Between check and push no second sender may slip in: the bound holds at every moment, for every observer.
 #[testkit::test]
 fn never_holds_more_than_the_capacity() {
     explore(120, || {
-        let (sender, receiver) = bounded(2);
+        scene::invariant("I3", "at most capacity values are in the channel");
+        let (sender, receiver) = channel(2);
         let mut threads = Vec::new();
-        for _ in 0..3 {
+        for who in 0..3 {
             let sender = sender.clone();
-            threads.push(thread::spawn(move || {
+            threads.push(spawn(format!("sender {who}"), "sends twice", move || {
                 (0..2).for_each(|value| check_eq!(sender.send(value), Ok(()), "send"))
             }));
         }
         let taking = {
             let receiver = receiver.clone();
-            thread::spawn(move || {
+            spawn("receiver", "receives 6 times", move || {
                 (0..6).for_each(|_| check!(receiver.recv().is_ok(), "recv while senders are there"));
             })
         };
         for _ in 0..4 {
             let len = receiver.len();
-            check!(len <= 2, "I3: at most 2 values are in a channel of capacity 2, len() says {len}");
+            check!(len <= 2, "at most 2 values are in a channel of capacity 2, len() says {len}");
         }
         threads.into_iter().for_each(|thread| drop(thread.join()));
         drop(taking.join());
