@@ -259,7 +259,8 @@ impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
     /// Removes `key` and returns its value.
     ///
     /// # Cost
-    /// One hash; O(1) expected. Lookups stay as fast however many entries come and go.
+    /// One hash; O(1) expected. Lookups stay as fast however many entries come and go, and a key that is
+    /// removed and inserted again takes the room it gave back.
     #[inline]
     pub fn remove<Q>(&mut self, key: &Q) -> Option<V>
     where
@@ -304,7 +305,9 @@ impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
     /// Makes room for `additional` more entries.
     ///
     /// # Ensures
-    /// `capacity() >= len() + additional`.
+    /// `capacity() >= len() + additional`. The capacity stays as it is while `len() + additional` is at most
+    /// half of it, however many entries came and went: room that tombstones take is swept free. `insert` and
+    /// `entry` make room for one entry in the same way.
     pub fn reserve(&mut self, additional: usize) {
         let HashMap { table, hash_builder } = self;
         table.reserve(additional, |key| hash_builder.hash_one(key));

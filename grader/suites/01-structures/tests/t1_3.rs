@@ -100,6 +100,7 @@ fn tells_keys_with_equal_hashes_apart() {
 fn finds_keys_behind_a_removed_one() {
     for victim in 0..60u64 {
         scene::clear();
+        scene::invariant("I3", "every group that a key's probe visits before its own has no empty byte");
         step!("map = the keys 0..60, all with the same hash; map.remove({victim})");
         let mut map: HashMap<u64, u64, Collide> = (0..60).map(|key| (key, key)).collect();
         check_eq!(map.remove(&victim), Some(victim), "remove({victim})");
@@ -117,6 +118,7 @@ fn finds_keys_behind_a_removed_one() {
 fn does_not_store_a_key_twice_when_a_hole_comes_first() {
     for present in 1..40u64 {
         scene::clear();
+        scene::invariant("I5", "no two slots hold equal keys");
         step!("map = the keys 0..40, all with the same hash");
         let mut map: HashMap<u64, u64, Collide> = (0..40).map(|key| (key, key)).collect();
         step!("map.remove(0); map.insert({present}, 777); map.remove({present})");
@@ -134,6 +136,7 @@ fn does_not_store_a_key_twice_when_a_hole_comes_first() {
 fn lookups_end_after_every_slot_was_used() {
     for wanted in [1, 14, 28, 100] {
         scene::clear();
+        scene::invariant("I4", "full and deleted slots count: at least one byte in eight is empty");
         let mut map = HashMap::with_capacity_and_hasher(wanted, Seeded(6));
         let live = map.capacity().min(1_000) as u64;
         step!(
@@ -161,6 +164,7 @@ fn lookups_end_after_every_slot_was_used() {
 fn lookups_end_in_a_map_that_was_full_and_is_empty() {
     for homes in [1u64, 1 << 40] {
         scene::clear();
+        scene::invariant("I4", "full and deleted slots count: at least one byte in eight is empty");
         let mut map = HashMap::with_capacity_and_hasher(20, Identity);
         for round in 0..40u64 {
             let count = map.capacity().min(1_000) as u64;
@@ -236,6 +240,31 @@ fn capacity_keeps_its_promise() {
     }
 }
 
+/// `reserve` makes the room it was asked for, also from few entries or none: to double once is not enough.
+#[testkit::test]
+fn reserve_makes_the_room_it_was_asked_for() {
+    for present in [0usize, 1, 7, 50] {
+        for additional in [0usize, 1, 10, 100, 1_000, 5_000] {
+            scene::clear();
+            step!("map = the keys 0..{present}; map.reserve({additional})");
+            let mut map: HashMap<usize, usize, Seeded> = (0..present).map(|key| (key, key)).collect();
+            map.reserve(additional);
+            let promised = map.capacity();
+            check!(
+                promised >= present + additional,
+                "capacity() >= len() + additional after reserve({additional}) with {present} entries, found {promised}"
+            );
+            for key in present..present + additional {
+                map.insert(key, key);
+            }
+            check_eq!(map.capacity(), promised, "capacity after as many inserts as were reserved");
+            check!((0..present + additional).all(|key| map.get(&key) == Some(&key)), "every key is found");
+        }
+    }
+    let map: HashMap<u64, u64> = HashMap::with_capacity(100);
+    check!(map.capacity() >= 100, "capacity of with_capacity(100) with the standard hasher");
+}
+
 /// Iterators give each entry once, also among holes, and know how many are left.
 #[testkit::test]
 fn iterators_give_each_entry_once() {
@@ -297,6 +326,8 @@ fn borrowed_keys_and_the_usual_traits() {
     check_eq!(copy.len(), 2, "len of a clone after a remove from the original");
     check_eq!(copy.get("b"), Some(&2), "get(\"b\") in the clone");
     check!(copy != map, "a map and one with an entry less are not equal");
+    let changed: HashMap<String, u32> = [("a".to_string(), 3), ("b".to_string(), 9)].into_iter().collect();
+    check!(copy != changed, "maps with the same keys and different values are not equal");
     check_eq!(format!("{map:?}"), "{\"a\": 3}".to_string(), "Debug");
     let other: HashMap<String, u32> = [("b".to_string(), 2), ("a".to_string(), 3)].into_iter().collect();
     check!(copy == other, "maps with the same entries are equal, whatever the order of insertion");

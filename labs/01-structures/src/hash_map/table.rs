@@ -179,12 +179,13 @@ impl<K, V> Table<K, V> {
         todo!("task 1.3: free a full slot")
     }
 
-    /// Makes room for `additional` entries: sweeps the tombstones away when the entries fill at most half
-    /// of the table, moves to a larger table otherwise.
+    /// Makes room for `additional` entries if `growth_left` is less: sweeps the tombstones away when
+    /// `len + additional` is at most half of `capacity()`, else moves to at least twice as many groups,
+    /// enough for `len + additional`.
     ///
     /// # Ensures
     /// `growth_left >= additional`. The number of groups at least doubles when it changes, so that n inserts
-    /// move O(n) entries in all; a table of constant size is rehashed once in capacity / 2 removes at most.
+    /// move O(n) entries in all. It does not change when the table is swept; a table of constant size is rehashed once in capacity / 2 removes at most.
     ///
     /// # Cost
     /// O(capacity) when the table has to be rehashed, with one hash for each entry; else nothing.

@@ -1,9 +1,11 @@
 //! What operations cost, in hashes, comparisons and bytes: exact, so no clock is needed.
 
+use std::hash::BuildHasher;
+
 use structures::HashMap;
 use testkit::counted::{self, CountedKey};
-use testkit::hashers::{CountingHasher, Seeded};
-use testkit::{alloc, check, check_eq};
+use testkit::hashers::{Collide, CountingHasher, Seeded};
+use testkit::{alloc, check, check_eq, scene, step};
 
 /// A lookup compares its key with few others, in a map of any size: eight on average is already generous.
 #[testkit::test]
@@ -91,6 +93,66 @@ fn churn_does_not_grow_the_map() {
             grown as i64 <= 4 * held,
             "{grown} bytes more at the peak of churning {live} entries that took {held} bytes (at most 4 times)"
         );
+    }
+}
+
+/// A map whose entries fill at most half of its capacity is swept, not grown: tombstones are no reason for more room.
+#[testkit::test]
+fn tombstones_alone_do_not_grow_the_map() {
+    keeps_its_capacity(Seeded(1), 20_000);
+    keeps_its_capacity(Collide, 2_000);
+}
+
+fn keeps_its_capacity<S: BuildHasher>(hasher: S, rounds: u64) {
+    scene::clear();
+    scene::invariant("I4", "growth_left = 7 * groups - full - deleted, and a rehash sweeps the deleted");
+    let mut map = HashMap::with_capacity_and_hasher(112, hasher);
+    let capacity = map.capacity();
+    let live = capacity as u64 / 2 - 1;
+    step!(
+        "map of capacity {capacity} with {live} keys; then remove the oldest key and insert a new one, ..."
+    );
+    for key in 0..live {
+        map.insert(key, ());
+    }
+    for key in live..live + rounds {
+        map.remove(&(key - live));
+        map.insert(key, ());
+        check_eq!(
+            map.capacity(),
+            capacity,
+            "capacity after {} removes and inserts at {live} entries",
+            key - live + 1
+        );
+    }
+}
+
+/// A key that goes and comes back takes no more room each time: what a remove frees, or the tombstone it leaves,
+/// is used again, so the table is never rebuilt.
+#[testkit::test]
+fn a_key_that_comes_and_goes_costs_its_own_hashes_only() {
+    costs_its_own_hashes_only(Seeded(1));
+    costs_its_own_hashes_only(Collide);
+}
+
+fn costs_its_own_hashes_only<S: BuildHasher>(hasher: S) {
+    const ROUNDS: u64 = 200;
+    let mut map = HashMap::with_capacity_and_hasher(112, hasher);
+    for key in 0..50 {
+        map.insert(CountedKey(key), ());
+    }
+    for key in 0..50 {
+        scene::clear();
+        scene::invariant("I4", "growth_left = 7 * groups - full - deleted");
+        step!("map of capacity {} with the keys 0..50", map.capacity());
+        step!("map.remove({key}); map.insert({key});  // {ROUNDS} times");
+        counted::take();
+        for _ in 0..ROUNDS {
+            check_eq!(map.remove(&CountedKey(key)), Some(()), "remove({key})");
+            check_eq!(map.insert(CountedKey(key), ()), None, "insert({key}) after its removal");
+        }
+        let hashes = counted::take().hashes;
+        check_eq!(hashes, 2 * ROUNDS, "hashes for {ROUNDS} times remove({key}) and insert({key})");
     }
 }
 
