@@ -51,12 +51,15 @@ where
 /// A full cache makes room by evicting exactly the entry that was not used for the longest time.
 #[testkit::test]
 fn evicts_the_least_recently_used_entry() {
+    scene::invariant("I4", "each list is ordered by last use, the latest first");
     let mut cache = filled(3, [1, 2, 3]);
     check_eq!(order(&cache), vec![3, 2, 1], "keys by recency after put 1, 2, 3");
+    step!("cache.put(4, 40); cache.put(5, 50);");
     check_eq!(cache.put(4, 40), Ok(Put::Evicted(1, 10)), "put(4) into a full cache");
     check_eq!(cache.put(5, 50), Ok(Put::Evicted(2, 20)), "put(5) into a full cache");
     check_eq!(order(&cache), vec![5, 4, 3], "keys by recency after put 4, 5");
     check_eq!(cache.get(&1), None, "get(1), evicted");
+    step!("cache.get(&3); cache.put(6, 60);");
     check_eq!(cache.get(&3), Some(&30), "get(3), not evicted");
     check_eq!(cache.put(6, 60), Ok(Put::Evicted(4, 40)), "put(6) after get(3): 4 is the oldest use now");
     check_eq!((cache.len(), cache.capacity()), (3, 3), "len and capacity");
@@ -91,11 +94,11 @@ fn only_uses_count_as_uses() {
 /// The ends of the list have one neighbour less: touching the first, the last or the only entry must leave all links whole.
 #[testkit::test]
 fn touching_any_position_keeps_the_list_whole() {
-    scene::invariant("I2", "next and prev of neighbours agree");
     for size in 1..=6 {
         for touched in 0..size {
             for again in 0..size {
                 scene::clear();
+                scene::invariant("I2", "next and prev of neighbours agree");
                 let mut cache = filled(6, 0..size);
                 let mut expected: Vec<u32> = (0..size).rev().collect();
                 for key in [touched, again] {
@@ -151,17 +154,30 @@ fn capacity_zero_keeps_nothing() {
 #[testkit::test]
 fn capacity_one_turns_over_one_entry() {
     let mut cache = filled(1, [1]);
+    step!("cache.get(&1);");
     check_eq!(cache.get(&1), Some(&10), "get(1)");
+    step!("cache.put(1, 11);");
     check_eq!(cache.put(1, 11), Ok(Put::Replaced(10)), "put(1) again");
+    show(&cache);
     for key in 2..6 {
         let before = (key - 1, if key == 2 { 11 } else { (key - 1) * 10 });
+        step!("cache.put({key}, {});", key * 10);
         check_eq!(cache.put(key, key * 10), Ok(Put::Evicted(before.0, before.1)), "put({key})");
         check_eq!(order(&cache), vec![key], "keys by recency after put({key})");
     }
+    step!("cache.pin(&5);");
     check_eq!(cache.pin(&5), Ok(()), "pin(5)");
+    show(&cache);
+    step!("cache.put(6, 60);");
     check_eq!(cache.put(6, 60), Err(AllPinned { key: 6, value: 60 }), "put(6) beside the pinned 5");
+    show(&cache);
+    step!("cache.put(5, 55);");
     check_eq!(cache.put(5, 55), Ok(Put::Replaced(50)), "put(5), which is pinned, with a new value");
+    show(&cache);
+    step!("cache.unpin(&5);");
     check_eq!(cache.unpin(&5), Ok(()), "unpin(5)");
+    show(&cache);
+    step!("cache.put(6, 60);");
     check_eq!(cache.put(6, 60), Ok(Put::Evicted(5, 55)), "put(6) after unpin(5)");
 }
 
@@ -201,6 +217,7 @@ fn never_evicts_a_pinned_entry() {
 /// Pins are counted: the entry is free after as many unpins as pins, then as the one used latest.
 #[testkit::test]
 fn counts_pins() {
+    scene::invariant("I3", "a node is pinned exactly as long as its pins > 0");
     let mut cache = filled(3, [1, 2, 3]);
     for pins in 1..=3 {
         step!("cache.pin(&1);");
@@ -234,6 +251,7 @@ fn removes_from_any_position_and_uses_the_place_again() {
     for size in 1..=5 {
         for gone in 0..size {
             scene::clear();
+            scene::invariant("I1, I6", "what is removed leaves map and list, and its node is free");
             let mut cache = filled(size as usize, 0..size);
             step!("cache.remove(&{gone});");
             check_eq!(cache.remove(&gone), Ok(gone * 10), "remove({gone})");

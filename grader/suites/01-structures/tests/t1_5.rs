@@ -10,11 +10,21 @@ use std::fmt::Debug;
 use std::ops::Bound;
 
 use structures::BTree;
-use testkit::{check, check_eq, rng, scene};
+use testkit::{Failure, check, check_eq, rng, scene};
+
+/// Levels of a tree that are shown: a broken tree may have hundreds.
+const MOST_LEVELS: usize = 8;
 
 /// Shows the tree beside whatever fails next.
 fn show<K: Debug, V>(tree: &BTree<K, V>) {
-    scene::picture(|| tree.dump());
+    scene::picture(|| {
+        let picture = tree.dump();
+        let mut lines: Vec<&str> = picture.lines().collect();
+        let more = lines.len().saturating_sub(1 + MOST_LEVELS);
+        lines.truncate(1 + MOST_LEVELS);
+        let cut = if more > 0 { format!("\n... and {more} levels more") } else { String::new() };
+        lines.join("\n") + &cut
+    });
 }
 
 /// What a tree holds, in the order of `iter`.
@@ -30,19 +40,35 @@ fn check_height<K: Debug, V>(tree: &BTree<K, V>, order: usize) {
         check_eq!(height, 0, "height of an empty tree");
         return;
     }
-    scene::invariant("I3", "every node has at most 2t - 1 keys, and every node but the root at least t - 1");
     show(tree);
     let power = |base: usize, exponent: usize| base.saturating_pow(exponent as u32);
     let most = power(2 * order, height) - 1;
     let fewest = if height == 1 { 1 } else { (2 * power(order, height - 1)).saturating_sub(1) };
-    check!(
-        len <= most,
-        "a tree of order {order} and height {height} holds at most {most} entries, this one holds {len}"
-    );
-    check!(
-        len >= fewest,
-        "a tree of order {order} and height {height} holds at least {fewest} entries, this one holds {len}"
-    );
+    if len < fewest || len > most {
+        Failure::new(format!("entries of a tree of order {order} and height {height}"))
+            .expected_text(format!("{fewest} to {most} entries"))
+            .found(len)
+            .invariant("I3", "every node has at most 2t - 1 keys, and every node but the root at least t - 1")
+            .raise();
+    }
+}
+
+/// Checks that `iter` gives `wanted`. Keys that do not rise say that a key lies on the wrong side of another.
+fn check_contents<K: Clone + Debug + Ord, V: Clone + Debug + PartialEq>(
+    tree: &BTree<K, V>,
+    wanted: &[(K, V)],
+    what: &str,
+) {
+    show(tree);
+    let found = contents(tree);
+    if let Some(at) = found.windows(2).position(|pair| pair[0].0 >= pair[1].0) {
+        Failure::new(format!("neighbours in iter(), {what}"))
+            .expected_text(format!("a key greater than {:?}", found[at].0))
+            .found(&found[at + 1].0)
+            .invariant("I2", "all keys below child i lie strictly between key i - 1 and key i")
+            .raise();
+    }
+    check_eq!(found, wanted, "entries of iter(), {what}");
 }
 
 /// The numbers `0..count` in a few orders that lead to different splits and merges.
@@ -94,11 +120,11 @@ fn any_order_of_insertion_gives_the_same_contents() {
                 check_eq!(tree.len(), done + 1, "len after {} inserts", done + 1);
             }
             show(&tree);
+            let wanted: Vec<(u64, u64)> = (0..400).map(|key| (key, key * 2)).collect();
+            check_contents(&tree, &wanted, "all inserted");
             for key in 0..400 {
                 check_eq!(tree.get(&key), Some(&(key * 2)), "get({key})");
             }
-            let wanted: Vec<(u64, u64)> = (0..400).map(|key| (key, key * 2)).collect();
-            check_eq!(contents(&tree), wanted, "entries of iter()");
             check_eq!(tree.first(), Some((&0, &0)), "first()");
             check_eq!(tree.last(), Some((&399, &798)), "last()");
         }
@@ -217,6 +243,9 @@ fn borrowed_keys_and_the_usual_traits() {
     let up: BTree<u32, u32> = (0..100).map(|key| (key, key)).collect();
     let mut down = BTree::with_order(2);
     down.extend((0..100).rev().map(|key| (key, key)));
+    let mut changed = up.clone();
+    changed.insert(99, 0);
+    check!(up != changed, "trees of equal length with different entries are not equal");
     check!(up == down, "trees of different shape with the same entries are equal");
 }
 

@@ -102,7 +102,9 @@ impl<K, V> Node<K, V> {
     /// The node has `2 * order` keys, one too many.
     ///
     /// # Ensures
-    /// Returns [`Outcome::Split`]; both halves satisfy I1 to I3.
+    /// Returns [`Outcome::Split`]; both halves satisfy I1 to I3. The first `order` keys stay, the next one goes
+    /// up as the separator, the last `order - 1` go to the new node. Of the `2 * order + 1` children of an
+    /// internal node the first `order + 1` stay and `order` go.
     ///
     /// # Cost
     /// O(order) moves.
