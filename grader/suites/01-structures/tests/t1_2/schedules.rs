@@ -332,66 +332,81 @@ fn a_wakeup_without_a_reason_is_no_timeout() {
     });
 }
 
-/// A receiver that gives up in the moment it is notified must not take the notification with it.
+/// A receiver that gives up in the moment it is notified must not take the notification with it: it looks once more.
 #[testkit::test]
 fn a_receiver_that_times_out_passes_the_wakeup_on() {
     let (timeouts, values) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let counts = (timeouts.clone(), values.clone());
-    explore(300, move || {
-        nobody_sleeps_in_vain();
-        let (sender, receiver) = channel(2);
-        let patient = {
-            let receiver = receiver.clone();
-            spawn("the patient receiver", "receiver.recv()", move || receiver.recv())
-        };
-        let impatient = spawn("the impatient receiver", "receiver.recv_timeout(1 ms)", move || {
-            receiver.recv_timeout(SHORT)
+    for head_start in (0..140).step_by(20) {
+        let (timeouts, values) = (timeouts.clone(), values.clone());
+        explore(100, move || {
+            nobody_sleeps_in_vain();
+            let (sender, receiver) = channel(2);
+            let patient = {
+                let receiver = receiver.clone();
+                spawn("the patient receiver", "receiver.recv()", move || receiver.recv())
+            };
+            let impatient = spawn("the impatient receiver", "receiver.recv_timeout(1 ms)", move || {
+                receiver.recv_timeout(SHORT)
+            });
+            // Time for both to fall asleep, however often they look before they do.
+            (0..head_start).for_each(|_| thread::yield_now());
+            step!("main: sender.send(1);");
+            check_eq!(sender.send(1), Ok(()), "send");
+            match impatient.join().ok() {
+                Some(Ok(value)) => {
+                    values.fetch_add(1, Ordering::Relaxed);
+                    check_eq!(value, 1, "recv_timeout");
+                    step!("main: sender.send(1);  // for the patient receiver");
+                    check_eq!(sender.send(1), Ok(()), "send for the other receiver");
+                }
+                other => {
+                    timeouts.fetch_add(1, Ordering::Relaxed);
+                    check_eq!(other, Some(Err(RecvTimeoutError::Timeout)), "recv_timeout of an open channel");
+                }
+            }
+            check_eq!(patient.join().ok(), Some(Ok(1)), "recv, with a value in the channel");
         });
-        step!("main: sender.send(1);");
-        check_eq!(sender.send(1), Ok(()), "send");
-        match impatient.join().ok() {
-            Some(Ok(value)) => {
-                values.fetch_add(1, Ordering::Relaxed);
-                check_eq!(value, 1, "recv_timeout");
-                step!("main: sender.send(1);");
-                check_eq!(sender.send(1), Ok(()), "send for the other receiver");
-            }
-            other => {
-                timeouts.fetch_add(1, Ordering::Relaxed);
-                check_eq!(other, Some(Err(RecvTimeoutError::Timeout)), "recv_timeout of an open channel");
-            }
-        }
-        check_eq!(patient.join().ok(), Some(Ok(1)), "recv, with a value in the channel");
-    });
-    let (timeouts, values) = (counts.0.load(Ordering::Relaxed), counts.1.load(Ordering::Relaxed));
+    }
+    let (timeouts, values) = (timeouts.load(Ordering::Relaxed), values.load(Ordering::Relaxed));
     check!(timeouts > 0 && values > 0, "both outcomes were seen: {timeouts} time-outs, {values} values");
 }
 
-/// A sender that gives up in the moment it is notified must not take the notification with it.
+/// A sender that gives up in the moment it is notified must not take the notification with it: it looks once more.
 #[testkit::test]
 fn a_sender_that_times_out_passes_the_wakeup_on() {
-    explore(300, || {
-        nobody_sleeps_in_vain();
-        let (sender, receiver) = channel(1);
-        step!("main: sender.send(0);");
-        check_eq!(sender.send(0), Ok(()), "send into an empty channel");
-        let patient = {
-            let sender = sender.clone();
-            spawn("the patient sender", "sender.send(1)", move || sender.send(1))
-        };
-        let impatient = spawn("the impatient sender", "sender.send_timeout(2, 1 ms)", move || {
-            sender.send_timeout(2, SHORT)
-        });
-        step!("main: receiver.recv();");
-        check_eq!(receiver.recv(), Ok(0), "recv from a full channel");
-        match impatient.join().ok() {
-            Some(Ok(())) => check!(receiver.recv().is_ok(), "recv after send_timeout was accepted"),
-            other => {
-                check_eq!(other, Some(Err(SendTimeoutError::Timeout(2))), "send_timeout into an open channel")
+    for head_start in (0..140).step_by(20) {
+        explore(100, move || {
+            nobody_sleeps_in_vain();
+            let (sender, receiver) = channel(1);
+            step!("main: sender.send(0);");
+            check_eq!(sender.send(0), Ok(()), "send into an empty channel");
+            let patient = {
+                let sender = sender.clone();
+                spawn("the patient sender", "sender.send(1)", move || sender.send(1))
+            };
+            let impatient = spawn("the impatient sender", "sender.send_timeout(2, 1 ms)", move || {
+                sender.send_timeout(2, SHORT)
+            });
+            // Time for both to fall asleep, however often they look before they do.
+            (0..head_start).for_each(|_| thread::yield_now());
+            step!("main: receiver.recv();");
+            check_eq!(receiver.recv(), Ok(0), "recv from a full channel");
+            match impatient.join().ok() {
+                Some(Ok(())) => {
+                    step!("main: receiver.recv();");
+                    check!(receiver.recv().is_ok(), "recv after send_timeout was accepted");
+                }
+                other => {
+                    check_eq!(
+                        other,
+                        Some(Err(SendTimeoutError::Timeout(2))),
+                        "send_timeout into an open channel"
+                    )
+                }
             }
-        }
-        check_eq!(patient.join().ok(), Some(Ok(())), "send, with room in the channel");
-    });
+            check_eq!(patient.join().ok(), Some(Ok(())), "send, with room in the channel");
+        });
+    }
 }
 
 /// try_recv and len never wait: a lock that a receiver keeps while it sleeps stops everybody who asks.
