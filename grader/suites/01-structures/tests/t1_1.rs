@@ -361,6 +361,15 @@ fn allocates_only_when_it_must() {
     );
     let (growth, queue) = alloc::count_with(|| (0..PUSHES as u64).collect::<RingQueue<_>>());
     check_eq!(queue.len(), PUSHES, "len after {PUSHES} pushes");
+    let mut queue = RingQueue::new();
+    let growths = (0..PUSHES)
+        .filter(|&value| {
+            let before = queue.capacity();
+            queue.push_back(value);
+            queue.capacity() != before
+        })
+        .count();
+    check!(growths <= 200, "the ring grows at most 200 times in {PUSHES} pushes, found {growths}");
     let per_push = growth.bytes / PUSHES as u64;
     check!(per_push <= 250, "each push of 8 bytes allocates at most 250 bytes on average, found {per_push}");
 }
