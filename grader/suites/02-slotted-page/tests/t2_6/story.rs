@@ -264,14 +264,18 @@ fn fates(disk: &FaultDisk, left: &[u8]) -> Vec<String> {
     let first = (0..log.len()).rev().find(is_sync).map_or(0, |at| at + 1);
     let mut calls: Vec<(String, Option<(usize, usize)>)> = Vec::new();
     for call in &log[first..] {
-        match (&call.kind, calls.last_mut()) {
-            (DiskOpKind::Write { offset, len }, Some((_, Some((_, end))))) if *end == *offset as usize => {
+        let place = match call.kind {
+            DiskOpKind::Write { offset, len } if call.error.is_none() => (offset as usize, len),
+            _ => {
+                calls.push((format!("// disk: {call}"), None));
+                continue;
+            }
+        };
+        match (place, calls.last_mut()) {
+            ((start, len), Some((_, Some((_, end))))) if start == *end && start % PAGE_SIZE != 0 => {
                 *end += len
             }
-            (DiskOpKind::Write { offset, len }, _) if call.error.is_none() => {
-                calls.push((String::new(), Some((*offset as usize, *offset as usize + len))));
-            }
-            _ => calls.push((format!("// disk: {call}"), None)),
+            ((start, len), _) => calls.push((String::new(), Some((start, start + len)))),
         }
     }
     let (written, durable) = (disk.bytes(), disk.durable());
@@ -288,7 +292,8 @@ fn fates(disk: &FaultDisk, left: &[u8]) -> Vec<String> {
     };
     let skipped = calls.len().saturating_sub(MOST);
     let more = (skipped > 0).then(|| format!("// disk: {skipped} calls since its last sync"));
-    more.into_iter().chain(calls[skipped..].iter().map(line)).collect()
+    let length = format!("// disk: the file is {} bytes long after the crash", left.len());
+    more.into_iter().chain(calls[skipped..].iter().map(line)).chain([length]).collect()
 }
 
 /// A disk that takes the front of a page in small pieces, each a write of its own: a crash may come between
