@@ -5,6 +5,7 @@ use std::io;
 
 use kit::disk::Disk;
 use kit::sync::{Arc, Mutex};
+use slotted_page::disk_manager::GROUP_PAGES;
 use slotted_page::{DiskManager, PAGE_SIZE, PageBuf, PageId};
 use testkit::disk::FaultDisk;
 use testkit::{check, check_eq};
@@ -162,6 +163,28 @@ fn the_books_grow_with_the_file() {
         (0..manager.stats().free).map(|_| manager.allocate().expect("there are free pages")).collect();
     check!(freed.is_subset(&again), "the {} freed pages are handed out again", freed.len());
     check_eq!(manager.stats().page_count, page_count, "page count");
+}
+
+/// A file may end exactly where a group of pages ends, and one page into the next group: both are found again.
+#[testkit::test]
+fn a_file_may_end_with_a_group() {
+    let disk = Arc::new(SparseDisk::default());
+    let mut manager = DiskManager::create(disk.clone()).expect("create on a disk with room");
+    let mut pages = BTreeSet::new();
+    for many in [GROUP_PAGES as usize - 2, 1] {
+        for _ in 0..many {
+            pages.insert(manager.allocate().expect("allocate on a disk with room"));
+        }
+        sync(&manager);
+        let page_count = manager.stats().page_count;
+        testkit::step!("// {} pages are allocated; the file has {page_count}", pages.len());
+        testkit::step!("DiskManager::open(disk)");
+        drop(manager);
+        let opened = DiskManager::open(disk.clone());
+        check!(opened.is_ok(), "open of a file of {page_count} pages gives {opened:?}");
+        manager = opened.expect("it is Ok");
+        check!(allocated(&manager) == pages, "the {} allocated pages are found again", pages.len());
+    }
 }
 
 /// Allocating in a large file does not look at every page of it each time.
