@@ -1,0 +1,1 @@
+//! Pagers that only hidden tests use.
