@@ -1,0 +1,23 @@
+//! What must happen before a page reaches the disk.
+
+use slotted_page::{IoError, Lsn, PageId};
+
+/// Called by the pool before it writes a changed page. In lab 6 the log is flushed here.
+pub trait FlushHook: Send + Sync {
+    /// `page` is about to be written; the last log record that changed it is `lsn`. The write happens only after `Ok`. No lock of the
+    /// pool is held, and nobody changes the page meanwhile. Must not ask the pool for a page.
+    ///
+    /// # Errors
+    /// The page is not written, stays in the pool, and who caused the write gets the error.
+    fn before_write(&self, page: PageId, lsn: Lsn) -> Result<(), IoError>;
+}
+
+/// The hook of a pool without a log: does nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoHook;
+
+impl FlushHook for NoHook {
+    fn before_write(&self, _page: PageId, _lsn: Lsn) -> Result<(), IoError> {
+        Ok(())
+    }
+}

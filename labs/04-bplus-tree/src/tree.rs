@@ -1,0 +1,135 @@
+//! The tree: what it promises and how it is called.
+
+use std::ops::RangeBounds;
+
+use buffer_pool::{Pager, RecordId};
+use slotted_page::{PAGE_SIZE, PageId};
+
+use crate::{Error, Range};
+
+/// Longest key in bytes: four of the longest entries fit in a node, so that a node that is split has at least two on each side.
+pub const MAX_KEY_LEN: usize =
+    (PAGE_SIZE - slotted_page::slotted::SLOTS_AT) / 4 - slotted_page::slotted::SLOT_SIZE - 4 - RecordId::LEN;
+
+/// Whether a key may stand for several records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyMode {
+    /// One record id a key.
+    Unique,
+    /// Any number of record ids a key, each once.
+    Duplicates,
+}
+
+/// Which way a range is walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the smallest entry up.
+    Forward,
+    /// From the largest entry down.
+    Backward,
+}
+
+/// How a change latches its way down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Latching {
+    /// Write latches from the root to the leaf, all kept to the end: simple, and one change at a time (tasks 4.2 and 4.3).
+    WholePath,
+    /// Read latches down to a write latch on the leaf; if the leaf must be split or merged, once more with write latches, ancestors
+    /// let go as soon as nothing can reach them (task 4.6).
+    Optimistic,
+}
+
+/// The size of a tree, counted by walking over all of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TreeStats {
+    /// Entries.
+    pub entries: u64,
+    /// Levels; 1 for a tree that is one leaf.
+    pub height: u32,
+    /// Leaves.
+    pub leaf_pages: u32,
+    /// Internal nodes.
+    pub internal_pages: u32,
+    /// Bytes used in the leaves, of those a leaf has for slots and entries, in percent.
+    pub leaf_fill_percent: u32,
+}
+
+/// A B+Tree. The root page never changes its number: it names the tree. The pager is given with each call, so that one tree can
+/// be used through the pool and through mini-transactions; all users of a tree share one `BTree` value.
+pub struct BTree {
+    root: PageId,
+    mode: KeyMode,
+    latching: Latching,
+}
+
+impl BTree {
+    /// A new, empty tree: one leaf.
+    pub fn create<P: Pager>(pager: &P, mode: KeyMode) -> Result<Self, Error> {
+        todo!()
+    }
+
+    /// The tree whose root page is `root`.
+    pub fn open<P: Pager>(pager: &P, root: PageId) -> Result<Self, Error> {
+        todo!()
+    }
+
+    /// The same tree, changed from now on with `latching`. A tree that was created or opened has [`Latching::Optimistic`].
+    pub fn with_latching(self, latching: Latching) -> Self {
+        BTree { latching, ..self }
+    }
+
+    /// The root page, which names the tree.
+    pub fn id(&self) -> PageId {
+        self.root
+    }
+
+    /// Unique or with duplicates.
+    pub fn mode(&self) -> KeyMode {
+        self.mode
+    }
+
+    /// The record id of `key`; with duplicates the smallest.
+    pub fn get<P: Pager>(&self, pager: &P, key: &[u8]) -> Result<Option<RecordId>, Error> {
+        todo!()
+    }
+
+    /// Adds the entry. Nothing is changed on an error.
+    pub fn insert<P: Pager>(&self, pager: &P, key: &[u8], record: RecordId) -> Result<(), Error> {
+        todo!()
+    }
+
+    /// Takes the entry of exactly this key and record id out; false if there is none.
+    pub fn remove<P: Pager>(&self, pager: &P, key: &[u8], record: RecordId) -> Result<bool, Error> {
+        todo!()
+    }
+
+    /// The entries whose keys lie in `keys`, in order of `direction`. Bounds that are the wrong way round give no entry.
+    pub fn range<'a, P: Pager>(
+        &'a self,
+        pager: &'a P,
+        keys: impl RangeBounds<[u8]>,
+        direction: Direction,
+    ) -> Result<Range<'a, P>, Error> {
+        todo!()
+    }
+
+    /// A new tree of the sorted `entries`, each node filled to `fill_percent` (50 to 100).
+    pub fn bulk_load<P: Pager, K: AsRef<[u8]>>(
+        pager: &P,
+        mode: KeyMode,
+        fill_percent: u8,
+        entries: impl IntoIterator<Item = (K, RecordId)>,
+    ) -> Result<Self, Error> {
+        todo!()
+    }
+
+    /// Walks over the whole tree and counts.
+    pub fn stats<P: Pager>(&self, pager: &P) -> Result<TreeStats, Error> {
+        todo!()
+    }
+
+    /// Frees every page.
+    pub fn destroy<P: Pager>(self, pager: &P) -> Result<(), Error> {
+        todo!()
+    }
+}
