@@ -3,9 +3,11 @@
 use std::ops::RangeBounds;
 
 use buffer_pool::{Pager, RecordId};
-use slotted_page::{PAGE_SIZE, PageId};
+use kit::sync::atomic::{AtomicU64, Ordering};
+use slotted_page::{PAGE_SIZE, PageId, PageKind, header};
 
-use crate::{Error, Range};
+use crate::node::NodeRef;
+use crate::{Error, NodeDamage, Range};
 
 /// Longest key in bytes: four of the longest entries fit in a node, so that a node that is split has at least two on each side.
 pub const MAX_KEY_LEN: usize =
@@ -57,20 +59,58 @@ pub struct TreeStats {
 /// A B+Tree. The root page never changes its number: it names the tree. The pager is given with each call, so that one tree can
 /// be used through the pool and through mini-transactions; all users of a tree share one `BTree` value.
 pub struct BTree {
-    root: PageId,
-    mode: KeyMode,
-    latching: Latching,
+    pub(crate) root: PageId,
+    pub(crate) mode: KeyMode,
+    pub(crate) latching: Latching,
+    /// Raised by each split, merge and borrow, while the latches of the nodes that it changes are held. Who sees the same
+    /// number before and after knows that no entry has gone from one leaf to another meanwhile. Not on disk.
+    pub(crate) structure: AtomicU64,
 }
 
 impl BTree {
     /// A new, empty tree: one leaf.
+    ///
+    /// # Errors
+    /// Nothing is allocated: those of [`Pager::allocate`].
     pub fn create<P: Pager>(pager: &P, mode: KeyMode) -> Result<Self, Error> {
-        todo!()
+        let page = pager.allocate(PageKind::BTREE_LEAF)?;
+        let root = header::id(&page);
+        NodeRef::init(page, root, 0, mode);
+        Ok(Self::at(root, mode))
     }
 
     /// The tree whose root page is `root`.
+    ///
+    /// # Errors
+    /// [`Error::NotARoot`] if the page is no node, or one below a root; those of [`Pager::read`].
     pub fn open<P: Pager>(pager: &P, root: PageId) -> Result<Self, Error> {
-        todo!()
+        let page = pager.read(root)?;
+        let kind = header::kind(&page);
+        if kind != PageKind::BTREE_LEAF && kind != PageKind::BTREE_INTERNAL {
+            return Err(Error::NotARoot { page: root });
+        }
+        match NodeRef::open(page, root, None) {
+            Ok(node) => Ok(Self::at(root, node.mode())),
+            Err(Error::BadNode { what: NodeDamage::OtherTree { .. }, .. }) => {
+                Err(Error::NotARoot { page: root })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A tree whose root page is `root`, which is a node already.
+    pub(crate) fn at(root: PageId, mode: KeyMode) -> Self {
+        BTree { root, mode, latching: Latching::Optimistic, structure: AtomicU64::new(0) }
+    }
+
+    /// How often the structure changed since the tree was opened. Read it while a leaf is latched.
+    pub(crate) fn structure(&self) -> u64 {
+        self.structure.load(Ordering::Acquire)
+    }
+
+    /// Says that entries are about to go from node to node. Called with the latches of all those nodes held.
+    pub(crate) fn structure_changes(&self) {
+        self.structure.fetch_add(1, Ordering::Release);
     }
 
     /// The same tree, changed from now on with `latching`. A tree that was created or opened has [`Latching::Optimistic`].
@@ -89,8 +129,32 @@ impl BTree {
     }
 
     /// The record id of `key`; with duplicates the smallest.
+    ///
+    /// # Ensures
+    /// Never waits for a latch while it holds one that comes later in the order (L1). A key of any length may be asked
+    /// for; one that is too long is not there.
+    ///
+    /// # Errors
+    /// [`Error::BadNode`], and those of [`Pager::read`].
+    ///
+    /// # Cost
+    /// A page read for each level, no allocation. With duplicates one more if all of the leaf is below the key: the key
+    /// may begin in the next leaf.
     pub fn get<P: Pager>(&self, pager: &P, key: &[u8]) -> Result<Option<RecordId>, Error> {
-        todo!()
+        //# task 4.1 look a key up
+        let leaf = self.read_leaf(pager, |node| node.child_index(key, RecordId::MIN))?;
+        let at = leaf.lower_bound(key, RecordId::MIN)?;
+        if at < leaf.len() {
+            let entry = leaf.entry(at)?;
+            return Ok((entry.key == key).then_some(entry.record));
+        }
+        if self.mode == KeyMode::Unique || leaf.next() == PageId::NONE {
+            return Ok(None);
+        }
+        let next = self.node(pager.read(leaf.next())?, Some(0))?;
+        let entry = next.entry(0)?;
+        Ok((entry.key == key).then_some(entry.record))
+        //# end
     }
 
     /// Adds the entry. Nothing is changed on an error.
