@@ -6,6 +6,7 @@ pub mod frame_table;
 pub mod guard;
 pub mod heap;
 pub mod hook;
+mod page_hash;
 pub mod pager;
 pub mod pins;
 pub mod pool;
