@@ -36,6 +36,7 @@ pub mod schedule;
 mod seeds;
 
 pub use failure::Failure;
+pub use fastrand::Rng;
 pub use generate as r#gen;
 pub use harness::{Test, main};
 pub use seeds::{rng, seed};

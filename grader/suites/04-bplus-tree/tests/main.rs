@@ -1,5 +1,6 @@
 //! The hidden tests of lab 4. A test's task is its module: `t4_1::...` belongs to task 4.1.
 
+mod support;
 mod t4_1;
 mod t4_2;
 mod t4_3;

@@ -1,0 +1,176 @@
+//! A tree beside a sorted set that says what it must hold.
+
+use std::collections::BTreeSet;
+
+use bplus_tree::{BTree, Error, KeyMode, Latching, MAX_KEY_LEN, dump_tree};
+use buffer_pool::{Pager, RecordId};
+use testkit::{Failure, check_eq, scene, step};
+
+use super::keys::shown;
+use super::pages::Pages;
+use super::raw::Entry;
+use super::walk::{Walked, walk};
+
+/// What a tree must hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    /// Unique or not.
+    pub(crate) mode: KeyMode,
+    /// The entries.
+    pub(crate) entries: BTreeSet<Entry>,
+}
+
+impl Model {
+    /// Nothing yet.
+    pub(crate) fn new(mode: KeyMode) -> Self {
+        Model { mode, entries: BTreeSet::new() }
+    }
+
+    /// The smallest record id of a key.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<RecordId> {
+        let from = (key.to_vec(), RecordId::MIN);
+        self.entries.range(from..).next().filter(|entry| entry.0 == key).map(|entry| entry.1)
+    }
+
+    /// What an insert must give; the entry is in the model afterwards if that is `Ok`.
+    pub(crate) fn insert(&mut self, key: &[u8], record: RecordId) -> Result<(), Error> {
+        if key.len() > MAX_KEY_LEN {
+            return Err(Error::KeyTooLong { len: key.len(), max: MAX_KEY_LEN });
+        }
+        let existing = match self.mode {
+            KeyMode::Unique => self.get(key),
+            KeyMode::Duplicates => self.entries.contains(&(key.to_vec(), record)).then_some(record),
+        };
+        if let Some(existing) = existing {
+            return Err(Error::DuplicateKey { existing });
+        }
+        self.entries.insert((key.to_vec(), record));
+        Ok(())
+    }
+
+    /// What a remove must give.
+    pub(crate) fn remove(&mut self, key: &[u8], record: RecordId) -> bool {
+        self.entries.remove(&(key.to_vec(), record))
+    }
+
+    /// Compares the entries with those that were found.
+    pub(crate) fn check(&self, found: &[Entry], what: &str) {
+        if self.entries.iter().ne(found) {
+            let found_set: BTreeSet<Entry> = found.iter().cloned().collect();
+            let list = |set: Vec<&Entry>| {
+                set.iter().take(8).map(|entry| super::walk::shown(entry)).collect::<Vec<_>>().join(", ")
+            };
+            let missing = list(self.entries.difference(&found_set).collect());
+            let strange = list(found_set.difference(&self.entries).collect());
+            Failure::new(what)
+                .expected_text(format!("{} entries", self.entries.len()))
+                .found_text(format!("{} entries", found.len()))
+                .note(format!("missing: {missing}"))
+                .note(format!("not expected: {strange}"))
+                .raise()
+        }
+    }
+}
+
+/// A tree in memory and its model.
+pub(crate) struct Story {
+    /// The pages.
+    pub(crate) pages: Pages,
+    /// The tree.
+    pub(crate) tree: BTree,
+    /// What it must hold.
+    pub(crate) model: Model,
+}
+
+impl Story {
+    /// An empty tree that latches its whole path.
+    pub(crate) fn new(mode: KeyMode) -> Self {
+        Self::with(Pages::new(), mode, Latching::WholePath)
+    }
+
+    /// An empty tree in these pages.
+    pub(crate) fn with(pages: Pages, mode: KeyMode, latching: Latching) -> Self {
+        step!("let tree = BTree::create(&pager, KeyMode::{mode:?})?.with_latching(Latching::{latching:?})");
+        let tree = match BTree::create(&pages, mode) {
+            Ok(tree) => tree.with_latching(latching),
+            Err(error) => Failure::new("create of a tree").expected_text("Ok").found(error).raise(),
+        };
+        check_eq!(tree.mode(), mode, "mode() of a new tree");
+        Story { pages, tree, model: Model::new(mode) }
+    }
+
+    /// A tree that was put there by hand.
+    pub(crate) fn open(pages: Pages, root: slotted_page::PageId, entries: &[Entry], mode: KeyMode) -> Self {
+        step!("let tree = BTree::open(&pager, {root})?");
+        let tree = match BTree::open(&pages, root) {
+            Ok(tree) => tree.with_latching(Latching::WholePath),
+            Err(error) => Failure::new("open of a tree").expected_text("Ok").found(error).raise(),
+        };
+        check_eq!((tree.id(), tree.mode()), (root, mode), "id() and mode() of an opened tree");
+        Story { pages, tree, model: Model { mode, entries: entries.iter().cloned().collect() } }
+    }
+
+    /// Inserts into both and compares.
+    pub(crate) fn insert(&mut self, key: &[u8], record: RecordId) {
+        step!("tree.insert(&pager, {}, {record})", shown(key));
+        let expected = self.model.insert(key, record);
+        let found = self.tree.insert(&self.pages, key, record);
+        if found != expected {
+            self.draw();
+        }
+        check_eq!(found, expected, "insert of {}", shown(key));
+        self.check_let_go("insert");
+    }
+
+    /// Removes from both and compares.
+    pub(crate) fn remove(&mut self, key: &[u8], record: RecordId) {
+        step!("tree.remove(&pager, {}, {record})", shown(key));
+        let expected = self.model.remove(key, record);
+        let found = self.tree.remove(&self.pages, key, record);
+        if found != Ok(expected) {
+            self.draw();
+        }
+        check_eq!(found, Ok(expected), "remove of {} for {record}", shown(key));
+        self.check_let_go("remove");
+    }
+
+    /// Looks a key up in both and compares.
+    pub(crate) fn get(&self, key: &[u8]) {
+        let found = self.tree.get(&self.pages, key);
+        if found != Ok(self.model.get(key)) {
+            self.draw();
+            step!("tree.get(&pager, {})", shown(key));
+        }
+        check_eq!(found, Ok(self.model.get(key)), "get of {}", shown(key));
+        self.check_let_go("get");
+    }
+
+    /// Reads the tree from its bytes, checks the format's rules, and compares with the model.
+    pub(crate) fn check(&self) -> Walked {
+        self.draw();
+        let walked = walk(&self.pages, self.tree.id());
+        self.model.check(&walked.entries, "the entries, read from the bytes of the tree's pages");
+        walked
+    }
+
+    /// Looks up every key that the tree has.
+    pub(crate) fn check_gets(&self) {
+        for (key, _) in &self.model.entries {
+            self.get(key);
+        }
+    }
+
+    /// The tree as the picture of whatever fails next.
+    pub(crate) fn draw(&self) {
+        draw(&self.pages, &self.tree);
+    }
+
+    fn check_let_go(&self, what: &str) {
+        check_eq!(self.pages.held(), 0, "guards that are still held after {what}");
+    }
+}
+
+/// The tree as the picture of whatever fails next.
+pub(crate) fn draw<P: Pager>(pager: &P, tree: &BTree) {
+    scene::picture(|| dump_tree(pager, tree).unwrap_or_else(|error| format!("no picture: {error}")));
+}
