@@ -1,1 +1,462 @@
-//! Task 3.1.
+//! Task 3.1: the frame table. Stories here, random ones against a model below.
+
+mod model;
+
+use buffer_pool::{Access, Claim, Error, FrameId, FrameTable, Lookup, PinCounts};
+use kit::sync::Arc;
+use slotted_page::PageId;
+use testkit::{Failure, check, check_eq};
+
+/// A table with the pins that it shares with whoever pins and unpins.
+struct Frames {
+    table: FrameTable,
+    pins: Arc<PinCounts>,
+}
+
+impl Frames {
+    fn new(frames: usize) -> Self {
+        testkit::step!("let table = FrameTable::new(pins) // {frames} frames");
+        let pins = Arc::new(PinCounts::new(frames));
+        Frames { table: FrameTable::new(pins.clone()), pins }
+    }
+
+    /// Claims a frame for page `page`; must succeed.
+    fn claim(&mut self, page: u32) -> Claim {
+        let page = PageId(page);
+        match self.table.claim(page) {
+            Ok(claim) => {
+                testkit::step!("table.claim({page}) == {claim:?}");
+                check_eq!(claim.page, page, "the page of the claim");
+                claim
+            }
+            Err(error) => Failure::new(format!("claim({page}) with a frame that is free or unpinned"))
+                .found(error)
+                .expected_text("Ok")
+                .raise(),
+        }
+    }
+
+    /// Brings a page in, with its victim out if it has one. It stays pinned once.
+    fn load(&mut self, page: u32) -> FrameId {
+        let claim = self.claim(page);
+        self.settle(claim)
+    }
+
+    /// The victim of the claim goes, if it has one, and its page comes.
+    fn settle(&mut self, mut claim: Claim) -> FrameId {
+        let frame = claim.frame;
+        if claim.victim.is_some() {
+            testkit::step!("table.evicted(&mut claim)");
+            self.table.evicted(&mut claim);
+        }
+        testkit::step!("table.publish(claim)");
+        self.table.publish(claim);
+        frame
+    }
+
+    /// Brings a page in and unpins it.
+    fn visit(&mut self, page: u32) {
+        let frame = self.load(page);
+        self.release(frame);
+    }
+
+    fn release(&self, frame: FrameId) {
+        testkit::step!("pins.release({frame:?})");
+        self.pins.release(frame);
+    }
+
+    fn frame_of(&self, page: u32) -> FrameId {
+        match self.table.lookup(PageId(page)) {
+            Lookup::Resident(frame) => frame,
+            found => Failure::new(format!("lookup of page {page}, which is in a frame"))
+                .found(found)
+                .expected_text("Resident(..)")
+                .raise(),
+        }
+    }
+
+    /// Pins a resident page, which counts, and unpins it.
+    fn touch(&mut self, page: u32) {
+        let frame = self.pin(page);
+        self.release(frame);
+    }
+
+    fn pin(&mut self, page: u32) -> FrameId {
+        let frame = self.frame_of(page);
+        testkit::step!("table.pin({frame:?}, Access::Again) // page {page}");
+        self.table.pin(frame, Access::Again);
+        frame
+    }
+
+    /// The pages that leave if new ones keep coming, in that order.
+    fn victims(&mut self, first_new: u32) -> Vec<u32> {
+        let residents = self.table.resident().len() as u32;
+        let news = first_new..first_new + residents;
+        let mut frames = Vec::new();
+        let victims = news
+            .filter_map(|page| {
+                let claim = self.claim(page);
+                let victim = claim.victim.map(|victim| victim.0);
+                frames.push(self.settle(claim));
+                victim
+            })
+            .collect();
+        frames.into_iter().for_each(|frame| self.release(frame));
+        victims
+    }
+
+    fn check_lookup(&self, page: u32, expected: Lookup, when: &str) {
+        check_eq!(self.table.lookup(PageId(page)), expected, "lookup of page {page} {when}");
+    }
+
+    fn check_all_pinned(&mut self, page: u32) {
+        let frames = self.pins.len();
+        let found = self.table.claim(PageId(page)).err();
+        check_eq!(found, Some(Error::AllPinned { frames }), "claim(page {page}) while every frame is pinned");
+        self.check_lookup(page, Lookup::Absent, "after its claim was refused");
+    }
+}
+
+/// A table starts empty, with every frame free.
+#[testkit::test]
+fn a_new_table_is_empty() {
+    let mut frames = Frames::new(3);
+    frames.check_lookup(7, Lookup::Absent, "in a new table");
+    check_eq!(frames.table.resident(), vec![], "resident pages of a new table");
+    for page in 1..=3 {
+        check_eq!(frames.claim(page).victim, None, "the victim while frames are free");
+    }
+}
+
+/// A page that was claimed is busy, and resident only when it was published: nobody may see bytes that are not there yet.
+#[testkit::test]
+fn a_claimed_page_is_busy_until_it_is_published() {
+    let mut frames = Frames::new(2);
+    let claim = frames.claim(9);
+    let frame = claim.frame;
+    frames.check_lookup(9, Lookup::Busy, "after claim");
+    check_eq!(frames.pins.get(frame), 1, "pins of the claimed frame");
+    check_eq!(frames.table.resident(), vec![], "resident pages while the claimed page is on its way");
+    frames.table.publish(claim);
+    frames.check_lookup(9, Lookup::Resident(frame), "after publish");
+    check_eq!(frames.pins.get(frame), 1, "pins after publish: who claimed the page holds it");
+    check_eq!(frames.table.resident(), vec![(PageId(9), frame)], "resident pages");
+}
+
+/// Each frame is given out once, and when all are pinned that is an error: a frame shared by two pages is the end of both.
+#[testkit::test]
+fn frames_are_given_out_once() {
+    let mut frames = Frames::new(4);
+    let mut given: Vec<FrameId> = (1..=4).map(|page| frames.load(page)).collect();
+    frames.check_all_pinned(5);
+    frames.check_all_pinned(6);
+    given.sort();
+    check_eq!(given, (0..4).map(FrameId).collect::<Vec<_>>(), "the frames of four pages");
+    for page in 1..=4 {
+        frames.frame_of(page);
+    }
+}
+
+/// Frames on their way count as pinned: a claim that finds nothing else is refused, it does not take them.
+#[testkit::test]
+fn frames_on_their_way_are_not_taken() {
+    let mut frames = Frames::new(2);
+    let first = frames.claim(1);
+    let second = frames.claim(2);
+    frames.check_all_pinned(3);
+    frames.table.publish(first);
+    frames.check_all_pinned(3);
+    frames.table.publish(second);
+    let free = frames.frame_of(1);
+    frames.release(free);
+    check_eq!(frames.claim(3).victim, Some(PageId(1)), "the victim once page 1 is unpinned");
+}
+
+/// A page leaves only when no frame is free: the pool must fill up before it forgets anything.
+#[testkit::test]
+fn free_frames_go_before_victims() {
+    let mut frames = Frames::new(3);
+    frames.visit(1);
+    frames.visit(2);
+    let claim = frames.claim(3);
+    check_eq!(claim.victim, None, "the victim while a frame is free");
+    frames.table.publish(claim);
+    check_eq!(frames.table.resident().len(), 3, "number of resident pages");
+}
+
+/// A pinned page never leaves, and a page pinned twice is pinned until both pins are gone.
+#[testkit::test]
+fn pinned_pages_stay() {
+    let mut frames = Frames::new(3);
+    let first = frames.load(1);
+    frames.visit(2);
+    frames.visit(3);
+    frames.pin(1);
+    check_eq!(frames.pins.get(first), 2, "pins of page 1");
+    frames.release(first);
+    for page in 10..20 {
+        let claim = frames.claim(page);
+        check!(
+            claim.victim != Some(PageId(1)) && claim.frame != first,
+            "page 1, pinned, is evicted: {claim:?}"
+        );
+        let frame = frames.settle(claim);
+        frames.release(frame);
+    }
+    frames.check_lookup(1, Lookup::Resident(first), "while it is pinned");
+    frames.release(first);
+    check_eq!(frames.victims(30).len(), 3, "pages that leave once page 1 is unpinned");
+    frames.check_lookup(1, Lookup::Absent, "after three pages came that needed its frame");
+}
+
+/// The victim is busy until its bytes are safe, then absent: who asks for it in between must wait, else there would be
+/// two copies of one page.
+#[testkit::test]
+fn a_victim_is_busy_until_it_is_evicted() {
+    let mut frames = Frames::new(1);
+    frames.visit(1);
+    let frame = frames.frame_of(1);
+    let mut claim = frames.claim(2);
+    check_eq!(claim.victim, Some(PageId(1)), "the victim");
+    check_eq!(claim.frame, frame, "the frame of the victim goes to the page that comes in");
+    frames.check_lookup(1, Lookup::Busy, "while it is the victim");
+    frames.check_lookup(2, Lookup::Busy, "while its victim is not out");
+    check_eq!(frames.table.resident(), vec![], "resident pages meanwhile");
+    frames.table.evicted(&mut claim);
+    check_eq!(claim.victim, None, "the victim of the claim after evicted");
+    frames.check_lookup(1, Lookup::Absent, "after evicted");
+    frames.check_lookup(2, Lookup::Busy, "after its victim is out");
+    frames.table.publish(claim);
+    frames.check_lookup(2, Lookup::Resident(frame), "after publish");
+    check_eq!(frames.pins.get(frame), 1, "pins after publish");
+}
+
+/// The victim is that of LRU-2: a page used once goes before one used twice, and of those used once the one used longest
+/// ago.
+#[testkit::test]
+fn the_victim_is_that_of_lru_2() {
+    let mut frames = Frames::new(5);
+    (1..=5).for_each(|page| frames.visit(page));
+    // Twice: 4, 2, 1. Once: 3, 5.
+    [4, 2, 1].into_iter().for_each(|page| frames.touch(page));
+    check_eq!(frames.victims(10), vec![3, 5, 1, 2, 4], "pages in the order in which they leave");
+}
+
+/// Among pages used often the last but one use counts, not the last: that is the K of LRU-K.
+#[testkit::test]
+fn the_last_use_but_one_counts() {
+    let mut frames = Frames::new(3);
+    (1..=3).for_each(|page| frames.visit(page));
+    // The last uses but one: 3 at time 4, 2 at time 5, 1 at time 6.
+    [3, 2, 1, 2, 3, 1].into_iter().for_each(|page| frames.touch(page));
+    check_eq!(frames.victims(10), vec![3, 2, 1], "pages in the order in which they leave");
+}
+
+/// An unpin is no use: a page pinned for long is not younger for it.
+#[testkit::test]
+fn an_unpin_is_no_use() {
+    let mut frames = Frames::new(3);
+    let held = frames.load(1);
+    frames.visit(2);
+    frames.visit(3);
+    frames.release(held);
+    check_eq!(frames.victims(10), vec![1, 2, 3], "pages in the order in which they leave");
+}
+
+/// A page counts as used when it is published: one that was long on its way is young.
+#[testkit::test]
+fn a_page_is_used_when_it_is_published() {
+    let mut frames = Frames::new(3);
+    let slow = frames.claim(1);
+    frames.visit(2);
+    frames.visit(3);
+    let frame = slow.frame;
+    frames.table.publish(slow);
+    frames.release(frame);
+    check_eq!(frames.victims(10), vec![2, 3, 1], "pages in the order in which they leave");
+}
+
+/// Nobody tells the table of an unpin. It must notice by itself, also when it just said that all is pinned.
+#[testkit::test]
+fn unpins_are_noticed() {
+    let mut frames = Frames::new(3);
+    let held: Vec<FrameId> = (1..=3).map(|page| frames.load(page)).collect();
+    for round in 0..5 {
+        frames.check_all_pinned(50 + round);
+        let frame = held[round as usize % 3];
+        frames.release(frame);
+        let claim = frames.claim(10 + round);
+        check_eq!(claim.frame, frame, "the only frame that is not pinned");
+        frames.settle(claim);
+    }
+}
+
+/// A frame that was seen unpinned may be pinned again before it is needed.
+#[testkit::test]
+fn a_page_pinned_again_stays() {
+    let mut frames = Frames::new(2);
+    frames.visit(1);
+    frames.visit(2);
+    // The table has looked at its frames: page 1 was the victim, and came back.
+    let claim = frames.claim(3);
+    check_eq!(claim.victim, Some(PageId(1)), "the victim");
+    frames.table.cancel(claim);
+    let held = frames.pin(1);
+    let claim = frames.claim(3);
+    check_eq!(claim.victim, Some(PageId(2)), "the victim while page 1 is pinned again");
+    frames.settle(claim);
+    frames.check_lookup(1, Lookup::Resident(held), "while it is pinned");
+}
+
+/// A claim that is given up leaves a free frame behind, however often: a failed read must not cost a frame.
+#[testkit::test]
+fn a_cancelled_claim_frees_the_frame() {
+    let mut frames = Frames::new(2);
+    for _ in 0..5 {
+        let claim = frames.claim(1);
+        let frame = claim.frame;
+        frames.table.cancel(claim);
+        frames.check_lookup(1, Lookup::Absent, "after cancel");
+        check_eq!(frames.pins.get(frame), 0, "pins of the frame after cancel");
+    }
+    frames.load(1);
+    check_eq!(frames.claim(2).victim, None, "the victim: a frame is free");
+}
+
+/// A claim given up before its victim was out leaves the victim as it was, its uses included: a write that failed is no
+/// reason to forget how often a page is used.
+#[testkit::test]
+fn a_cancelled_claim_gives_the_victim_back() {
+    let mut frames = Frames::new(2);
+    frames.visit(1);
+    frames.visit(2);
+    let frame = frames.frame_of(1);
+    for _ in 0..4 {
+        let claim = frames.claim(9);
+        check_eq!(claim.victim, Some(PageId(1)), "the victim");
+        frames.table.cancel(claim);
+        frames.check_lookup(1, Lookup::Resident(frame), "after the claim of its frame was cancelled");
+        frames.check_lookup(9, Lookup::Absent, "after its claim was cancelled");
+        check_eq!(frames.pins.get(frame), 0, "pins of the victim's frame after cancel");
+    }
+    // Page 1 is used a second time, and so stays when page 3 needs a frame, and when page 4 does.
+    frames.touch(1);
+    frames.visit(3);
+    frames.check_lookup(2, Lookup::Absent, "used once, beside page 1, used twice");
+    check_eq!(frames.victims(10), vec![3, 1], "pages in the order in which they leave");
+}
+
+/// A claim given up after its victim was out: the frame is free, and neither page is there.
+#[testkit::test]
+fn a_claim_may_be_cancelled_after_its_victim_is_out() {
+    let mut frames = Frames::new(2);
+    frames.visit(1);
+    frames.visit(2);
+    for page in 5..9 {
+        let mut claim = frames.claim(page);
+        if claim.victim.is_some() {
+            frames.table.evicted(&mut claim);
+        }
+        frames.table.cancel(claim);
+        frames.check_lookup(page, Lookup::Absent, "after cancel");
+    }
+    frames.check_lookup(1, Lookup::Absent, "after it was evicted");
+    frames.check_lookup(2, Lookup::Resident(frames.frame_of(2)), "which no claim needed");
+    check_eq!(frames.claim(3).victim, None, "the victim: a frame is free");
+}
+
+/// A page that left and came back has been used once: what is known of a frame belongs to the page that was in it.
+#[testkit::test]
+fn a_page_that_comes_back_starts_anew() {
+    let mut frames = Frames::new(2);
+    frames.visit(1);
+    (0..5).for_each(|_| frames.touch(1));
+    frames.visit(2);
+    (0..2).for_each(|_| frames.touch(2));
+    check_eq!(frames.victims(10), vec![1, 2], "pages in the order in which they leave");
+    // Both frames hold pages that were used once, whatever their frames have seen.
+    frames.touch(10);
+    frames.visit(1);
+    frames.check_lookup(11, Lookup::Absent, "used once, beside page 10, used twice");
+    frames.visit(2);
+    frames.check_lookup(1, Lookup::Absent, "used once since it came back, beside page 10, used twice");
+}
+
+/// A freed page is gone at once, and its frame is the first to be taken.
+#[testkit::test]
+fn a_detached_page_leaves_a_free_frame() {
+    let mut frames = Frames::new(3);
+    (1..=3).for_each(|page| frames.visit(page));
+    let frame = frames.frame_of(2);
+    frames.table.detach(PageId(2));
+    frames.check_lookup(2, Lookup::Absent, "after detach");
+    check_eq!(frames.table.resident().len(), 2, "number of resident pages after detach");
+    let claim = frames.claim(4);
+    check_eq!((claim.frame, claim.victim), (frame, None), "frame and victim of the next claim");
+    frames.table.publish(claim);
+    frames.release(frame);
+    check_eq!(frames.victims(10), vec![1, 3, 4], "pages in the order in which they leave");
+}
+
+/// A freed page that is still pinned keeps its frame until the last pin is gone, and no longer.
+#[testkit::test]
+fn a_detached_frame_waits_for_its_pins() {
+    let mut frames = Frames::new(2);
+    let old = frames.load(1);
+    frames.pin(1);
+    frames.visit(2);
+    frames.table.detach(PageId(1));
+    frames.check_lookup(1, Lookup::Absent, "after detach, pinned");
+    frames.release(old);
+    let claim = frames.claim(1);
+    check_eq!(claim.victim, Some(PageId(2)), "the victim while the detached frame is pinned once more");
+    check!(claim.frame != old, "the detached frame, still pinned, is given to another page");
+    frames.settle(claim);
+    frames.check_all_pinned(3);
+    frames.release(old);
+    let claim = frames.claim(3);
+    check_eq!((claim.frame, claim.victim), (old, None), "frame and victim once the last pin is gone");
+    frames.table.publish(claim);
+    check_eq!(frames.table.resident().len(), 2, "number of resident pages");
+}
+
+/// Resident pages come in the order of frames, each with its own.
+#[testkit::test]
+fn residents_come_in_the_order_of_frames() {
+    let mut frames = Frames::new(6);
+    [40, 10, 60, 30, 50, 20].into_iter().for_each(|page| frames.visit(page));
+    frames.table.detach(PageId(60));
+    let claim = frames.claim(70);
+    let found = frames.table.resident();
+    check_eq!(found.len(), 5, "number of resident pages: one detached, its frame claimed");
+    check!(
+        found.iter().map(|(_, frame)| frame).is_sorted(),
+        "resident() is in the order of frames: {found:?}"
+    );
+    for (page, frame) in found {
+        check_eq!(frames.table.lookup(page), Lookup::Resident(frame), "lookup of {page} beside resident()");
+    }
+    frames.table.cancel(claim);
+}
+
+/// Hits leave nothing behind: what the table keeps of them is bounded by its frames, not by how often pages are used.
+#[testkit::test]
+fn hits_take_no_room() {
+    let mut frames = Frames::new(8);
+    (1..=8).for_each(|page| frames.visit(page));
+    let held: Vec<FrameId> = (1..=8).map(|page| frames.frame_of(page)).collect();
+    let counts = testkit::alloc::count(|| {
+        for n in 0..300_000 {
+            let frame = held[n * 5 % 8];
+            frames.table.pin(frame, Access::Again);
+            frames.pins.release(frame);
+        }
+    });
+    check!(
+        counts.peak_bytes < 256 << 10,
+        "300,000 hits in a table of 8 frames took {} bytes at one moment",
+        counts.peak_bytes
+    );
+    // Used last but one: frames in the order of n * 5 % 8 of the last sixteen hits.
+    check_eq!(frames.victims(10), vec![1, 6, 3, 8, 5, 2, 7, 4], "pages in the order in which they leave");
+}
