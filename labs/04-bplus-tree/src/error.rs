@@ -69,9 +69,23 @@ pub enum NodeDamage {
         /// Its length.
         len: usize,
     },
+    /// An entry longer than any can be.
+    #[error("entry {index} has {len} bytes")]
+    LongEntry {
+        /// Place of the entry in the node.
+        index: usize,
+        /// Its length.
+        len: usize,
+    },
     /// An internal node without a child.
     #[error("an internal node without a child")]
     NoChild,
+    /// A link that leads back to the node itself, or to the root.
+    #[error("a link that leads back")]
+    Circle,
+    /// A leaf that comes after another in the row of leaves, but whose entries do not.
+    #[error("entries that are not beyond those of the leaf beside it")]
+    OutOfOrder,
     /// The node's level is not one below its parent's, or does not fit its kind.
     #[error("level {found}, expected {expected}")]
     BadLevel {

@@ -13,4 +13,5 @@ pub mod tree;
 pub use cursor::Range;
 pub use dump::{dump_tree, tree_svg};
 pub use error::{Error, NodeDamage};
+pub use node::{Entry, NodeRef};
 pub use tree::{BTree, Direction, KeyMode, Latching, MAX_KEY_LEN, TreeStats};

@@ -1,11 +1,15 @@
 //! The tree: what it promises and how it is called.
 
+mod stats;
+
 use std::ops::RangeBounds;
 
 use buffer_pool::{Pager, RecordId};
-use slotted_page::{PAGE_SIZE, PageId};
+use kit::sync::atomic::{AtomicU64, Ordering};
+use slotted_page::{PAGE_SIZE, PageId, PageKind, header};
 
-use crate::{Error, Range};
+use crate::node::NodeRef;
+use crate::{Error, NodeDamage, Range, bulk};
 
 /// Longest key in bytes: four of the longest entries fit in a node, so that a node that is split has at least two on each side.
 pub const MAX_KEY_LEN: usize =
@@ -57,20 +61,58 @@ pub struct TreeStats {
 /// A B+Tree. The root page never changes its number: it names the tree. The pager is given with each call, so that one tree can
 /// be used through the pool and through mini-transactions; all users of a tree share one `BTree` value.
 pub struct BTree {
-    root: PageId,
-    mode: KeyMode,
-    latching: Latching,
+    pub(crate) root: PageId,
+    pub(crate) mode: KeyMode,
+    pub(crate) latching: Latching,
+    /// Raised by each split, merge and borrow, while the latches of the nodes that it changes are held. Who sees the same
+    /// number before and after knows that no entry has gone from one leaf to another meanwhile. Not on disk.
+    pub(crate) structure: AtomicU64,
 }
 
 impl BTree {
     /// A new, empty tree: one leaf.
+    ///
+    /// # Errors
+    /// Nothing is allocated: those of [`Pager::allocate`].
     pub fn create<P: Pager>(pager: &P, mode: KeyMode) -> Result<Self, Error> {
-        todo!()
+        let page = pager.allocate(PageKind::BTREE_LEAF)?;
+        let root = header::id(&page);
+        NodeRef::init(page, root, 0, mode);
+        Ok(Self::at(root, mode))
     }
 
     /// The tree whose root page is `root`.
+    ///
+    /// # Errors
+    /// [`Error::NotARoot`] if the page is no node, or one below a root; those of [`Pager::read`].
     pub fn open<P: Pager>(pager: &P, root: PageId) -> Result<Self, Error> {
-        todo!()
+        let page = pager.read(root)?;
+        let kind = header::kind(&page);
+        if kind != PageKind::BTREE_LEAF && kind != PageKind::BTREE_INTERNAL {
+            return Err(Error::NotARoot { page: root });
+        }
+        match NodeRef::open(page, root, None) {
+            Ok(node) => Ok(Self::at(root, node.mode())),
+            Err(Error::BadNode { what: NodeDamage::OtherTree { .. }, .. }) => {
+                Err(Error::NotARoot { page: root })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A tree whose root page is `root`, which is a node already.
+    pub(crate) fn at(root: PageId, mode: KeyMode) -> Self {
+        BTree { root, mode, latching: Latching::Optimistic, structure: AtomicU64::new(0) }
+    }
+
+    /// How often the structure changed since the tree was opened. Read it while a leaf is latched.
+    pub(crate) fn structure(&self) -> u64 {
+        self.structure.load(Ordering::Acquire)
+    }
+
+    /// Says that entries are about to go from node to node. Called with the latches of all those nodes held.
+    pub(crate) fn structure_changes(&self) {
+        self.structure.fetch_add(1, Ordering::Release);
     }
 
     /// The same tree, changed from now on with `latching`. A tree that was created or opened has [`Latching::Optimistic`].
@@ -89,8 +131,19 @@ impl BTree {
     }
 
     /// The record id of `key`; with duplicates the smallest.
+    ///
+    /// # Ensures
+    /// Never waits for a latch while it holds one that comes later in the order (L1). A key of any length may be asked
+    /// for; one that is too long is not there.
+    ///
+    /// # Errors
+    /// [`Error::BadNode`], and those of [`Pager::read`].
+    ///
+    /// # Cost
+    /// A page read for each level, no allocation. With duplicates one more if all of the leaf is below the key: the key
+    /// may begin in the next leaf.
     pub fn get<P: Pager>(&self, pager: &P, key: &[u8]) -> Result<Option<RecordId>, Error> {
-        todo!()
+        todo!("task 4.1: look a key up")
     }
 
     /// Adds the entry. Nothing is changed on an error.
@@ -103,33 +156,48 @@ impl BTree {
         todo!()
     }
 
-    /// The entries whose keys lie in `keys`, in order of `direction`. Bounds that are the wrong way round give no entry.
+    /// The entries whose keys lie in `keys`, in order of `direction`. Bounds that are the wrong way round give no entry. A
+    /// bound may be longer than any key.
+    ///
+    /// # Ensures
+    /// Each entry that is there from this call to the end of the walk comes once, in order; others at most once. The walk holds
+    /// no latch between calls, so the tree may be changed meanwhile, also by who walks.
+    ///
+    /// # Errors
+    /// [`Error::BadNode`], and those of [`Pager::read`].
+    ///
+    /// # Cost
+    /// With the first entry, as many page reads as the tree is high and one more; then one for each further leaf, as long as
+    /// nobody changes the structure.
     pub fn range<'a, P: Pager>(
         &'a self,
         pager: &'a P,
         keys: impl RangeBounds<[u8]>,
         direction: Direction,
     ) -> Result<Range<'a, P>, Error> {
-        todo!()
+        Range::open(self, pager, keys, direction)
     }
 
-    /// A new tree of the sorted `entries`, each node filled to `fill_percent` (50 to 100).
+    /// A new tree of the sorted `entries`. Each node is filled to `fill_percent` (50 to 100) of its bytes, except that the last two of
+    /// a level share what is left, or are one, so that no node but the root uses less than about a third.
+    ///
+    /// # Ensures
+    /// `entries` is read once and not kept. Each node is latched once and filled once: as many page writes as nodes. At most three
+    /// pages are latched at a time.
+    ///
+    /// # Errors
+    /// No page stays allocated: [`Error::BadFillFactor`]; [`Error::KeyTooLong`]; [`Error::NotSorted`] for the first entry that is
+    /// not above the one before it, by key, and with duplicates by record id among equal keys; those of
+    /// [`Pager::allocate`].
+    ///
+    /// # Cost
+    /// No page read. Time linear in the number of entries.
     pub fn bulk_load<P: Pager, K: AsRef<[u8]>>(
         pager: &P,
         mode: KeyMode,
         fill_percent: u8,
         entries: impl IntoIterator<Item = (K, RecordId)>,
     ) -> Result<Self, Error> {
-        todo!()
-    }
-
-    /// Walks over the whole tree and counts.
-    pub fn stats<P: Pager>(&self, pager: &P) -> Result<TreeStats, Error> {
-        todo!()
-    }
-
-    /// Frees every page.
-    pub fn destroy<P: Pager>(self, pager: &P) -> Result<(), Error> {
-        todo!()
+        bulk::load(pager, mode, fill_percent, entries)
     }
 }

@@ -1,5 +1,7 @@
 //! The tree: what it promises and how it is called.
 
+mod stats;
+
 use std::ops::RangeBounds;
 
 use buffer_pool::{Pager, RecordId};
@@ -7,7 +9,7 @@ use kit::sync::atomic::{AtomicU64, Ordering};
 use slotted_page::{PAGE_SIZE, PageId, PageKind, header};
 
 use crate::node::NodeRef;
-use crate::{Error, NodeDamage, Range};
+use crate::{Error, NodeDamage, Range, bulk};
 
 /// Longest key in bytes: four of the longest entries fit in a node, so that a node that is split has at least two on each side.
 pub const MAX_KEY_LEN: usize =
@@ -167,33 +169,48 @@ impl BTree {
         todo!()
     }
 
-    /// The entries whose keys lie in `keys`, in order of `direction`. Bounds that are the wrong way round give no entry.
+    /// The entries whose keys lie in `keys`, in order of `direction`. Bounds that are the wrong way round give no entry. A
+    /// bound may be longer than any key.
+    ///
+    /// # Ensures
+    /// Each entry that is there from this call to the end of the walk comes once, in order; others at most once. The walk holds
+    /// no latch between calls, so the tree may be changed meanwhile, also by who walks.
+    ///
+    /// # Errors
+    /// [`Error::BadNode`], and those of [`Pager::read`].
+    ///
+    /// # Cost
+    /// With the first entry, as many page reads as the tree is high and one more; then one for each further leaf, as long as
+    /// nobody changes the structure.
     pub fn range<'a, P: Pager>(
         &'a self,
         pager: &'a P,
         keys: impl RangeBounds<[u8]>,
         direction: Direction,
     ) -> Result<Range<'a, P>, Error> {
-        todo!()
+        Range::open(self, pager, keys, direction)
     }
 
-    /// A new tree of the sorted `entries`, each node filled to `fill_percent` (50 to 100).
+    /// A new tree of the sorted `entries`. Each node is filled to `fill_percent` (50 to 100) of its bytes, except that the last two of
+    /// a level share what is left, or are one, so that no node but the root uses less than about a third.
+    ///
+    /// # Ensures
+    /// `entries` is read once and not kept. Each node is latched once and filled once: as many page writes as nodes. At most three
+    /// pages are latched at a time.
+    ///
+    /// # Errors
+    /// No page stays allocated: [`Error::BadFillFactor`]; [`Error::KeyTooLong`]; [`Error::NotSorted`] for the first entry that is
+    /// not above the one before it, by key, and with duplicates by record id among equal keys; those of
+    /// [`Pager::allocate`].
+    ///
+    /// # Cost
+    /// No page read. Time linear in the number of entries.
     pub fn bulk_load<P: Pager, K: AsRef<[u8]>>(
         pager: &P,
         mode: KeyMode,
         fill_percent: u8,
         entries: impl IntoIterator<Item = (K, RecordId)>,
     ) -> Result<Self, Error> {
-        todo!()
-    }
-
-    /// Walks over the whole tree and counts.
-    pub fn stats<P: Pager>(&self, pager: &P) -> Result<TreeStats, Error> {
-        todo!()
-    }
-
-    /// Frees every page.
-    pub fn destroy<P: Pager>(self, pager: &P) -> Result<(), Error> {
-        todo!()
+        bulk::load(pager, mode, fill_percent, entries)
     }
 }
