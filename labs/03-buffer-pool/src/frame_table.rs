@@ -1,5 +1,56 @@
-//! Which page is in which frame, and which frame may be given to another page (task 3.1). No I/O, no latches: the pool asks
-//! it under one lock and does everything slow outside of that lock.
+//! The frame table: which page is in which frame, and which frame may be given to another page (task 3.1).
+//!
+//! Called by the pool under its one lock; calls the hash map and LRU-K of lab 1. It does no I/O and takes no latch, so that everything
+//! slow can be done outside of the lock: the pool *claims* a frame, does the work, and comes back to say how it went.
+//!
+//! ```text
+//!   page               frame               page      frame
+//!   table              pins                table     pins
+//!   +----------+       +-------------+
+//!   | 12 -> 0  | ----> | 0: page 12  | 2   resident, pinned twice
+//!   | 31 -> 1  | ----> | 1: page 31  | 0   resident, may be evicted
+//!   | 40  busy |       | 2: page 17  | 1   17 goes out, 40 comes in
+//!   | 17  busy |       | 3:          | 0   free
+//!   +----------+       | 4:          | 1   detached: its page was
+//!                      +-------------+     freed, somebody waits there
+//! ```
+//!
+//! A page's way through the pool; each arrow is a call:
+//!
+//! ```text
+//!               claim               publish
+//!     absent ----------> busy, in -----------> resident
+//!        ^                  |                   |  |  ^
+//!        |<-----------------+                   |  |  | cancel
+//!        |      cancel         detach           |  |  |
+//!        |<-------------------------------------+  v  |
+//!        |                                     busy, out
+//!        |<----------------------------------------+
+//!                          evicted      (claim for another page)
+//! ```
+//!
+//! # Invariants
+//! - **T1** A page is in one frame at most. `places` has a frame for exactly the resident pages, and `None` for exactly the busy
+//!   ones.
+//! - **T2** `frames[f].page` is the page whose bytes are in frame `f`: a resident one, or a victim on its way out.
+//! - **T3** A frame is in exactly one state: free (in `free`), detached (in `detached`), claimed (a [`Claim`] names it, and holds one
+//!   pin), or in use by a resident page.
+//! - **T4** A pinned frame is never given away: it is not in `free`, and the replacer does not think that it may be evicted.
+//! - **T5** The replacer knows exactly the frames that hold a page (T2). It thinks that a frame may be evicted exactly if the frame is
+//!   not in `touched`. Each pinned frame is in `touched`.
+//!
+//! # Who is unpinned
+//!
+//! A pin is given back without the lock (P1 of [`PinCounts`]), so nobody tells the table when a count comes down to zero. It
+//! finds out when it has to know: a frame that is pinned is noted in `touched` and no longer evictable; when a victim is
+//! wanted, the touched frames that nobody pins any more are made evictable again. So a hit costs no search in the replacer's
+//! order, and still the victim is exactly that of LRU-2 among the frames that are unpinned at that moment.
+//!
+//! # What is left out, and its price
+//! - A claim looks at each frame touched since the last one. With many pins held for long, that is a pass over all of them.
+//! - A victim that cannot be written stays the next victim: as long as its write fails, so does each miss that needs a frame.
+//!
+//! Source: Effelsberg and Haerder, "Principles of Database Buffer Management", ACM TODS 9(4), 1984, sections 2 and 4; LRU-K as in lab 1.
 
 use kit::sync::Arc;
 use slotted_page::PageId;
@@ -47,20 +98,21 @@ pub struct Claim {
     pub victim: Option<PageId>,
 }
 
-/// The bookkeeping of the pool.
+/// The bookkeeping of the pool. See the [module](self) for its states and rules.
 pub struct FrameTable {
+    /// Pins of each frame. Grow only here.
     pins: Arc<PinCounts>,
-    /// Where each page is that is not absent: its frame, or `None` while it is busy.
+    /// Where each page is that is not absent: its frame, or `None` while it is busy (T1).
     places: HashMap<PageId, Option<FrameId>, PageHash>,
-    /// What each frame holds.
+    /// What each frame holds, by its number.
     frames: Vec<FrameState>,
-    /// Frames that hold no page and that nobody pins.
+    /// Frames that hold no page and that nobody pins. The last is taken first.
     free: Vec<FrameId>,
-    /// Frames whose page was detached while it was pinned.
+    /// Frames whose page was detached. Free as soon as nobody pins them.
     detached: Vec<FrameId>,
-    /// The replacer. Knows the frames that hold a page.
+    /// Picks the victim. See T5 for what it knows.
     replacer: LruK,
-    /// The frames that were pinned since they were last seen unpinned.
+    /// The frames that were pinned since they were last seen unpinned, each once. See T5.
     touched: Vec<FrameId>,
 }
 
@@ -98,65 +150,111 @@ impl FrameTable {
     }
 
     /// Pins the frame of a resident page, and counts the access as `access` says.
+    ///
+    /// # Requires
+    /// A page is resident in `frame`.
+    ///
+    /// # Ensures
+    /// One pin more, and the frame is not evictable (T4). [`Access::Again`] is an access in the sense of LRU-K; [`Access::Once`] is none:
+    /// once the pin is given back, the frame's turn to be evicted is what it was before.
+    ///
+    /// # Cost
+    /// O(1) if the frame was touched since the last claim, else O(log frames).
     pub fn pin(&mut self, frame: FrameId, access: Access) {
-        self.hold(frame);
         match access {
-            Access::Again => self.replacer.record_access(frame.0),
-            Access::Once => (),
+            Access::Again => {
+                todo!("task 3.1: pin a frame and count the access")
+            }
+            Access::Once => {
+                // Nudge: which two things does a pin do, and which of them makes a page look popular?
+                todo!("task 3.4: pin a frame for one look")
+            }
         }
     }
 
-    /// Pins the frame of a resident page for the pool's own purposes: no access is counted.
+    /// Pins the frame of a resident page for the pool's own purposes, which are no access: to write the page.
+    ///
+    /// # Requires
+    /// A page is resident in `frame`.
+    ///
+    /// # Ensures
+    /// One pin more, and the frame is not evictable (T4, T5).
+    ///
+    /// # Cost
+    /// As [`pin`](Self::pin).
     pub fn hold(&mut self, frame: FrameId) {
-        self.touch(frame);
-        self.pins.add(frame);
+        // Nudge: T5 says what to note, and what to tell the replacer, before the pin.
+        todo!("task 3.1: hold a frame")
     }
 
-    /// Takes a frame for the absent page `page`: a free one, or that of the victim of LRU-2 among the unpinned.
+    /// Takes a frame for the page `page`: a free one if there is any, else that of the victim.
+    ///
+    /// # Requires
+    /// `page` is absent.
+    ///
+    /// # Ensures
+    /// `page` is busy, and the frame is pinned once. The victim is the one of LRU-2 among the unpinned frames: the greatest backward
+    /// 2-distance first, an infinite one before all others and among those the least recently used. It is busy too, its bytes
+    /// are still in the frame, and its history is kept, because the claim may be cancelled. A detached frame that nobody
+    /// pins any more is a free one.
+    ///
+    /// # Errors
+    /// [`Error::AllPinned`]; nothing changed then.
+    ///
+    /// # Cost
+    /// No search if there is a free frame. Else O(log frames) for each frame touched since the last claim.
     pub fn claim(&mut self, page: PageId) -> Result<Claim, Error> {
-        let (frame, victim) = match self.take_free() {
-            Some(frame) => (frame, None),
-            None => self.take_victim()?,
-        };
-        self.places.insert(page, None);
-        self.pins.add(frame);
-        Ok(Claim { page, frame, victim })
+        // Nudge: first find out which of the touched frames are unpinned by now.
+        // Nudge: LruK::victim looks, LruK::evict forgets. Which one can be taken back?
+        todo!("task 3.1: claim a frame")
     }
 
-    /// The victim's bytes are safe on disk, or were never changed: it is absent from now on.
+    /// The victim's bytes are safe on disk, or were never changed: it is absent from now on. Does nothing if there is no victim.
+    ///
+    /// # Ensures
+    /// `claim.victim` is `None`, and the frame holds no page: the replacer does not know it (T5).
+    ///
+    /// # Cost
+    /// O(log frames).
     pub fn evicted(&mut self, claim: &mut Claim) {
-        if let Some(victim) = claim.victim.take() {
-            self.places.remove(&victim);
-            self.forget(claim.frame);
-        }
+        todo!("task 3.1: let the victim go")
     }
 
-    /// The page's bytes are in the frame: it is resident from now on, and its first access is counted. Still pinned.
+    /// The page's bytes are in the frame: it is resident from now on, and that it was brought in counts as its first access, whoever
+    /// asked for it. The claim's pin stays: it is the caller's now.
+    ///
+    /// # Panics
+    /// The claim still has a victim (T1: two pages in one frame).
+    ///
+    /// # Cost
+    /// O(log frames).
     pub fn publish(&mut self, claim: Claim) {
-        assert_eq!(claim.victim, None, "the victim must be gone before its frame is another page's");
-        self.places.insert(claim.page, Some(claim.frame));
-        self.frames[claim.frame.0].page = Some(claim.page);
-        self.replacer.record_access(claim.frame.0);
-        self.touch(claim.frame);
+        assert_eq!(claim.victim, None, "T1: the victim must be gone before its frame is another page's");
+        todo!("task 3.1: publish a page")
     }
 
-    /// The page will not come in. It is absent; its frame is the victim's again as before, or free if the victim is gone. The pin is given back.
+    /// The page will not come in: it is absent. The claim's pin is given back.
+    ///
+    /// # Ensures
+    /// If the victim is still there, it is resident in its frame as before, with its history; else the frame is free.
+    ///
+    /// # Cost
+    /// O(1).
     pub fn cancel(&mut self, claim: Claim) {
-        self.places.remove(&claim.page);
-        self.pins.release(claim.frame);
-        match claim.victim {
-            Some(victim) => drop(self.places.insert(victim, Some(claim.frame))),
-            None => self.free.push(claim.frame),
-        }
+        todo!("task 3.1: cancel a claim")
     }
 
-    /// Takes a resident page out without asking whether it is pinned: it was freed. It is absent from now on; its frame is free once nobody pins it.
+    /// Takes a resident page out of the table, pinned or not: it was freed. Does nothing if the page is not resident.
+    ///
+    /// # Ensures
+    /// The page is absent, so its number can come back in another frame. The frame it was in is detached: whoever pins it can
+    /// still look there, and it is free once nobody does.
+    ///
+    /// # Cost
+    /// O(log frames).
     pub fn detach(&mut self, page: PageId) {
-        if let Lookup::Resident(frame) = self.lookup(page) {
-            self.places.remove(&page);
-            self.forget(frame);
-            self.detached.push(frame);
-        }
+        // Nudge: LruK::remove takes only evictable frames.
+        todo!("task 3.1: detach a page")
     }
 
     /// The resident pages with their frames, in the order of frames.

@@ -1,4 +1,31 @@
 //! Guards: the only door to the bytes of a page (task 3.3).
+//!
+//! A guard is a pin and a latch. The pin keeps the page in its frame; the latch decides who may look. Both are given back
+//! when the guard is dropped, on every way out of a function, an early `?` too. The pool is a [`Pager`] through them.
+//!
+//! ```text
+//!                     +-------- guard --------+
+//!     read(7) ------> | latch: shared         | --> &PageBuf
+//!                     | pin: page 7, frame 0  |
+//!                     +-----------------------+
+//!                     +-------- guard --------+
+//!     write(9) -----> | latch: exclusive      | --> &PageBuf
+//!                     | pin: page 9, frame 2  | --> &mut PageBuf, and
+//!                     +-----------------------+     the page is dirty
+//! ```
+//!
+//! # Invariants
+//! - **G1** Pin first, then latch; give back the latch first, then the pin. So an unpinned frame has a free latch, and whoever
+//!   claims it need not wait.
+//! - **G2** A page is marked as dirty before its first byte can change: at the first `&mut` borrow. A write guard that was only read
+//!   through leaves a clean page clean.
+//! - **G3** While a latch is waited for, the page may be freed: the frame is still pinned, but it holds zeros. So who got a latch looks
+//!   at the page number in the header before it hands out a guard.
+//!
+//! Left out: guards that may be turned from shared to exclusive. Two threads that want that for one page wait for each other for ever.
+//!
+//! Source: the idiom of a resource that is given back by a destructor is Stroustrup's, "The C++ Programming Language" (third edition, 1997),
+//! section 14.4.
 
 use std::ops::{Deref, DerefMut};
 
@@ -7,16 +34,14 @@ use slotted_page::{PageBuf, PageId, PageKind, header};
 
 use crate::{Access, BufferPool, Error, Pager, Pin};
 
-/// Shared access to a page in the pool.
+/// Shared access to a page in the pool. The fields are dropped in the order in which they stand here (G1).
 pub struct PageReadGuard<'p> {
-    // Fields are dropped in this order: the latch goes before the pin.
     latch: RwLockReadGuard<'p, PageBuf>,
     pin: Pin<'p>,
 }
 
-/// Exclusive access to a page in the pool.
+/// Exclusive access to a page in the pool. The fields are dropped in the order in which they stand here (G1).
 pub struct PageWriteGuard<'p> {
-    // Fields are dropped in this order: the latch goes before the pin.
     latch: RwLockWriteGuard<'p, PageBuf>,
     pin: Pin<'p>,
     /// True if the page was marked as dirty through this guard.
@@ -52,12 +77,15 @@ impl Deref for PageWriteGuard<'_> {
 }
 
 impl DerefMut for PageWriteGuard<'_> {
+    /// The bytes, to be changed. The page is dirty from now on (G2).
     fn deref_mut(&mut self) -> &mut PageBuf {
+        //# task 3.3 mark a page as dirty
         if !self.is_marked {
             self.pin.frame().set_dirty(true);
             self.is_marked = true;
         }
         &mut self.latch
+        //# end
     }
 }
 
@@ -66,43 +94,61 @@ impl Pager for BufferPool {
     type Write<'a> = PageWriteGuard<'a>;
 
     fn read(&self, id: PageId) -> Result<PageReadGuard<'_>, Error> {
+        //# task 3.3 latch a page for reading
+        //+ // Nudge: Pin::frame leads to the latch. What may have become of the page when you have it (G3)?
         read_latched(self.pin(id, Access::Again)?)
+        //# end
     }
 
     fn read_once(&self, id: PageId) -> Result<PageReadGuard<'_>, Error> {
+        //# task 3.4 read without counting
         read_latched(self.pin(id, Access::Once)?)
+        //# end
     }
 
     fn write(&self, id: PageId) -> Result<PageWriteGuard<'_>, Error> {
+        //# task 3.3 latch a page for writing
         let pin = self.pin(id, Access::Again)?;
         let latch = pin.frame().bytes.write();
         still_there(&latch, id)?;
         Ok(PageWriteGuard { latch, pin, is_marked: false })
+        //# end
     }
 
     fn try_write(&self, id: PageId) -> Result<Option<PageWriteGuard<'_>>, Error> {
+        //# task 3.3 latch a page without waiting
         let pin = self.pin(id, Access::Again)?;
         let Some(latch) = pin.frame().bytes.try_write() else { return Ok(None) };
         still_there(&latch, id)?;
         Ok(Some(PageWriteGuard { latch, pin, is_marked: false }))
+        //# end
     }
 
     fn allocate(&self, kind: PageKind) -> Result<PageWriteGuard<'_>, Error> {
+        //# task 3.3 latch a new page
+        //+ // Nudge: the page is marked already. What can a flush of all pages do before you have the latch?
         let pin = self.pin_new(kind)?;
         let latch = pin.frame().bytes.write();
-        Ok(PageWriteGuard { latch, pin, is_marked: true })
+        Ok(PageWriteGuard { latch, pin, is_marked: false })
+        //# end
     }
 
-    fn free<'a>(&'a self, mut page: PageWriteGuard<'a>) -> Result<(), Error> {
+    /// Frees a page. In this order: the disk manager frees it, which may fail; its bytes are zeroed and it is marked as clean, so that
+    /// nobody writes it and who waits for the latch sees that it is gone (G3); `BufferPool::detach` takes it out of the table.
+    fn free<'a>(&'a self, page: PageWriteGuard<'a>) -> Result<(), Error> {
+        //# task 3.3 free a page
+        let mut page = page;
         let id = page.id();
         self.disk().free(id)?;
         page.latch.fill(0);
         page.pin.frame().set_dirty(false);
         self.detach(id);
         Ok(())
+        //# end
     }
 }
 
+//# hide
 /// Takes the read latch of a pinned page.
 fn read_latched(pin: Pin<'_>) -> Result<PageReadGuard<'_>, Error> {
     let latch = pin.frame().bytes.read();
@@ -114,3 +160,4 @@ fn read_latched(pin: Pin<'_>) -> Result<PageReadGuard<'_>, Error> {
 fn still_there(page: &PageBuf, id: PageId) -> Result<(), Error> {
     if header::id(page) == id { Ok(()) } else { Err(slotted_page::Error::NotAllocated { page: id }.into()) }
 }
+//# end

@@ -1,42 +1,81 @@
-//! How a page comes in and how another goes out for it (task 3.2).
+//! How a page comes in, and how another goes out for it (tasks 3.2 and 3.4).
+//!
+//! Each function here is one step of the picture in [`pool`](super). A step that does I/O holds no lock of the pool; it has a
+//! [`Claim`] instead, or a pin.
 
+use kit::sync::Arc;
 use slotted_page::{Corruption, PageBuf, PageId, PageKind, SlottedPage, header};
 
 use super::{BufferPool, Frame, Pin};
 use crate::frame_table::Claim;
-use crate::{Error, Lookup};
+use crate::{Error, FlushHook, Lookup};
 
 impl BufferPool {
-    /// Brings in the page of `claim`.
-    pub(super) fn load(&self, mut claim: Claim) -> Result<Pin<'_>, Error> {
-        match self.make_room(&mut claim).and_then(|()| self.read_in(&claim)) {
-            Ok(()) => Ok(self.publish(claim)),
-            Err(error) => Err(self.cancel(claim, error)),
-        }
+    /// Settles the claim of a page that is to be read: makes room, reads the page into the frame, checks it (B5), publishes it.
+    ///
+    /// # Errors
+    /// The claim is cancelled (B4). [`Error::Page`]: the victim could not be written, and is resident and dirty as before; or the page
+    /// is not allocated, cannot be read, or is damaged, and its frame is free.
+    ///
+    /// # Cost
+    /// One read; and one write if the victim is dirty.
+    pub(super) fn load(&self, claim: Claim) -> Result<Pin<'_>, Error> {
+        // Nudge: make_room, DiskManager::read_page, check, publish; and cancel for every way out.
+        todo!("task 3.2: load a page")
     }
 
-    /// Allocates a page and brings it in.
-    pub(super) fn allocate_and_pin(&self, kind: PageKind) -> Result<Pin<'_>, Error> {
-        let id = self.disk.allocate()?;
-        let mut claim = match self.claim_absent(id) {
-            Ok(claim) => claim,
-            Err(error) => {
-                self.disk.free(id)?;
-                return Err(error);
-            }
-        };
-        if let Err(error) = self.make_room(&mut claim) {
-            let freed = self.disk.free(id);
-            let error = self.cancel(claim, error);
-            return freed.map_err(Error::from).and(Err(error));
-        }
-        let frame = &self.frames[claim.frame.0];
-        header::init(&mut frame.bytes.write(), id, kind);
-        frame.set_dirty(true);
-        Ok(self.publish(claim))
+    /// Allocates a page, makes it an empty page in a frame, marks it as dirty, and publishes it. `pin_new` says the rest.
+    ///
+    /// The number may have belonged to a page that was freed a moment ago. If somebody asks for that page, or is not quite done with freeing it, the number
+    /// is not absent yet: [`claim_absent`](Self::claim_absent) waits.
+    ///
+    /// # Errors
+    /// Nothing is allocated. The page is freed *before* its claim is cancelled, so that nobody finds it allocated and unwritten.
+    pub(super) fn load_new(&self, kind: PageKind) -> Result<Pin<'_>, Error> {
+        // Nudge: two steps can fail after the page was allocated.
+        todo!("task 3.2: bring in a new page")
     }
 
-    /// A claim for a page that nobody else may have, once whoever had the number before is done with it.
+    /// Gives the victim of `claim` back to the disk: writes it if it is dirty, and lets it go. Does nothing if there is none.
+    ///
+    /// # Ensures
+    /// The victim is absent, one eviction is counted, and who waits for the victim is woken.
+    ///
+    /// # Errors
+    /// Whatever [`write_back`](Self::write_back) says. The claim still has its victim.
+    fn make_room(&self, claim: &mut Claim) -> Result<(), Error> {
+        // Nudge: the victim's bytes must be on disk before anybody may read them from there.
+        todo!("task 3.2: make room")
+    }
+
+    /// Writes page `id`, which is in `frame`, if it is dirty: asks the hook if there is one, writes, clears the flag (B3), counts one write.
+    ///
+    /// # Requires
+    /// The frame is pinned, by a claim or by a pin, and the calling thread does not hold its write latch.
+    ///
+    /// # Errors
+    /// The page stays dirty: [`Error::Page`] from the hook, and then nothing was written, or from [`DiskManager::write_page`](slotted_page::DiskManager::write_page).
+    ///
+    /// # Cost
+    /// No I/O if the page is clean, else one write.
+    pub(super) fn write_back(&self, id: PageId, frame: &Frame) -> Result<(), Error> {
+        // Nudge: self.ask(hook, page) is task 3.4. Call it only if there is a hook.
+        todo!("task 3.2: write a page back")
+    }
+
+    /// Asks the hook whether `page` may be written now.
+    ///
+    /// # Errors
+    /// The hook's error, as [`slotted_page::Error::Io`].
+    fn ask(&self, hook: &Arc<dyn FlushHook>, page: &PageBuf) -> Result<(), Error> {
+        // Nudge: everything the hook wants to know is in the page's header.
+        todo!("task 3.4: let the hook go first")
+    }
+
+    /// Claims a frame for the new page `id`, once whoever had the number before is done with it. Given.
+    ///
+    /// # Errors
+    /// [`Error::AllPinned`].
     fn claim_absent(&self, id: PageId) -> Result<Claim, Error> {
         let mut books = self.books.lock();
         while books.table.lookup(id) != Lookup::Absent {
@@ -45,42 +84,7 @@ impl BufferPool {
         books.table.claim(id)
     }
 
-    /// Writes the victim of `claim` if it is dirty, and lets it go.
-    fn make_room(&self, claim: &mut Claim) -> Result<(), Error> {
-        let Some(victim) = claim.victim else { return Ok(()) };
-        self.write_back(victim, &self.frames[claim.frame.0])?;
-        let mut books = self.books.lock();
-        books.table.evicted(claim);
-        books.stats.evictions += 1;
-        drop(books);
-        self.settled.notify_all();
-        Ok(())
-    }
-
-    /// Writes the page in `frame` if it is dirty and was not freed meanwhile.
-    pub(super) fn write_back(&self, id: PageId, frame: &Frame) -> Result<(), Error> {
-        let page = frame.bytes.read();
-        if header::id(&page) != id || !frame.is_dirty() {
-            return Ok(());
-        }
-        if let Some(hook) = &self.hook {
-            hook.before_write(id, header::lsn(&page)).map_err(slotted_page::Error::Io)?;
-        }
-        self.disk.write_page(id, &page)?;
-        frame.set_dirty(false);
-        drop(page);
-        self.books.lock().stats.writes += 1;
-        Ok(())
-    }
-
-    /// Reads the page of `claim` into its frame.
-    fn read_in(&self, claim: &Claim) -> Result<(), Error> {
-        let mut page = self.frames[claim.frame.0].bytes.write();
-        self.disk.read_page(claim.page, &mut page)?;
-        check(&page)
-    }
-
-    /// The page of `claim` is ready: tells everybody who waits for it.
+    /// The page of `claim` is in its frame: tells the table, and everybody who waits for it. Given.
     fn publish(&self, claim: Claim) -> Pin<'_> {
         let pin = Pin { pool: self, page: claim.page, frame: claim.frame };
         self.books.lock().table.publish(claim);
@@ -88,7 +92,10 @@ impl BufferPool {
         pin
     }
 
-    /// The page of `claim` does not come. Gives the error for who wanted it.
+    /// The page of `claim` does not come: tells the table, and everybody who waits for it. Gives back `error` for who asked for the page. Given.
+    ///
+    /// One error is put in other words: if a page was never written while new ones are being brought in, it is most likely one of them. It was asked for under
+    /// an old link, its former owner has freed it, and its new one has not begun. For who asks, such a page is not allocated.
     fn cancel(&self, claim: Claim, error: Error) -> Error {
         let page = claim.page;
         let mut books = self.books.lock();
@@ -97,7 +104,6 @@ impl BufferPool {
         drop(books);
         self.settled.notify_all();
         match error {
-            // Freed, and its number given out again, while it was asked for: its new owner has not written it yet.
             Error::Page(slotted_page::Error::Corrupt(Corruption::NeverWritten { .. })) if is_new => {
                 slotted_page::Error::NotAllocated { page }.into()
             }
@@ -106,7 +112,7 @@ impl BufferPool {
     }
 }
 
-/// Checks once what hits then take for granted: that a page of a slotted kind is one.
+/// Checks once what hits then take for granted (B5): that a page of a kind that is slotted is a sound slotted page. Given.
 fn check(page: &PageBuf) -> Result<(), Error> {
     let kind = header::kind(page);
     if matches!(kind, PageKind::HEAP | PageKind::BTREE_LEAF | PageKind::BTREE_INTERNAL) {

@@ -1,4 +1,67 @@
-//! The buffer pool: loads pages into frames and writes changed ones back (tasks 3.2 and 3.4).
+//! The buffer pool: keeps some pages of the file in memory, brings in what is asked for, and writes back what was changed
+//! (tasks 3.2 and 3.4).
+//!
+//! Called by everything above through the guards (task 3.3) and the [`Pager`](crate::Pager) trait; calls the frame table (task 3.1) for
+//! what is where, and the disk manager of lab 2 for the bytes.
+//!
+//! ```text
+//!      read(7)     write(9)    read(31)                  threads
+//!         |           |           |
+//!   +-----v-----------v-----------v------+
+//!   |  frame table     (the one lock)    |   7 -> 0,  9 -> 2,  31 busy
+//!   +-----|-----------|-----------|------+
+//!         v           v           v
+//!   +---------+ +---------+ +---------+ +---------+
+//!   | frame 0 | | frame 2 | | frame 1 | | frame 3 |    each a latch,
+//!   | page 7  | | page 9  | |    ?    | | page 12 |    a dirty flag
+//!   |         | |  dirty  | |    ^    | |         |    and 4,096 bytes
+//!   +---------+ +---------+ +----|----+ +---------+
+//!                                | read_page(31), no lock held
+//!   +----------------------------|----------------+
+//!   |  disk manager              |                |
+//!   +---------------------------------------------+
+//! ```
+//!
+//! A miss with a dirty victim, and what others see meanwhile. The lock is held only where the line has a `#`:
+//!
+//! ```text
+//!   time -->
+//!    claim    hook, write_page(victim)   evicted     read_page     publish
+//!   ---#---------------------------------#---------------------------#---
+//!   page:      busy                        busy                   resident
+//!   victim:    busy                        absent
+//! ```
+//!
+//! # Invariants
+//! - **B1** Who finds a page resident may look into its frame once it has the latch. Who finds it busy waits for `settled`,
+//!   then looks again: the page may be resident, absent or busy then.
+//! - **B2** Two requests that miss one page cause one read. Requests for different pages do not wait for each other's I/O.
+//! - **B3** A dirty page leaves its frame only after it was written. The flag is cleared only after a successful write, under
+//!   the page's latch, so that no change can slip in between.
+//! - **B4** A claim ends with `publish` or `cancel`, whatever fails, and each end is announced to `settled`. Nobody waits for a page that
+//!   nobody is working on.
+//! - **B5** A page of a kind that is a slotted page was checked when it came in, so a hit may take it for one
+//!   ([`SlottedPage::assume_valid`](slotted_page::SlottedPage::assume_valid)).
+//!
+//! # Locks
+//!
+//! | rank | lock | protects | may be done under it |
+//! | --- | --- | --- | --- |
+//! | 1 | latch of a page (`Frame::bytes`) | the page's bytes; the dirty flag is changed under it | I/O on that page, other pages' latches by rule U2 of [`pager`](crate::pager), the pool |
+//! | 2 | `books` | frame table, counts | nothing that waits or does I/O |
+//!
+//! A claimed frame is nobody else's, so its latch is free. The disk manager has locks of its own, below these; no lock of the
+//! pool is held when the hook is called, but the latch of the page is.
+//!
+//! # What is left out, and its price
+//! - Nothing is written ahead of need: a miss may have to wait for the write of its victim. Systems with a background writer
+//!   keep clean frames in stock.
+//! - One lock for all pages: with many cores hits wait for each other. Others cut the page table into parts.
+//! - If a hook or a disk panics, the page that it was called for stays busy for ever.
+//! - Dropping a pool writes nothing: what was not flushed is gone, as in a crash.
+//!
+//! Source: Gray and Reuter, "Transaction Processing" (1993), section 13.4 on the buffer manager; Graefe, "A survey of B-tree locking
+//! techniques", ACM TODS 35(3), 2010, section 2, for latches against locks.
 
 mod frame;
 mod load;
@@ -23,15 +86,18 @@ pub struct PoolStats {
     pub writes: u64,
 }
 
-/// A pool of frames over a file of pages.
+/// A pool of frames over a file of pages. See the [module](self) for its rules.
 pub struct BufferPool {
     disk: DiskManager,
+    /// Called before a changed page is written, if there is one.
     hook: Option<Arc<dyn FlushHook>>,
+    /// The frames, by their numbers.
     frames: Box<[Frame]>,
+    /// Pins of each frame, shared with the frame table.
     pins: Arc<PinCounts>,
-    /// The one lock of the pool.
+    /// Rank 2, the one lock of the pool.
     books: Mutex<Books>,
-    /// Notified when a page is no longer busy, and when one was detached.
+    /// Goes with `books`. Notified when a page is no longer busy, and when one was detached.
     settled: Condvar,
 }
 
@@ -39,11 +105,12 @@ pub struct BufferPool {
 struct Books {
     table: FrameTable,
     stats: PoolStats,
-    /// Calls of `pin_new` that are under way.
+    /// Calls of `pin_new` that are under way. See `cancel` for what it is good for.
     newcomers: usize,
 }
 
-/// Keeps a page in its frame. Says nothing about who may look at the bytes: that is for guards.
+/// Keeps a page in its frame until it is dropped. Says nothing about who may look at the bytes: that is for guards.
+#[must_use = "the page may be evicted as soon as the pin is dropped"]
 pub struct Pin<'p> {
     pool: &'p BufferPool,
     page: PageId,
@@ -52,15 +119,22 @@ pub struct Pin<'p> {
 
 impl BufferPool {
     /// A pool of `frames` frames over the pages of `disk`, without a log.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`].
     pub fn new(disk: DiskManager, frames: usize) -> Result<Self, Error> {
         Self::build(disk, frames, None)
     }
 
     /// As [`new`](Self::new), with a hook that is called before any changed page is written.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`].
     pub fn with_hook(disk: DiskManager, frames: usize, hook: Arc<dyn FlushHook>) -> Result<Self, Error> {
         Self::build(disk, frames, Some(hook))
     }
 
+    /// A pool with or without a hook.
     fn build(disk: DiskManager, frames: usize, hook: Option<Arc<dyn FlushHook>>) -> Result<Self, Error> {
         if frames == 0 {
             return Err(Error::NoFrames);
@@ -78,7 +152,7 @@ impl BufferPool {
         })
     }
 
-    /// The file below, for its root page and its numbers. Reading or writing pages past the pool gives old bytes.
+    /// The file below, for its root page and its numbers. Who reads or writes pages there, past the pool, gets or leaves old bytes.
     pub fn disk(&self) -> &DiskManager {
         &self.disk
     }
@@ -89,7 +163,20 @@ impl BufferPool {
     }
 
     /// Brings page `id` in, if it is not there, and keeps it there while the pin lives.
+    ///
+    /// # Ensures
+    /// The page is resident, and pinned once more. One hit or one miss is counted, however often the call had to wait; a miss
+    /// also if its read fails, but not if no frame could be had.
+    ///
+    /// # Errors
+    /// [`Error::AllPinned`], at once, if no frame can be had. [`Error::Page`] if the page is not allocated, cannot be read or is damaged, or if the
+    /// victim could not be written; the victim is as it was then. Who only waited for another's load that failed tries for itself.
+    ///
+    /// # Cost
+    /// A hit: one lock, no I/O. A miss: one read, and one write if the victim is dirty.
     pub fn pin(&self, id: PageId, access: Access) -> Result<Pin<'_>, Error> {
+        //# task 3.2 find or fetch a page
+        //+ // Nudge: Condvar::wait gives the lock back when it wakes you. What can have changed (B1)?
         let mut books = self.books.lock();
         loop {
             match books.table.lookup(id) {
@@ -107,18 +194,37 @@ impl BufferPool {
                 }
             }
         }
+        //# end
     }
 
-    /// Allocates a page and pins it. It needs no read; it is changed from the start.
+    /// Allocates a page of kind `kind` and pins it.
+    ///
+    /// # Ensures
+    /// The page is empty ([`header::init`](slotted_page::header::init)), resident and dirty, and pinned once. It was not read. It is neither a hit nor a miss.
+    ///
+    /// # Errors
+    /// The page is not allocated then: [`Error::AllPinned`]; [`Error::Page`] if the file cannot take it or the victim could not be written.
     pub fn pin_new(&self, kind: PageKind) -> Result<Pin<'_>, Error> {
         self.books.lock().newcomers += 1;
-        let pin = self.allocate_and_pin(kind);
+        let pin = self.load_new(kind);
         self.books.lock().newcomers -= 1;
         pin
     }
 
-    /// Writes page `id` if it is in the pool and changed.
+    /// Writes page `id` if it is in the pool and dirty. Does nothing if it is not in the pool.
+    ///
+    /// # Requires
+    /// The calling thread holds no write guard of the page: the call waits for whoever does.
+    ///
+    /// # Ensures
+    /// Each change of the page that was finished before the call has been given to the disk manager. If the page is busy, the call waits for
+    /// that to be settled. No access is counted.
+    ///
+    /// # Errors
+    /// [`Error::Page`], from the hook or from the disk. The page stays dirty.
     pub fn flush(&self, id: PageId) -> Result<(), Error> {
+        //# task 3.2 flush a page
+        //+ // Nudge: what keeps the page in its frame while it is written?
         let mut books = self.books.lock();
         let frame = loop {
             match books.table.lookup(id) {
@@ -131,10 +237,22 @@ impl BufferPool {
         drop(books);
         let pin = Pin { pool: self, page: id, frame };
         self.write_back(id, pin.frame())
+        //# end
     }
 
-    /// Writes every changed page in the pool; goes on after an error and returns the first.
+    /// Writes every dirty page in the pool, in the order of page numbers.
+    ///
+    /// # Requires
+    /// As [`flush`](Self::flush), for all pages: the calling thread holds no write guard at all.
+    ///
+    /// # Ensures
+    /// As `flush`, for each page that is in the pool when the call begins, also for those that are on their way out then.
+    ///
+    /// # Errors
+    /// Goes on after an error, and returns the first.
     pub fn flush_all(&self) -> Result<(), Error> {
+        //# task 3.2 flush all pages
+        //+ // Nudge: FrameTable::in_frames says where to look. A clean page need not be flushed.
         let mut pages = self.books.lock().table.in_frames();
         pages.retain(|(_, frame)| self.frames[frame.0].is_dirty());
         pages.sort_unstable();
@@ -143,9 +261,16 @@ impl BufferPool {
             result = result.and(self.flush(page));
         }
         result
+        //# end
     }
 
-    /// Makes everything durable: writes every changed page and syncs the file.
+    /// Makes everything durable that was done before the call: writes every dirty page and syncs the file.
+    ///
+    /// # Requires
+    /// As [`flush_all`](Self::flush_all).
+    ///
+    /// # Errors
+    /// Those of `flush_all`, without a sync then; [`Error::Page`] from [`DiskManager::sync`].
     pub fn sync(&self) -> Result<(), Error> {
         self.flush_all()?;
         self.disk.sync()?;
@@ -157,7 +282,7 @@ impl BufferPool {
         self.books.lock().stats
     }
 
-    /// Pins of page `id`, 0 if it is not resident.
+    /// Pins of page `id` now, 0 if it is not resident.
     pub fn pin_count(&self, id: PageId) -> u32 {
         match self.books.lock().table.lookup(id) {
             Lookup::Resident(frame) => self.pins.get(frame),
@@ -185,7 +310,7 @@ impl BufferPool {
         self.books.lock().table.resident()
     }
 
-    /// Takes a freed page out of the pool.
+    /// Takes a freed page out of the table, and wakes who waits for its number. Task 3.3 needs it.
     pub(crate) fn detach(&self, id: PageId) {
         self.books.lock().table.detach(id);
         self.settled.notify_all();
