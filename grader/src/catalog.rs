@@ -18,8 +18,6 @@ mod check;
 
 /// The labs that are still to come: number and title, for the map.
 pub const COMING: &[(u32, &str)] = &[
-    (3, "Buffer pool"),
-    (4, "B+Tree"),
     (5, "Locking and isolation"),
     (6, "Write-ahead log"),
     (7, "Recovery and the storage engine"),

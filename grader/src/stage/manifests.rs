@@ -9,9 +9,10 @@
 //!   perf-learner-NAME --> the same
 //!   perf-reference-NAME -> reference-NAME
 //!   perf-NAME ----------> perf-learner-NAME, perf-reference-NAME
+//!   SEAT-pager-kit -----> the labs that the seat's buffer pool stands on; only for suites that name it
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -28,6 +29,13 @@ pub const COMMONS: &[(&str, &str)] = &[
     ("grader/testkit", "grader/testkit"),
     ("grader/testkit-macros", "grader/testkit-macros"),
 ];
+
+/// A package that suites share and that stands on labs: where it is in the course and in the stage. Its sources are staged
+/// once, its manifest once for each seat, so that a suite and what it calls see the same buffer pool.
+pub const PAGER_KIT: &str = "grader/pager-kit";
+
+/// The name under which suites ask for [`PAGER_KIT`].
+const PAGER_KIT_NAME: &str = "pager-kit";
 
 /// How the two profiles build: tests quick to rebuild and five times faster than unoptimised,
 /// performance as the learner would ship it. Without `lto = "off"` the parts of a test program are optimised
@@ -86,6 +94,8 @@ pub struct Manifests<'a> {
     workspace: Table,
     /// Dependencies of each reference lab, by lab number.
     labs: BTreeMap<u32, Table>,
+    /// Dependencies of [`PAGER_KIT`]; empty in a course without one.
+    pager_kit: Table,
 }
 
 impl<'a> Manifests<'a> {
@@ -100,7 +110,10 @@ impl<'a> Manifests<'a> {
             }
         }
         let workspace = table(&workspace, "workspace");
-        Ok(Manifests { course, workspace, labs })
+        let path = course.commons.join(PAGER_KIT).join("Cargo.toml");
+        let pager_kit =
+            if path.is_file() { table(&read_table(&path)?, "dependencies") } else { Table::new() };
+        Ok(Manifests { course, workspace, labs, pager_kit })
     }
 
     /// `lab` and the labs it stands on, by number.
@@ -181,6 +194,38 @@ impl<'a> Manifests<'a> {
         Ok(manifest.to_string())
     }
 
+    /// The manifests of [`PAGER_KIT`], each with its folder: for the seat of this run, and for the reference, which
+    /// performance programs compare with. None where the suite of `lab` does not name it.
+    pub fn pager_kits(&self, lab: &Lab, seats: &BTreeMap<u32, Seat>) -> Result<Vec<(String, String)>> {
+        let own = read_table(&lab.suite_dir.join("Cargo.toml"))?;
+        let mut tables = ["dependencies", "dev-dependencies"].iter().map(|key| table(&own, key));
+        if !tables.any(|table| table.contains_key(PAGER_KIT_NAME)) {
+            return Ok(Vec::new());
+        }
+        let mut kits = Vec::new();
+        for seat in BTreeSet::from([self.pager_kit_seat(seats), Seat::Reference]) {
+            let reference_only = BTreeMap::new();
+            let seats = if seat == Seat::Reference { &reference_only } else { seats };
+            let name = seat.package(PAGER_KIT_NAME);
+            let mut library = Table::new();
+            library.insert("name".into(), "pager_kit".into());
+            library.insert("path".into(), format!("../../{PAGER_KIT}/src/lib.rs").into());
+            let mut manifest = package(&name);
+            manifest.insert("lib".into(), Value::Table(library));
+            let dependencies = self.bind(&self.pager_kit, seats, "../..", true)?;
+            manifest.insert("dependencies".into(), Value::Table(dependencies));
+            kits.push((pager_kit_folder(&name), manifest.to_string()));
+        }
+        Ok(kits)
+    }
+
+    /// The seat of the last lab that [`PAGER_KIT`] stands on.
+    fn pager_kit_seat(&self, seats: &BTreeMap<u32, Seat>) -> Seat {
+        let labs = self.course.labs.iter().filter(|lab| self.pager_kit.contains_key(&lab.package));
+        let last = labs.map(|lab| lab.number).max();
+        last.and_then(|last| seats.get(&last)).copied().unwrap_or(Seat::Reference)
+    }
+
     /// The three packages of the performance program: folder and files.
     pub fn perf(&self, lab: &Lab, seats: &BTreeMap<u32, Seat>) -> Result<Vec<(&'static str, Files)>> {
         let own = read_table(&lab.suite_dir.join("Cargo.toml"))?;
@@ -245,12 +290,21 @@ impl<'a> Manifests<'a> {
                 }
                 (None, "kit") => path_value(&format!("{up}/labs/kit"), None),
                 (None, "testkit") => testkit(up, is_controlled),
+                (None, PAGER_KIT_NAME) => {
+                    let package = self.pager_kit_seat(seats).package(name);
+                    path_value(&format!("{up}/{}", pager_kit_folder(&package)), Some(&package))
+                }
                 (None, _) => by_version(name, value, &versions)?,
             };
             bound.insert(name.clone(), target);
         }
         Ok(bound)
     }
+}
+
+/// Where in the stage the manifest of [`PAGER_KIT`] as `package` lies.
+fn pager_kit_folder(package: &str) -> String {
+    format!("pagers/{package}")
 }
 
 /// Whether `text` has a path that starts with the crate `name`.
@@ -362,6 +416,34 @@ mod tests {
         assert!(names_crate("use lru::LruCache;", "lru"));
         assert!(!names_crate("use structures::lru::LruCache; mod lru;", "lru"));
         assert!(!names_crate("my_lru::x()", "lru"));
+    }
+
+    /// A suite's pager must hand out the guards of the very buffer pool that the tested lab was built on.
+    #[test]
+    fn the_pager_kit_sits_where_the_buffer_pool_does() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let course = Course::open(root).unwrap();
+        let manifests = Manifests::read(&course).unwrap();
+        let lab = |number: u32| course.labs.iter().find(|lab| lab.number == number).unwrap();
+        assert!(manifests.pager_kits(lab(1), &BTreeMap::new()).unwrap().is_empty());
+        let seats =
+            |pool| BTreeMap::from([(1, Seat::Learner), (2, Seat::Learner), (3, pool), (4, Seat::Patched)]);
+        let kits = |seats| manifests.pager_kits(lab(4), &seats).unwrap();
+        let patched = kits(seats(Seat::Patched));
+        let folders: Vec<&str> = patched.iter().map(|(folder, _)| folder.as_str()).collect();
+        assert_eq!(folders, ["pagers/reference-pager-kit", "pagers/patched-pager-kit"]);
+        let bound: Table = patched[1].1.parse().unwrap();
+        let package = |name: &str| bound["dependencies"][name]["package"].as_str();
+        assert_eq!(package("buffer-pool"), Some("patched-buffer-pool"));
+        assert_eq!(package("slotted-page"), Some("learner-slotted-page"));
+        assert_eq!(kits(seats(Seat::Reference)).len(), 1);
+        let suite = manifests.suite(lab(4), "suite", &uses_pager_kit(), &seats(Seat::Learner)).unwrap();
+        let suite: Table = suite.parse().unwrap();
+        assert_eq!(suite["dependencies"]["pager-kit"]["package"].as_str(), Some("learner-pager-kit"));
+    }
+
+    fn uses_pager_kit() -> Files {
+        Files::from([("tests/t4_1.rs".into(), b"use pager_kit::MemPager;".to_vec())])
     }
 
     /// A version from the table keeps its features and gets those asked for on top.

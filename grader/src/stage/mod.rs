@@ -10,6 +10,7 @@
 //!     patched/solutions/NN-name/src  the reference's with edits (mutants, stubs)
 //!     grader/{protocol,testkit..}    the course's
 //!     grader/suites/NN-name/         the hidden tests
+//!     grader/pager-kit/src           the course's; its manifests are in pagers/, one for each seat
 //!     perf/NN-name/{learner,reference,main}
 //!   <work>/build/                    cargo's target folder
 //! ```
@@ -150,7 +151,7 @@ impl Stage {
             let files = sources::course_sources(&course.root.join("solutions").join(&lab.id), "src")?;
             self.lab_section(&mut members, manifests, lab, Seat::Reference, files)?;
         }
-        self.suite_sections(&mut members, manifests, request.lab)?;
+        self.suite_sections(course, &mut members, manifests, request.lab)?;
         let members: Vec<String> = members.into_iter().collect();
         let manifest = manifests.root(&members);
         let is_changed = sync::write_file(&self.root.join("Cargo.toml"), manifest.as_bytes())?;
@@ -194,9 +195,30 @@ impl Stage {
         self.section(members, &format!("{}/{}", seat.folder(), lab.id), files)
     }
 
+    /// What the suites' pagers are made of, where the suite of `lab` uses them.
+    fn pager_kits(
+        &self,
+        course: &Course,
+        members: &mut BTreeSet<String>,
+        manifests: &Manifests,
+        lab: &Lab,
+    ) -> Result<()> {
+        let kits = manifests.pager_kits(lab, &self.seats)?;
+        if kits.is_empty() {
+            return Ok(());
+        }
+        let sources = sources::course_sources(&course.commons.join(manifests::PAGER_KIT), "src")?;
+        sync::write_folder(&self.root.join(manifests::PAGER_KIT), &sources)?;
+        for (folder, manifest) in kits {
+            self.section(members, &folder, Files::from([("Cargo.toml".into(), manifest.into_bytes())]))?;
+        }
+        Ok(())
+    }
+
     /// The hidden tests, and the performance program where the suite has one.
     fn suite_sections(
         &mut self,
+        course: &Course,
         members: &mut BTreeSet<String>,
         manifests: &Manifests,
         lab: &Lab,
@@ -217,6 +239,7 @@ impl Stage {
         let manifest = manifests.suite(lab, &self.suite_package, &files, &self.seats)?;
         files.insert("Cargo.toml".into(), manifest.into_bytes());
         self.section(members, &format!("grader/suites/{}", lab.id), files)?;
+        self.pager_kits(course, members, manifests, lab)?;
         if has_perf {
             for (folder, files) in manifests.perf(lab, &self.seats)? {
                 self.section(members, &format!("perf/{}/{folder}", lab.id), files)?;

@@ -1,1 +1,385 @@
-//! Part of the tree.
+//! Putting an entry in, and splitting what becomes too full (task 4.2; the optimistic way, 4.6).
+//!
+//! A leaf without room is split, and its parent gets an entry for the new half, for which the parent may have to be split,
+//! and so on. Splitting a leaf *copies* a separator up, because the entry must stay in a leaf; splitting an internal node
+//! *moves* one up:
+//!
+//! ```text
+//!   leaf, + fox                         internal, + dog
+//!
+//!        | . owl |                           | . |
+//!         /                                   /
+//!   | ant cat dog |                     | . cat . fox . |
+//!
+//!        | . dog . owl |                     | . dog . |
+//!         /     \                             /       \
+//!   | ant cat | dog fox |               | . cat . | . fox . |
+//! ```
+//!
+//! The root page keeps its number, which names the tree. So a root that is split first moves its entries to a new page,
+//! and becomes that page's parent; then the new page is split like any other:
+//!
+//! ```text
+//!   root | a b c d |   =>   root | . |   =>     root | . c |
+//!                                 |                   / \
+//!                             | a b c d |       | a b | c d |
+//! ```
+//!
+//! - P1: all pages for the new halves are allocated before the first change. If one cannot be had, those that were are
+//!   freed again.
+//! - P2: a node is cut where the bytes of both sides are nearest to equal. With entries of at most a quarter of a node,
+//!   each side gets two entries or more, and has room.
+//! - P3: an entry that comes after all others of the tree goes to a new leaf alone, and the full leaf stays full: keys that
+//!   come in rising order fill the leaves. (Not in the middle of a tree: one cannot know that more will follow there.)
+//!
+//! Source: Comer, "The ubiquitous B-tree" (1979); Graefe, "Modern B-tree techniques" (2011), section 4.2 for P3.
+
+use std::ops::{Deref, DerefMut};
+
+use buffer_pool::{Pager, RecordId};
+use slotted_page::{PageBuf, PageId};
+
+use crate::descend::{Change, Level, Path, is_safe_for_insert};
+use crate::node::{Entry, NodeRef, kind_of};
+use crate::{BTree, Error, KeyMode, NodeDamage};
+
+/// An entry that is to go into a node, with its key kept apart from any page.
+pub(crate) struct NewEntry {
+    /// Where in the node.
+    pub(crate) at: usize,
+    /// Its child, if the node is internal.
+    pub(crate) child: PageId,
+    pub(crate) key: Vec<u8>,
+    pub(crate) record: RecordId,
+}
+
+/// A split of one node that is planned, with the pages for it.
+pub(crate) struct Split<W> {
+    /// What the node has no room for.
+    pub(crate) entry: NewEntry,
+    /// Number of entries, the new one counted, that stay on the left.
+    pub(crate) cut: usize,
+    /// The new page for the rest, an empty node so far.
+    pub(crate) right: NodeRef<W>,
+    /// If the node is the root: the new page for what stays.
+    pub(crate) left: Option<NodeRef<W>>,
+}
+
+impl NewEntry {
+    /// The entry without its place.
+    pub(crate) fn entry(&self) -> Entry<'_> {
+        Entry { key: &self.key, record: self.record }
+    }
+}
+
+impl BTree {
+    /// Inserts with a write latch on the leaf alone, if that is enough.
+    ///
+    /// # Ensures
+    /// `Ok(true)`: the entry is in. `Ok(false)`: the leaf has no room, and nothing was changed.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert). No latch is held.
+    pub(crate) fn insert_into_leaf<P: Pager>(&self, pager: &P, entry: Entry<'_>) -> Result<bool, Error> {
+        //# task 4.6 insert optimistically
+        let mut leaf = self.write_leaf(pager, entry)?;
+        let at = self.vacancy(&leaf, entry)?;
+        let is_safe = is_safe_for_insert(&leaf, entry);
+        if is_safe {
+            leaf.insert(at, PageId::NONE, entry)?;
+        }
+        Ok(is_safe)
+        //# end
+    }
+
+    /// Inserts with write latches on the way, splitting what must be split.
+    ///
+    /// # Requires
+    /// The key is not too long.
+    ///
+    /// # Ensures, Errors
+    /// As [`insert`](Self::insert).
+    ///
+    /// # Cost
+    /// A page read for each level, and one for the right neighbour of a leaf that is split. Latched at the most: the way,
+    /// a new page for each node of it that is split, one more if that is the root, and the neighbour.
+    pub(crate) fn insert_along_path<P: Pager>(&self, pager: &P, entry: Entry<'_>) -> Result<(), Error> {
+        //# task 4.2 insert into a leaf, with splits if it is full
+        //+ // Nudge: take the neighbour, plan all splits, and only then change a page.
+        let mut path = self.write_path(pager, entry, Change::Insert)?;
+        let leaf = &mut path.last_mut().expect("a way ends in a leaf").node;
+        let at = self.vacancy(leaf, entry)?;
+        if leaf.size_for(entry.key) <= leaf.free_bytes() {
+            return leaf.insert(at, PageId::NONE, entry);
+        }
+        let neighbour = self.write_neighbour(pager, leaf)?;
+        let new = NewEntry { at, child: PageId::NONE, key: entry.key.to_vec(), record: entry.record };
+        let splits = self.plan_splits(pager, &path, new)?;
+        self.structure_changes();
+        self.split_path(path, splits, neighbour)
+        //# end
+    }
+
+    /// Where `entry` is to be put in its leaf.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateKey`] if a unique tree has the key, or a tree with duplicates this very entry;
+    /// [`Error::BadNode`].
+    pub(crate) fn vacancy<B: Deref<Target = PageBuf>>(
+        &self,
+        leaf: &NodeRef<B>,
+        entry: Entry<'_>,
+    ) -> Result<usize, Error> {
+        //# task 4.2 find the place of a new entry
+        let at = leaf.lower_bound(entry.key, self.bound(entry.record))?;
+        if at < leaf.len() {
+            let found = leaf.entry(at)?;
+            if found.key == entry.key && (self.mode == KeyMode::Unique || found.record == entry.record) {
+                return Err(Error::DuplicateKey { existing: found.record });
+            }
+        }
+        Ok(at)
+        //# end
+    }
+
+    /// The right neighbour of `leaf`, latched for writing.
+    pub(crate) fn write_neighbour<'a, P: Pager, B: Deref<Target = PageBuf>>(
+        &self,
+        pager: &'a P,
+        leaf: &NodeRef<B>,
+    ) -> Result<Option<NodeRef<P::Write<'a>>>, Error> {
+        let next = leaf.next();
+        if next == PageId::NONE {
+            return Ok(None);
+        }
+        if next == leaf.id() || next == self.root {
+            return Err(leaf.damaged(NodeDamage::Circle));
+        }
+        Ok(Some(self.node(pager.write(next)?, Some(0))?))
+    }
+
+    //# hide
+    /// Decides which nodes of `path` must be split so that `new` fits into the leaf, which has no room for it, and
+    /// allocates the pages for that. From the leaf up. Changes nothing but new pages; frees them on an error (P1).
+    fn plan_splits<'a, P: Pager>(
+        &self,
+        pager: &'a P,
+        path: &Path<'a, P>,
+        new: NewEntry,
+    ) -> Result<Vec<Split<P::Write<'a>>>, Error> {
+        let mut splits = Vec::new();
+        match self.add_splits(pager, path, new, &mut splits) {
+            Ok(()) => Ok(splits),
+            Err(error) => {
+                for split in splits {
+                    for page in [Some(split.right), split.left].into_iter().flatten() {
+                        // The first error is the one to report; a page that cannot be freed is lost.
+                        let _ = pager.free(page.into_inner());
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// As `plan_splits`, without the clearing up.
+    fn add_splits<'a, P: Pager>(
+        &self,
+        pager: &'a P,
+        path: &Path<'a, P>,
+        mut new: NewEntry,
+        splits: &mut Vec<Split<P::Write<'a>>>,
+    ) -> Result<(), Error> {
+        let leaf = &path[path.len() - 1].node;
+        let is_append = leaf.next() == PageId::NONE && new.at == leaf.len();
+        for (depth, Level { node, .. }) in path.iter().enumerate().rev() {
+            if node.size_for(&new.key) <= node.free_bytes() {
+                break;
+            }
+            let cut = choose_cut(node, &new, is_append)?;
+            let (key, record) = self.separator_at(node, &new, cut)?;
+            let right = self.new_node(pager, node.level())?;
+            let up = NewEntry { at: 0, child: right.id(), key, record };
+            splits.push(Split { entry: std::mem::replace(&mut new, up), cut, right, left: None });
+            match depth.checked_sub(1) {
+                Some(above) => new.at = path[above].index + 1,
+                None => {
+                    let left = self.new_node(pager, node.level())?;
+                    splits.last_mut().expect("it was pushed just now").left = Some(left);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The separator between the two sides of a cut: the first entry on the right, `new` counted.
+    fn separator_at<B: Deref<Target = PageBuf>>(
+        &self,
+        node: &NodeRef<B>,
+        new: &NewEntry,
+        cut: usize,
+    ) -> Result<(Vec<u8>, RecordId), Error> {
+        let entry = if cut == new.at { new.entry() } else { node.entry(cut - usize::from(cut > new.at))? };
+        Ok((entry.key.to_vec(), self.bound(entry.record)))
+    }
+
+    /// A new page, an empty node of level `level`.
+    pub(crate) fn new_node<'a, P: Pager>(
+        &self,
+        pager: &'a P,
+        level: u16,
+    ) -> Result<NodeRef<P::Write<'a>>, Error> {
+        Ok(NodeRef::init(pager.allocate(kind_of(level))?, self.root, level, self.mode))
+    }
+
+    /// Carries out the planned splits, from the leaf up, and hangs the last new node into its parent.
+    fn split_path<W: DerefMut<Target = PageBuf>>(
+        &self,
+        mut path: Vec<Level<W>>,
+        splits: Vec<Split<W>>,
+        mut neighbour: Option<NodeRef<W>>,
+    ) -> Result<(), Error> {
+        for Split { entry, cut, mut right, left } in splits {
+            let mut node = path.pop().expect("a split for a node of the way").node;
+            let (key, record) = self.separator_at(&node, &entry, cut)?;
+            let separator = Entry { key: &key, record };
+            if let Some(left) = left {
+                let (mut root, mut left) = self.push_down(node, left)?;
+                divide(&mut left, &mut right, &entry, cut)?;
+                link(&mut left, &mut right, None);
+                return root.insert(1, right.id(), separator);
+            }
+            divide(&mut node, &mut right, &entry, cut)?;
+            link(&mut node, &mut right, neighbour.take());
+            let parent = path.last_mut().expect("the root was split above");
+            if parent.node.size_for(&key) <= parent.node.free_bytes() {
+                return parent.node.insert(parent.index + 1, right.id(), separator);
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves all entries of the root to `left`, and makes the root the parent of it. The empty separator is the root's
+    /// only one.
+    fn push_down<W: DerefMut<Target = PageBuf>>(
+        &self,
+        root: NodeRef<W>,
+        mut left: NodeRef<W>,
+    ) -> Result<(NodeRef<W>, NodeRef<W>), Error> {
+        for index in 0..root.len() {
+            left.insert_raw(index, root.raw(index)?)?;
+        }
+        let level = root.level() + 1;
+        let mut root = NodeRef::init(root.into_inner(), self.root, level, self.mode);
+        root.insert(0, left.id(), Entry::EMPTY)?;
+        Ok((root, left))
+    }
+    //# end
+}
+
+/// How many of the entries of a node that has no room for `new`, with `new` among them, stay on the left when it is split.
+///
+/// # Requires
+/// The bytes of all of them together are more than a node has.
+///
+/// # Ensures
+/// Both sides have room for theirs, and neither is empty. P2, and if `is_append` (`new` comes after everything in the
+/// tree) P3: for a leaf only `new` goes right, for an internal node `new` and the entry before it, so that the new node
+/// has two children.
+///
+/// # Errors
+/// [`Error::BadNode`].
+///
+/// # Cost
+/// One pass over the slots.
+pub(crate) fn choose_cut<B: Deref<Target = PageBuf>>(
+    node: &NodeRef<B>,
+    new: &NewEntry,
+    is_append: bool,
+) -> Result<usize, Error> {
+    //# task 4.2 choose where to cut
+    let count = node.len() + 1;
+    if is_append {
+        return Ok(if node.is_leaf() { count - 1 } else { count - 2 });
+    }
+    let new_size = node.size_for(&new.key);
+    let total = node.used_bytes() + new_size;
+    let (mut on_left, mut best, mut best_gap) = (0, 1, usize::MAX);
+    for index in 0..count - 1 {
+        on_left += match index.cmp(&new.at) {
+            std::cmp::Ordering::Less => node.entry_size(index)?,
+            std::cmp::Ordering::Equal => new_size,
+            std::cmp::Ordering::Greater => node.entry_size(index - 1)?,
+        };
+        let gap = (2 * on_left).abs_diff(total);
+        if gap < best_gap {
+            (best, best_gap) = (index + 1, gap);
+        }
+    }
+    Ok(best)
+    //# end
+}
+
+/// Splits `node`: of its entries, with `new` among them, the first `cut` stay, the others go to the empty `right`.
+///
+/// # Ensures
+/// N1 to N3 for both. If they are internal, the separator of the first entry on the right is in neither: it goes up.
+///
+/// # Errors
+/// [`Error::BadNode`].
+///
+/// # Cost
+/// Each entry that goes is copied once.
+pub(crate) fn divide<W: DerefMut<Target = PageBuf>>(
+    node: &mut NodeRef<W>,
+    right: &mut NodeRef<W>,
+    new: &NewEntry,
+    cut: usize,
+) -> Result<(), Error> {
+    //# task 4.2 split a node in two
+    let count = node.len() + 1;
+    for index in cut..count {
+        let at = index - cut;
+        let old = index - usize::from(index > new.at);
+        if !node.is_leaf() && at == 0 {
+            let child = if index == new.at { new.child } else { node.child(old)? };
+            right.insert(at, child, Entry::EMPTY)?;
+        } else if index == new.at {
+            right.insert(at, new.child, new.entry())?;
+        } else {
+            right.insert_raw(at, node.raw(old)?)?;
+        }
+    }
+    let stays = if new.at < cut { cut - 1 } else { cut };
+    while node.len() > stays {
+        node.remove(node.len() - 1)?;
+    }
+    if new.at < cut {
+        node.insert(new.at, new.child, new.entry())?;
+    }
+    Ok(())
+    //# end
+}
+
+/// Puts the new leaf `right` between `leaf` and the leaf that was its right neighbour, if it had one. Nothing to do for
+/// internal nodes.
+///
+/// # Ensures
+/// `next` and `previous` of all three are right.
+pub(crate) fn link<W: DerefMut<Target = PageBuf>>(
+    leaf: &mut NodeRef<W>,
+    right: &mut NodeRef<W>,
+    neighbour: Option<NodeRef<W>>,
+) {
+    //# task 4.2 link a new leaf to its neighbours
+    if !leaf.is_leaf() {
+        return;
+    }
+    right.set_previous(leaf.id());
+    right.set_next(leaf.next());
+    leaf.set_next(right.id());
+    if let Some(mut neighbour) = neighbour {
+        neighbour.set_previous(right.id());
+    }
+    //# end
+}
