@@ -53,6 +53,24 @@ pub(crate) fn hard(rng: &mut Rng, count: usize) -> Vec<Vec<u8>> {
     keys.into_iter().take(count).collect()
 }
 
+/// The numbers 0 to `count - 1` in six orders: a split must find the place of the new entry on either side, at either end.
+pub(crate) fn orders(count: u64) -> Vec<(&'static str, Vec<u64>)> {
+    let both_ends = (0..count).map(|at| if at % 2 == 0 { at / 2 } else { count - 1 - at / 2 }).collect();
+    let inside_out =
+        (0..count).map(|at| if at % 2 == 0 { count / 2 + at / 2 } else { count / 2 - 1 - at / 2 });
+    let mut shuffled: Vec<u64> = (0..count).collect();
+    testkit::rng().shuffle(&mut shuffled);
+    let strides = (0..count).map(|at| at * 7 % count).collect();
+    vec![
+        ("ascending", (0..count).collect()),
+        ("descending", (0..count).rev().collect()),
+        ("from both ends", both_ends),
+        ("from the middle", inside_out.collect()),
+        ("shuffled", shuffled),
+        ("every seventh", strides),
+    ]
+}
+
 /// A key as a test shows it: readable where it is text or a number, and cut when it is long.
 pub(crate) fn shown(key: &[u8]) -> String {
     let text = match <[u8; 8]>::try_from(key) {

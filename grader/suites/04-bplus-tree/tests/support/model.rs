@@ -153,6 +153,11 @@ impl Story {
         walked
     }
 
+    /// As [`check`](Self::check), without a picture.
+    pub(crate) fn check_quietly(&self) -> Walked {
+        walk(&self.pages, self.tree.id())
+    }
+
     /// Looks up every key that the tree has.
     pub(crate) fn check_gets(&self) {
         for (key, _) in &self.model.entries {
