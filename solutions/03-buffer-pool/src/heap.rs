@@ -46,12 +46,10 @@
 //! | `read.rs`     | getting a record                                       |                  |
 //! | `update.rs`   | updating, with moves                                   |                  |
 //! | `remove.rs`   | deleting, restoring, destroying the heap               |                  |
-//! | `dump.rs`     | text picture                                           | all              |
 //!
 //! Source: Gray and Reuter, "Transaction Processing" (1993), section 14.2; the records of System R had the same forwards
 //! (Astrahan and others, ACM TODS 1976, section 3, on tuple identifiers).
 
-pub(crate) mod dump;
 pub mod format;
 mod insert;
 mod latches;

@@ -197,6 +197,10 @@ impl<P: Pager> Iterator for Scan<'_, P> {
 
 impl<P: Pager> fmt::Debug for Scan<'_, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scan").field("heap", &self.heap.0).field("slot", &self.slot).field("next", &self.next.0).finish()
+        f.debug_struct("Scan")
+            .field("heap", &self.heap.0)
+            .field("slot", &self.slot)
+            .field("next", &self.next.0)
+            .finish()
     }
 }

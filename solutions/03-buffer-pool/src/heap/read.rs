@@ -3,7 +3,7 @@
 use slotted_page::PageId;
 
 use super::TableHeap;
-use super::format::{self, Stored, stored, leads_nowhere};
+use super::format::{self, Stored, leads_nowhere, stored};
 use super::latches::Latches;
 use crate::{Error, Pager, RecordId};
 
@@ -75,7 +75,9 @@ pub(crate) fn read_record<P: Pager>(
         if let Some(place) = latches.record(id)? {
             let (number, slot) = place.body.unwrap_or((place.home, id.slot));
             let page = latches.page(number);
-            if let Stored::Home(data) | Stored::Moved { data, .. } = stored(&page, RecordId { page: page.id(), slot })? {
+            if let Stored::Home(data) | Stored::Moved { data, .. } =
+                stored(&page, RecordId { page: page.id(), slot })?
+            {
                 look(data);
             }
             return Ok(());

@@ -52,7 +52,8 @@ impl TableHeap {
     fn try_update<P: Pager>(&self, pager: &P, id: RecordId, record: &[u8]) -> Result<Option<()>, Error> {
         let mut latches = Latches::new(pager, self.first);
         let Some(Place { home, body }) = latches.record(id)? else { return Ok(None) };
-        let (at_home, moved) = (Stored::Home(record).encode(), Stored::Moved { home: id, data: record }.encode());
+        let (at_home, moved) =
+            (Stored::Home(record).encode(), Stored::Moved { home: id, data: record }.encode());
         if fits_in_place(&latches.page(home), id.slot, at_home.len()) {
             latches.page_mut(home).update(id.slot, &at_home)?;
             delete_body(&mut latches, body)?;
