@@ -83,6 +83,12 @@ pub enum HeapDamage {
         /// Where it leads.
         target: RecordId,
     },
+    /// The first page's `last` is not the end of the chain.
+    #[error("the chain does not end at {last}")]
+    BadLast {
+        /// What the first page says.
+        last: PageId,
+    },
     /// The chain of pages comes back to a page it has passed.
     #[error("the chain of pages is a circle")]
     Circle,

@@ -1,16 +1,130 @@
 //! A walk over all records of a heap (task 3.6).
+//!
+//! A scan copies one page after another and gives out records from the copy. So it holds nothing between two
+//! calls, however long the caller takes over a record, and three frames are enough for it:
+//!
+//! ```text
+//!   chain    [ p1 ]--->[ p2 ]--->[ p3 ]
+//!                         |
+//!                      one read, under one latch
+//!                         v
+//!   scan               [ copy ]  slot 0, slot 1, forward, slot 3 ...
+//!                                                   |
+//!                                                   +--> read the body where it is now
+//! ```
+//!
+//! - N1: each record that is in the heap for all of the scan is returned exactly once. It is returned where
+//!   its home is, and homes do not move; a moved record is passed over where it lies.
+//! - N2: each page of the chain is read once, and one more is read for each forward.
+//! - N3: no guard is held between calls, and one during a call.
+//!
+//! Records that come, go or change during the scan may be returned as they were or as they are. A loop that
+//! inserts into the heap it scans may meet its own records (lab 9 has to think of that).
+//!
+//! Left out: reading ahead; telling the pool which pages come next.
 
+use std::fmt;
+
+use slotted_page::{PAGE_SIZE, PageBuf, PageId, SlottedPage};
+
+use crate::heap::format::{CircleCheck, Stored, stored};
 use crate::{Error, Pager, RecordId};
 
-/// Iterator over the records of a heap.
+/// Iterator over the records of a heap. After an error it is over;
+/// [`scan_after`](crate::TableHeap::scan_after) starts another where it stopped.
 pub struct Scan<'a, P: Pager> {
     pager: &'a P,
+    /// First page of the heap.
+    heap: PageId,
+    /// The page looked at, as it was when it was read; before the first, a page of zeros, which has no slots.
+    copy: SlottedPage<Box<PageBuf>>,
+    /// Slot of the copy to look at next.
+    slot: usize,
+    /// The page to read next, [`PageId::NONE`] if there is none.
+    next: PageId,
+    /// Slot to begin at in the page to read next.
+    next_slot: usize,
+    circle: CircleCheck,
+    /// The record found last, if it had moved.
+    body: Vec<u8>,
 }
 
-impl<P: Pager> Scan<'_, P> {
-    /// The next record, without a copy of its own; `None` at the end.
+/// A record that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// At home: it is in the copy.
+    Home(RecordId),
+    /// Moved: its bytes are in `body`.
+    Moved(RecordId),
+}
+
+impl<'a, P: Pager> Scan<'a, P> {
+    /// A scan of the heap that starts at page `heap`. It begins at slot `slot` of page `page`. Nothing is
+    /// read yet.
+    pub(crate) fn new(pager: &'a P, heap: PageId, page: PageId, slot: usize) -> Self {
+        Scan {
+            pager,
+            heap,
+            copy: SlottedPage::assume_valid(Box::new([0; PAGE_SIZE])),
+            slot: 0,
+            next: page,
+            next_slot: slot,
+            circle: CircleCheck::new(),
+            body: Vec::new(),
+        }
+    }
+
+    /// The next record, without a copy of its own; `None` at the end. It is there until the next call.
+    ///
+    /// # Errors
+    /// The pager's; [`Error::NotInHeap`] if the chain, or the page where the scan begins, is not the heap's;
+    /// [`Error::BadHeapPage`] with [`HeapDamage::Circle`](crate::HeapDamage::Circle) if the chain comes back
+    /// to itself (some records may have been returned twice by then), or for damage in a page. The scan is
+    /// over then.
+    ///
+    /// # Cost
+    /// N2: a page read for each page of the chain and each moved record, by [`read_once`](Pager::read_once).
     pub fn next_record(&mut self) -> Result<Option<(RecordId, &[u8])>, Error> {
-        todo!()
+        let found = self.advance();
+        if found.is_err() {
+            (self.next, self.slot) = (PageId::NONE, usize::MAX);
+        }
+        Ok(found?.map(|found| match found {
+            Found::Moved(id) => (id, &self.body[..]),
+            Found::Home(id) => match stored(&self.copy, id) {
+                Ok(Stored::Home(data)) => (id, data),
+                _ => unreachable!("the copy does not change between two looks at it"),
+            },
+        }))
+    }
+
+    /// Goes on to the next record: N1.
+    ///
+    /// # Ensures
+    /// `Some`: where it is, and `slot` is the one after it. A record at home is found in the copy. For a
+    /// forward, the body is put into `body`: read where the forward leads if it is still there, else found
+    /// from home again; a record that is gone meanwhile is passed over. `None`: the copy is used up and there
+    /// is no next page.
+    ///
+    /// # Errors
+    /// As [`next_record`](Self::next_record).
+    fn advance(&mut self) -> Result<Option<Found>, Error> {
+        // Nudge: which of a moved record's two slots stays where it is while the scan goes on?
+        // Nudge: `show_moved` checks a body, `read_record` finds a record wherever it is now.
+        todo!("task 3.6: find the next record")
+    }
+
+    /// Copies the next page, under its latch, and goes to the slot to begin at; false if there is no next
+    /// page.
+    ///
+    /// # Ensures
+    /// No guard is held (N3). `next` is the page after it, whose records are to be returned from slot 0.
+    ///
+    /// # Errors
+    /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`](crate::HeapDamage::Circle).
+    fn load_next(&mut self) -> Result<bool, Error> {
+        // Nudge: a page that was read once is enough for all of its records.
+        todo!("task 3.6: copy the next page")
     }
 }
 
@@ -18,6 +132,16 @@ impl<P: Pager> Iterator for Scan<'_, P> {
     type Item = Result<(RecordId, Vec<u8>), Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        todo!()
+        self.next_record().map(|found| found.map(|(id, data)| (id, data.to_vec()))).transpose()
+    }
+}
+
+impl<P: Pager> fmt::Debug for Scan<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scan")
+            .field("heap", &self.heap.0)
+            .field("slot", &self.slot)
+            .field("next", &self.next.0)
+            .finish()
     }
 }

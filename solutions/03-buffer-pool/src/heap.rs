@@ -1,7 +1,9 @@
-//! Table heap: records of any length in a chain of pages, each under a record id that never changes (task 3.5).
+//! Table heap: records of any length in a chain of pages, each under a record id that never changes (task
+//! 3.5).
 //!
-//! A table keeps its rows here (lab 9); indexes (lab 4) point at them by record id. The heap asks a [`Pager`] for pages, and lays
-//! records in them with lab 2's [`SlottedPage`](slotted_page::SlottedPage). In which page a record is put is the heap's choice.
+//! A table keeps its rows here (lab 9); indexes (lab 4) point at them by record id. The heap asks a [`Pager`]
+//! for pages, and lays records in them with lab 2's [`SlottedPage`](slotted_page::SlottedPage). In which page
+//! a record is put is the heap's choice.
 //!
 //! ```text
 //!        +-------- last ---------+
@@ -12,7 +14,8 @@
 //!   +--------+   +--------+   +--------+
 //! ```
 //!
-//! A record that has outgrown its page moves, and leaves a forward where it was, so that its record id still leads to it:
+//! A record that has outgrown its page moves, and leaves a forward where it was, so that its record id still
+//! leads to it:
 //!
 //! ```text
 //!   page 3, slot 1                 page 9, slot 4
@@ -21,21 +24,23 @@
 //!   +----------------------+       +------------------------------+
 //! ```
 //!
-//! It never moves from there to a third place with two forwards in a row: the forward at home is changed. If it fits at home again,
-//! it comes home. So every record is found with two page reads at the most.
+//! It never moves from there to a third place with two forwards in a row: the forward at home is changed. If
+//! it fits at home again, it comes home. So every record is found with two page reads at the most.
 //!
 //! Invariants, while nobody holds a latch:
 //!
-//! - H1: the pages of the heap are those reached from the first by `next`, each once; each names the first as its heap.
-//! - H2: `last` of the first page names the page whose `next` is 0. It changes under the write latches of both.
-//! - H3: a forward leads to a moved record that names the forward's place as its home, and each moved record has that one forward.
-//!   Both change under the write latches of both pages.
+//! - H1: the pages of the heap are those reached from the first by `next`, each once; each names the first as
+//!   its heap.
+//! - H2: `last` of the first page names the page whose `next` is 0. It changes under the write latches of
+//!   both.
+//! - H3: a forward leads to a moved record that names the forward's place as its home, and each moved record
+//!   has that one forward. Both change under the write latches of both pages.
 //! - H4: whatever is in a slot is at least 7 bytes long, so that a forward always fits in its place.
 //! - H5: what is remembered about room is checked under the latch of the page before it is used.
 //!
-//! Left out: giving back a page that became empty; it stays in the chain, to be filled again, until [`destroy`](TableHeap::destroy). Room kept for the
-//! undo of a delete: another record may take the slot at once (lab 5 sees to that). Room kept in each page
-//! for records that grow.
+//! Left out: giving back a page that became empty; it stays in the chain, to be filled again, until
+//! [`destroy`](TableHeap::destroy). Room kept for the undo of a delete: another record may take the slot at
+//! once (lab 5 sees to that). Room kept in each page for records that grow.
 //!
 //! | file          | what it is                                             | given            |
 //! | ------------- | ------------------------------------------------------ | ---------------- |
@@ -47,8 +52,8 @@
 //! | `update.rs`   | updating, with moves                                   |                  |
 //! | `remove.rs`   | deleting, restoring, destroying the heap               |                  |
 //!
-//! Source: Gray and Reuter, "Transaction Processing" (1993), section 14.2; the records of System R had the same forwards
-//! (Astrahan and others, ACM TODS 1976, section 3, on tuple identifiers).
+//! Source: Gray and Reuter, "Transaction Processing" (1993), section 14.2; the records of System R had the
+//! same forwards (Astrahan and others, ACM TODS 1976, section 3, on tuple identifiers).
 
 pub mod format;
 mod insert;
@@ -67,10 +72,12 @@ use room::RoomHints;
 /// Longest record of a heap in bytes: as a moved one it must fit into a page of its own.
 pub const MAX_HEAP_RECORD_LEN: usize = MAX_RECORD_LEN - format::MIN_STORED_LEN;
 
-/// A heap. The pager is given with each call, so that one heap can be used through the pool and through mini-transactions.
+/// A heap. The pager is given with each call, so that one heap can be used through the pool and through
+/// mini-transactions.
 ///
-/// Threads may use it at once. Every call latches pages for as long as it runs and holds none afterwards; a call made while the same
-/// thread holds a guard of a page of the heap may wait for ever (rule U1 of [`Pager`]).
+/// Threads may use it at once. Every call latches pages for as long as it runs and holds none afterwards; a
+/// call made while the same thread holds a guard of a page of the heap may wait for ever (rule U1 of
+/// [`Pager`]).
 #[derive(Debug)]
 pub struct TableHeap {
     first: PageId,
@@ -110,8 +117,8 @@ impl TableHeap {
         Scan::new(pager, self.first, self.first, 0)
     }
 
-    /// As [`scan`](Self::scan), from the record after `after`, whether that is still there or not. If its page is not one of the heap,
-    /// the first item is the error.
+    /// As [`scan`](Self::scan), from the record after `after`, whether that is still there or not. If its
+    /// page is not one of the heap, the first item is the error.
     pub fn scan_after<'a, P: Pager>(&self, pager: &'a P, after: RecordId) -> Scan<'a, P> {
         Scan::new(pager, self.first, after.page, after.slot.index() + 1)
     }

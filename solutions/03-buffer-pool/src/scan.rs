@@ -1,7 +1,7 @@
 //! A walk over all records of a heap (task 3.6).
 //!
-//! A scan copies one page after another and gives out records from the copy. So it holds nothing between two calls, however
-//! long the caller takes over a record, and three frames are enough for it:
+//! A scan copies one page after another and gives out records from the copy. So it holds nothing between two
+//! calls, however long the caller takes over a record, and three frames are enough for it:
 //!
 //! ```text
 //!   chain    [ p1 ]--->[ p2 ]--->[ p3 ]
@@ -13,13 +13,13 @@
 //!                                                   +--> read the body where it is now
 //! ```
 //!
-//! - N1: each record that is in the heap for all of the scan is returned exactly once. It is returned where its home is, and
-//!   homes do not move; a moved record is passed over where it lies.
+//! - N1: each record that is in the heap for all of the scan is returned exactly once. It is returned where
+//!   its home is, and homes do not move; a moved record is passed over where it lies.
 //! - N2: each page of the chain is read once, and one more is read for each forward.
 //! - N3: no guard is held between calls, and one during a call.
 //!
-//! Records that come, go or change during the scan may be returned as they were or as they are. A loop that inserts into the heap it
-//! scans may meet its own records (lab 9 has to think of that).
+//! Records that come, go or change during the scan may be returned as they were or as they are. A loop that
+//! inserts into the heap it scans may meet its own records (lab 9 has to think of that).
 //!
 //! Left out: reading ahead; telling the pool which pages come next.
 
@@ -37,8 +37,8 @@ use crate::heap::read::{read_record, show_moved};
 use slotted_page::SlotId;
 //# end
 
-/// Iterator over the records of a heap. After an error it is over; [`scan_after`](crate::TableHeap::scan_after) starts another where it
-/// stopped.
+/// Iterator over the records of a heap. After an error it is over;
+/// [`scan_after`](crate::TableHeap::scan_after) starts another where it stopped.
 pub struct Scan<'a, P: Pager> {
     pager: &'a P,
     /// First page of the heap.
@@ -66,7 +66,8 @@ enum Found {
 }
 
 impl<'a, P: Pager> Scan<'a, P> {
-    /// A scan of the heap that starts at page `heap`. It begins at slot `slot` of page `page`. Nothing is read yet.
+    /// A scan of the heap that starts at page `heap`. It begins at slot `slot` of page `page`. Nothing is
+    /// read yet.
     pub(crate) fn new(pager: &'a P, heap: PageId, page: PageId, slot: usize) -> Self {
         Scan {
             pager,
@@ -84,8 +85,9 @@ impl<'a, P: Pager> Scan<'a, P> {
     ///
     /// # Errors
     /// The pager's; [`Error::NotInHeap`] if the chain, or the page where the scan begins, is not the heap's;
-    /// [`Error::BadHeapPage`] with [`HeapDamage::Circle`](crate::HeapDamage::Circle) if the chain comes back to itself (some records
-    /// may have been returned twice by then), or for damage in a page. The scan is over then.
+    /// [`Error::BadHeapPage`] with [`HeapDamage::Circle`](crate::HeapDamage::Circle) if the chain comes back
+    /// to itself (some records may have been returned twice by then), or for damage in a page. The scan is
+    /// over then.
     ///
     /// # Cost
     /// N2: a page read for each page of the chain and each moved record, by [`read_once`](Pager::read_once).
@@ -106,9 +108,10 @@ impl<'a, P: Pager> Scan<'a, P> {
     /// Goes on to the next record: N1.
     ///
     /// # Ensures
-    /// `Some`: where it is, and `slot` is the one after it. A record at home is found in the copy. For a forward, the body is put into
-    /// `body`: read where the forward leads if it is still there, else found from home again; a record that is gone meanwhile is passed over.
-    /// `None`: the copy is used up and there is no next page.
+    /// `Some`: where it is, and `slot` is the one after it. A record at home is found in the copy. For a
+    /// forward, the body is put into `body`: read where the forward leads if it is still there, else found
+    /// from home again; a record that is gone meanwhile is passed over. `None`: the copy is used up and there
+    /// is no next page.
     ///
     /// # Errors
     /// As [`next_record`](Self::next_record).
@@ -138,7 +141,8 @@ impl<'a, P: Pager> Scan<'a, P> {
         //# end
     }
 
-    /// Copies the next page, under its latch, and goes to the slot to begin at; false if there is no next page.
+    /// Copies the next page, under its latch, and goes to the slot to begin at; false if there is no next
+    /// page.
     ///
     /// # Ensures
     /// No guard is held (N3). `next` is the page after it, whose records are to be returned from slot 0.

@@ -18,8 +18,8 @@
 //! | 0x80   | tag, record id                         | `Forward`: the record moved there         |
 //! | 0x81   | tag, record id, data                   | `Moved`: a record that moved here; the record id is its home |
 //!
-//! Source: PostgreSQL keeps such a redirection in its line pointers (`README.HOT`); "forwarding address" in Gray and
-//! Reuter, "Transaction Processing" (1993), section 14.2.
+//! Source: PostgreSQL keeps such a redirection in its line pointers (`README.HOT`); "forwarding address" in
+//! Gray and Reuter, "Transaction Processing" (1993), section 14.2.
 
 use std::ops::{Deref, DerefMut};
 
@@ -89,7 +89,8 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// The page `bytes` as a page of the heap that starts at `heap`. It was validated when it came from disk, and is not again.
+/// The page `bytes` as a page of the heap that starts at `heap`. It was validated when it came from disk, and
+/// is not again.
 ///
 /// # Errors
 /// [`Error::NotInHeap`] if it is no heap page, or one of another heap.
@@ -102,7 +103,8 @@ pub fn view<B: Deref<Target = PageBuf>>(bytes: B, heap: PageId) -> Result<Slotte
     Ok(page)
 }
 
-/// Makes `bytes`, which [`allocate`](crate::Pager::allocate) gave, an empty page of the heap `heap`, at the end of a chain.
+/// Makes `bytes`, which [`allocate`](crate::Pager::allocate) gave, an empty page of the heap `heap`, at the
+/// end of a chain.
 pub fn init(bytes: &mut PageBuf, heap: PageId) {
     let id = header::id(bytes);
     let mut page = SlottedPage::init(bytes, id, PageKind::HEAP);
@@ -148,8 +150,9 @@ pub fn leads_nowhere(error: &Error) -> bool {
     )
 }
 
-/// Notices when a walk along links comes back to where it was, in two numbers of memory: one page is remembered, and
-/// replaced by the current one after 1, 2, 4, 8 ... steps. A circle is gone round a few times at the most.
+/// Notices when a walk along links comes back to where it was, in two numbers of memory: one page is
+/// remembered, and replaced by the current one after 1, 2, 4, 8 ... steps. A circle is gone round a few times
+/// at the most.
 ///
 /// Source: Brent, "An Improved Monte Carlo Factorization Algorithm", BIT 20 (1980).
 #[derive(Clone, Copy, Debug)]

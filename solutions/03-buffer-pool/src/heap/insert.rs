@@ -22,14 +22,15 @@ impl TableHeap {
     /// The record is under a record id that no other record has. Others keep theirs.
     ///
     /// # Errors
-    /// Nothing is changed: [`Error::RecordTooLong`] if it is longer than [`MAX_HEAP_RECORD_LEN`], the pager's (disk
-    /// full, [`Error::AllPinned`]), [`HeapDamage`] met on the way.
+    /// Nothing is changed: [`Error::RecordTooLong`] if it is longer than [`MAX_HEAP_RECORD_LEN`], the pager's
+    /// (disk full, [`Error::AllPinned`]), [`HeapDamage`] met on the way.
     ///
     /// # Cost
-    /// O(1) pages on average, one as a rule; at most three at a time, and one while it waits for room it knows.
+    /// O(1) pages on average, one as a rule; at most three at a time, and one while it waits for room it
+    /// knows.
     pub fn insert<P: Pager>(&self, pager: &P, record: &[u8]) -> Result<RecordId, Error> {
         //# task 3.5 insert a record
-        //+ // Nudge: find room, else take the end of the chain; once a page with room is latched, nothing can fail.
+        //+ // Nudge: find room, else go to the end; once a page with room is latched, nothing can fail.
         check_len(record)?;
         let bytes = Stored::Home(record).encode();
         let mut latches = Latches::new(pager, self.first);
@@ -45,15 +46,16 @@ impl TableHeap {
         //# end
     }
 
-    /// Latches a page, not held yet, that takes a record of `needed` bytes, tag included; says its number. `None` if none is found by hints
-    /// or among the unseen pages that may be looked at now.
+    /// Latches a page, not held yet, that takes a record of `needed` bytes, tag included; says its number.
+    /// `None` if none is found by hints or among the unseen pages that may be looked at now.
     ///
     /// # Requires
     /// With [`Patience::Wait`], nothing is held.
     ///
     /// # Ensures
-    /// Of the pages looked at, only the one found stays latched; what was held before still is. All of them are told to the hints.
-    /// A hint or unseen page that turns out not to be the heap's is lost, and no error.
+    /// Of the pages looked at, only the one found stays latched; what was held before still is. All of them
+    /// are told to the hints. A hint or unseen page that turns out not to be the heap's is lost, and no
+    /// error.
     ///
     /// # Errors
     /// The pager's.
@@ -122,7 +124,8 @@ impl TableHeap {
     }
     //# end
 
-    /// Latches the last page of the chain if it takes a record of `needed` bytes, tag included, else a new one behind it; says its number.
+    /// Latches the last page of the chain if it takes a record of `needed` bytes, tag included, else a new
+    /// one behind it; says its number.
     ///
     /// # Requires
     /// Nothing is held.
@@ -157,11 +160,12 @@ impl TableHeap {
         //# end
     }
 
-    /// Puts a new page into the chain, behind the latched page `at`, and says its number. `None` if somebody holds the
-    /// first page and it is needed: nothing is changed then.
+    /// Puts a new page into the chain, behind the latched page `at`, and says its number. `None` if somebody
+    /// holds the first page and it is needed: nothing is changed then.
     ///
     /// # Ensures
-    /// H1 and H2: behind the last page it is the last. Its latch is held, and that of the first page if `at` was the last.
+    /// H1 and H2: behind the last page it is the last. Its latch is held, and that of the first page if `at`
+    /// was the last.
     ///
     /// # Errors
     /// The chain is as before: the pager's.

@@ -1,7 +1,7 @@
 //! The pages that one operation holds. Given, but for finding a record's pages.
 //!
-//! An operation that changes several pages latches all of them before the first change (rule U3 of [`Pager`]), each once
-//! (U1), and only in the order of the chain does it wait (U2):
+//! An operation that changes several pages latches all of them before the first change (rule U3 of
+//! [`Pager`]), each once (U1), and only in the order of the chain does it wait (U2):
 //!
 //! ```text
 //!   insert   wait(first), wait(last), new page
@@ -30,7 +30,8 @@ pub(super) enum Patience {
     Try,
 }
 
-/// Write latches on pages of one heap, numbered from 0 in the order in which they were taken. Dropped together.
+/// Write latches on pages of one heap, numbered from 0 in the order in which they were taken. Dropped
+/// together.
 pub(super) struct Latches<'p, P: Pager> {
     pager: &'p P,
     heap: PageId,
@@ -57,8 +58,8 @@ impl<'p, P: Pager> Latches<'p, P> {
         self.held.iter().position(|page| header::id(page) == id)
     }
 
-    /// Latches page `id`, unless it is held already, and says its number. `None`: somebody else has it, and the patience
-    /// is [`Try`](Patience::Try).
+    /// Latches page `id`, unless it is held already, and says its number. `None`: somebody else has it, and
+    /// the patience is [`Try`](Patience::Try).
     ///
     /// # Errors
     /// Those of the pager, and [`Error::NotInHeap`].
@@ -112,16 +113,16 @@ impl<'p, P: Pager> Latches<'p, P> {
     /// Latches the pages of record `id`: its home, and where its bytes are if it moved.
     ///
     /// # Ensures
-    /// `Some`: the place; nobody else can read, change or move the record until the latches are dropped. `None`: somebody
-    /// holds the page it moved to. For a home page that is held and a body that cannot be had, waiting is against the order (U2).
-    /// Nothing is changed.
+    /// `Some`: the place; nobody else can read, change or move the record until the latches are dropped.
+    /// `None`: somebody holds the page it moved to. For a home page that is held and a body that cannot be
+    /// had, waiting is against the order (U2). Nothing is changed.
     ///
     /// # Errors
-    /// Those of the pager for the home page, [`Error::NotInHeap`], [`Error::NoRecord`] (also if a record of another home lies
-    /// there), [`HeapDamage::BadTag`](crate::HeapDamage::BadTag).
-    /// [`HeapDamage::BadForward`](crate::HeapDamage::BadForward) if the forward leads to its own page, to a page that is not the
-    /// heap's, or to anything but a moved record that names `id` as its home (H3): with both pages latched it cannot be that the record is
-    /// just being moved.
+    /// Those of the pager for the home page, [`Error::NotInHeap`], [`Error::NoRecord`] (also if a record of
+    /// another home lies there), [`HeapDamage::BadTag`](crate::HeapDamage::BadTag).
+    /// [`HeapDamage::BadForward`](crate::HeapDamage::BadForward) if the forward leads to its own page, to a
+    /// page that is not the heap's, or to anything but a moved record that names `id` as its home (H3): with
+    /// both pages latched it cannot be that the record is just being moved.
     ///
     /// # Cost
     /// One page, two for a moved record.

@@ -17,7 +17,8 @@ impl TableHeap {
         self.get_with(pager, id, <[u8]>::to_vec)
     }
 
-    /// Shows the record `id` to `look` in its page, without a copy. `look` runs under the page's latch: it must not use the heap.
+    /// Shows the record `id` to `look` in its page, without a copy. `look` runs under the page's latch: it
+    /// must not use the heap.
     ///
     /// # Errors
     /// The pager's; [`Error::NotInHeap`], [`Error::NoRecord`], [`Error::BadHeapPage`].
@@ -40,9 +41,9 @@ impl TableHeap {
 /// Shows the record `id` of the heap that starts at `heap` to `look`, once.
 ///
 /// # Ensures
-/// What is shown is the record at one moment during the call, whatever other threads do. A reader that follows a forward lets go of
-/// the home page first (it may come later in the chain, U2). So it must check that the moved record still names `id`
-/// as its home; if not, it starts again from there.
+/// What is shown is the record at one moment during the call, whatever other threads do. A reader that
+/// follows a forward lets go of the home page first (it may come later in the chain, U2). So it must check
+/// that the moved record still names `id` as its home; if not, it starts again from there.
 ///
 /// # Errors
 /// As [`TableHeap::get_with`]; a forward that leads nowhere although nobody is moving the record is
@@ -105,7 +106,8 @@ fn read_body<P: Pager>(
 }
 //# end
 
-/// Shows the record `id` to `look` if it lies at `target`, in `page`, as one that moved there; says whether it does.
+/// Shows the record `id` to `look` if it lies at `target`, in `page`, as one that moved there; says whether
+/// it does.
 pub(crate) fn show_moved(
     page: &slotted_page::PageBuf,
     heap: PageId,

@@ -46,12 +46,13 @@ impl TableHeap {
     /// Puts a deleted record back under its old id, as undo does.
     ///
     /// # Ensures
-    /// The record is under `id`. If there is no longer room for it at home, it lies in another page and a forward is at home.
+    /// The record is under `id`. If there is no longer room for it at home, it lies in another page and a
+    /// forward is at home.
     ///
     /// # Errors
-    /// Nothing is changed. The first of these that holds: [`Error::RecordTooLong`]; the pager's for the home page,
-    /// [`Error::NotInHeap`]; [`Error::RecordInUse`] if anything is in that slot; `PageFull` of lab 2 if not even a forward has room at
-    /// home; the pager's if another page is needed.
+    /// Nothing is changed. The first of these that holds: [`Error::RecordTooLong`]; the pager's for the home
+    /// page, [`Error::NotInHeap`]; [`Error::RecordInUse`] if anything is in that slot; `PageFull` of lab 2 if
+    /// not even a forward has room at home; the pager's if another page is needed.
     ///
     /// # Cost
     /// As [`update`](Self::update).
@@ -104,8 +105,9 @@ impl TableHeap {
     /// The pages go one by one, the first page last, and the chain leads around those that are gone.
     ///
     /// # Errors
-    /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`](crate::HeapDamage::Circle). What was freed stays freed; the rest is a
-    /// chain that can be opened and destroyed once the cause is gone. A page of another heap is never freed.
+    /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`](crate::HeapDamage::Circle). What was freed
+    /// stays freed; the rest is a chain that can be opened and destroyed once the cause is gone. A page of
+    /// another heap is never freed.
     ///
     /// # Cost
     /// Each page once, two latched at a time.

@@ -1,19 +1,20 @@
 //! What a heap remembers about room in its pages: in memory only, and never trusted (H5).
 //!
-//! Two things are known: the room of some pages, and how far along the chain the pages have been looked at since the heap
-//! was opened.
+//! Two things are known: the room of some pages, and how far along the chain the pages have been looked at
+//! since the heap was opened.
 //!
 //! ```text
 //!   chain   [p1]->[p2]->[p3]->[p4]->[p5]->[p6]
 //!            seen  seen  seen   ^ unseen            hints: p1 has 40 bytes, p3 has 900
 //! ```
 //!
-//! An insert takes the page whose room is the smallest that does. If no hint does, it looks at unseen pages, as many as were saved
-//! up: each insert earns [`LOOKS_EARNED`], so inserts look at a constant number of pages on average, however
-//! long the chain is. Only then does the chain grow.
+//! An insert takes the page whose room is the smallest that does. If no hint does, it looks at unseen pages,
+//! as many as were saved up: each insert earns [`LOOKS_EARNED`], so inserts look at a constant number of
+//! pages on average, however long the chain is. Only then does the chain grow.
 //!
-//! Left out: a map of free space on disk, as PostgreSQL keeps one (`freespace/README`). After opening, room in pages far down
-//! the chain is found only as inserts come by, and the heap may have grown by a few pages meanwhile.
+//! Left out: a map of free space on disk, as PostgreSQL keeps one (`freespace/README`). After opening, room
+//! in pages far down the chain is found only as inserts come by, and the heap may have grown by a few pages
+//! meanwhile.
 
 use slotted_page::PageId;
 
@@ -28,7 +29,8 @@ pub(super) const MAX_LOOKS: usize = 64;
 /// Room in bytes that is worth another walk along the chain if there was no place to remember it.
 pub(super) const WORTH_A_WALK: usize = 512;
 
-/// The hints of one heap. Behind a mutex that is held for a few steps at a time, never while a page is asked for.
+/// The hints of one heap. Behind a mutex that is held for a few steps at a time, never while a page is asked
+/// for.
 #[derive(Debug)]
 pub(super) struct RoomHints {
     first: PageId,
@@ -59,8 +61,8 @@ impl RoomHints {
         self.looks = (self.looks + LOOKS_EARNED).min(MAX_LOOKS);
     }
 
-    /// The unseen page to look at now, for one of the looks saved up. Asked again, it says the same page until that was
-    /// [`saw`](Self::saw)n or [`lose`](Self::lose)d.
+    /// The unseen page to look at now, for one of the looks saved up. Asked again, it says the same page
+    /// until that was [`saw`](Self::saw)n or [`lose`](Self::lose)d.
     pub(super) fn take_look(&mut self) -> Option<PageId> {
         if self.unseen == PageId::NONE && self.has_lost_room {
             self.has_lost_room = false;
@@ -73,11 +75,13 @@ impl RoomHints {
         Some(self.unseen)
     }
 
-    /// Page `page` was seen under its latch: it takes a record of `room` bytes (`None`: not even an empty one), and `next` comes after it.
+    /// Page `page` was seen under its latch: it takes a record of `room` bytes (`None`: not even an empty
+    /// one), and `next` comes after it.
     ///
     /// # Ensures
-    /// The room is remembered if it is of any use and there is a place for it, at the cost of the page with the least. What was remembered about the page before
-    /// is forgotten. If it was the next unseen page, the page after it is.
+    /// The room is remembered if it is of any use and there is a place for it, at the cost of the page with
+    /// the least. What was remembered about the page before is forgotten. If it was the next unseen page, the
+    /// page after it is.
     pub(super) fn saw(&mut self, page: PageId, room: Option<usize>, next: PageId) {
         if self.unseen == page {
             self.unseen = next;
@@ -97,7 +101,8 @@ impl RoomHints {
         }
     }
 
-    /// Page `page` cannot be used, or is not one of the heap: nothing is known about it or about what comes after it.
+    /// Page `page` cannot be used, or is not one of the heap: nothing is known about it or about what comes
+    /// after it.
     pub(super) fn lose(&mut self, page: PageId) {
         self.pages.retain(|(known, _)| *known != page);
         if self.unseen == page {

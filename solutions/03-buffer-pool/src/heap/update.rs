@@ -22,21 +22,23 @@ impl TableHeap {
     /// Replaces the record `id` by `record`, of any length. The record id stays.
     ///
     /// # Ensures
-    /// - If it fits at home, it is there afterwards, also if it had moved; else it stays in the page it moved to, if it fits there; else
-    ///   it moves to a page with room, or to a new one. A place it is no longer in is free.
-    /// - All pages needed are latched before the first change: home with patience, all others by trying. If one cannot
-    ///   be had, everything is let go of and the update starts again (after [`kit::sync::thread::yield_now`]).
+    /// - If it fits at home, it is there afterwards, also if it had moved; else it stays in the page it moved
+    ///   to, if it fits there; else it moves to a page with room, or to a new one. A place it is no longer in
+    ///   is free.
+    /// - All pages needed are latched before the first change: home with patience, all others by trying. If
+    ///   one cannot be had, everything is let go of and the update starts again (after
+    ///   [`kit::sync::thread::yield_now`]).
     ///
     /// # Errors
-    /// Nothing is changed: [`Error::RecordTooLong`], then those of finding the record (as for [`get_with`](Self::get_with)), then the
-    /// pager's if a page is needed.
+    /// Nothing is changed: [`Error::RecordTooLong`], then those of finding the record (as for
+    /// [`get_with`](Self::get_with)), then the pager's if a page is needed.
     ///
     /// # Cost
     /// One page as a rule; at most three at a time: home, the body's, the one it moves to.
     pub fn update<P: Pager>(&self, pager: &P, id: RecordId, record: &[u8]) -> Result<(), Error> {
         //# task 3.5 update a record
         //+ // Nudge: three cases, as in the module's picture; work out which it is before you change a byte.
-        //+ // Nudge: a page for the body that is in the chain behind one you hold needs no latch on the first page.
+        //+ // Nudge: a new page can go anywhere in the chain, also behind one you hold.
         check_len(record)?;
         loop {
             if self.try_update(pager, id, record)?.is_some() {
@@ -71,7 +73,8 @@ impl TableHeap {
         Ok(Some(()))
     }
 
-    /// Latches a page with room for a moved record, beside those held, or links a new one behind one of those.
+    /// Latches a page with room for a moved record, beside those held, or links a new one behind one of
+    /// those.
     pub(super) fn room_for_body<P: Pager>(
         &self,
         latches: &mut Latches<'_, P>,

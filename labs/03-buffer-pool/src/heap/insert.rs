@@ -1,0 +1,116 @@
+//! Putting records in: free-space search and growing the chain (task 3.5).
+//!
+//! ```text
+//!   before   first [next: 5, last: 5] --> 5 [next: 0]
+//!   after    first [next: 5, last: 9] --> 5 [next: 9] --> 9 [next: 0]
+//! ```
+
+use slotted_page::PageId;
+
+use super::TableHeap;
+use super::format::{self, Stored, leads_nowhere};
+use super::latches::{Latches, Patience};
+use crate::{Error, HeapDamage, MAX_HEAP_RECORD_LEN, Pager, RecordId};
+
+/// Most hints that one search follows.
+const MAX_TRIES: usize = 4;
+
+impl TableHeap {
+    /// Puts `record` somewhere and says where.
+    ///
+    /// # Ensures
+    /// The record is under a record id that no other record has. Others keep theirs.
+    ///
+    /// # Errors
+    /// Nothing is changed: [`Error::RecordTooLong`] if it is longer than [`MAX_HEAP_RECORD_LEN`], the pager's
+    /// (disk full, [`Error::AllPinned`]), [`HeapDamage`] met on the way.
+    ///
+    /// # Cost
+    /// O(1) pages on average, one as a rule; at most three at a time, and one while it waits for room it
+    /// knows.
+    pub fn insert<P: Pager>(&self, pager: &P, record: &[u8]) -> Result<RecordId, Error> {
+        // Nudge: find room, else go to the end; once a page with room is latched, nothing can fail.
+        todo!("task 3.5: insert a record")
+    }
+
+    /// Latches a page, not held yet, that takes a record of `needed` bytes, tag included; says its number.
+    /// `None` if none is found by hints or among the unseen pages that may be looked at now.
+    ///
+    /// # Requires
+    /// With [`Patience::Wait`], nothing is held.
+    ///
+    /// # Ensures
+    /// Of the pages looked at, only the one found stays latched; what was held before still is. All of them
+    /// are told to the hints. A hint or unseen page that turns out not to be the heap's is lost, and no
+    /// error.
+    ///
+    /// # Errors
+    /// The pager's.
+    ///
+    /// # Cost
+    /// At most 4 hints, and the looks saved up; one page latched at a time beside those held.
+    pub(super) fn find_room<P: Pager>(
+        &self,
+        latches: &mut Latches<'_, P>,
+        needed: usize,
+        patience: Patience,
+    ) -> Result<Option<usize>, Error> {
+        // Nudge: never hold the mutex of the hints while you ask for a page.
+        todo!("task 3.5: find room for a record")
+    }
+
+    /// Latches the last page of the chain if it takes a record of `needed` bytes, tag included, else a new
+    /// one behind it; says its number.
+    ///
+    /// # Requires
+    /// Nothing is held.
+    ///
+    /// # Errors
+    /// The chain is as before: the pager's, [`HeapDamage::BadLast`].
+    ///
+    /// # Cost
+    /// Two pages and a new one, latched in the order of the chain.
+    pub(super) fn room_at_end<P: Pager>(
+        &self,
+        latches: &mut Latches<'_, P>,
+        needed: usize,
+    ) -> Result<usize, Error> {
+        // Nudge: another thread may have grown the chain since you looked for room.
+        todo!("task 3.5: go to the end of the chain")
+    }
+
+    /// Puts a new page into the chain, behind the latched page `at`, and says its number. `None` if somebody
+    /// holds the first page and it is needed: nothing is changed then.
+    ///
+    /// # Ensures
+    /// H1 and H2: behind the last page it is the last. Its latch is held, and that of the first page if `at`
+    /// was the last.
+    ///
+    /// # Errors
+    /// The chain is as before: the pager's.
+    pub(super) fn grow_behind<P: Pager>(
+        &self,
+        latches: &mut Latches<'_, P>,
+        at: usize,
+    ) -> Result<Option<usize>, Error> {
+        // Nudge: what can fail comes first; a page that is linked half is a page lost.
+        todo!("task 3.5: put a page into the chain")
+    }
+
+    /// Tells the hints how much room the latched pages have now.
+    pub(super) fn remember<P: Pager>(&self, latches: &Latches<'_, P>) {
+        let mut room = self.room.lock();
+        for number in 0..latches.len() {
+            let page = latches.page(number);
+            room.saw(page.id(), page.free_space_for_insert(), format::next(&page));
+        }
+    }
+}
+
+/// Refuses a record that would not fit into a page if it had to move.
+pub(super) fn check_len(record: &[u8]) -> Result<(), Error> {
+    if record.len() > MAX_HEAP_RECORD_LEN {
+        return Err(Error::RecordTooLong { len: record.len(), max: MAX_HEAP_RECORD_LEN });
+    }
+    Ok(())
+}
