@@ -1,1 +1,696 @@
-//! Task 4.4.
+//! Task 4.4: iterators. How much is copied at a time is free; what counts is that nothing is latched between two calls, and that
+//! what is there all the time comes exactly once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use bplus_tree::{BTree, Direction, Error, KeyMode, Latching, MAX_KEY_LEN, Range};
+use buffer_pool::{Pager, RecordId};
+use pager_kit::BatchPager;
+use proptest::prelude::*;
+use slotted_page::PageId;
+use testkit::{Failure, Rng, check, check_eq, schedule, step};
+
+use crate::support::faults::damage;
+use crate::support::keys::{orders, shown};
+use crate::support::raw::{Entry, Owner, entries_of, node};
+use crate::support::{Fault, Pages, Story, keys, pool};
+
+const BOTH: [Direction; 2] = [Direction::Forward, Direction::Backward];
+
+type KeyBound<'a> = Bound<&'a [u8]>;
+
+/// Opens a range that must open.
+fn open<'a, P: Pager>(
+    tree: &'a BTree,
+    pager: &'a P,
+    low: KeyBound<'_>,
+    high: KeyBound<'_>,
+    direction: Direction,
+) -> Range<'a, P> {
+    match tree.range(pager, (low, high), direction) {
+        Ok(range) => range,
+        Err(error) => Failure::new("opening a range").expected_text("Ok").found(error).raise(),
+    }
+}
+
+/// The next entry, which must come without an error.
+fn next<P: Pager>(range: &mut Range<'_, P>) -> Option<Entry> {
+    match range.next_entry() {
+        Ok(entry) => entry.map(|(key, record)| (key.to_vec(), record)),
+        Err(error) => Failure::new("the next entry of a range").expected_text("Ok").found(error).raise(),
+    }
+}
+
+/// The entries of the model in a range, in order.
+fn expected(story: &Story, low: KeyBound<'_>, high: KeyBound<'_>, direction: Direction) -> Vec<Entry> {
+    let is_above = |key: &[u8]| match low {
+        Bound::Included(low) => key >= low,
+        Bound::Excluded(low) => key > low,
+        Bound::Unbounded => true,
+    };
+    let is_below = |key: &[u8]| match high {
+        Bound::Included(high) => key <= high,
+        Bound::Excluded(high) => key < high,
+        Bound::Unbounded => true,
+    };
+    let inside = story.model.entries.iter().filter(|entry| is_above(&entry.0) && is_below(&entry.0));
+    let mut entries: Vec<Entry> = inside.cloned().collect();
+    if direction == Direction::Backward {
+        entries.reverse();
+    }
+    entries
+}
+
+fn shown_bound(bound: KeyBound<'_>) -> String {
+    match bound {
+        Bound::Included(key) => format!("Included({})", shown(key)),
+        Bound::Excluded(key) => format!("Excluded({})", shown(key)),
+        Bound::Unbounded => "Unbounded".to_string(),
+    }
+}
+
+/// Walks over a range, to its end and past it, and compares.
+fn check_range(story: &Story, low: KeyBound<'_>, high: KeyBound<'_>, direction: Direction) {
+    let what = format!("range ({}, {}), {direction:?}", shown_bound(low), shown_bound(high));
+    let mut range = open(&story.tree, &story.pages, low, high, direction);
+    check_eq!(story.pages.held(), 0, "guards held after opening a range");
+    let wanted = expected(story, low, high, direction);
+    for (at, entry) in wanted.iter().enumerate() {
+        let found = next(&mut range);
+        if found.as_ref() != Some(entry) {
+            story.draw();
+            let text =
+                |entry: Option<&Entry>| entry.map_or("the end".to_string(), crate::support::walk::shown);
+            Failure::new(format!("entry {at} of {what}"))
+                .expected_text(text(Some(entry)))
+                .found_text(text(found.as_ref()))
+                .raise();
+        }
+        check_eq!(story.pages.held(), 0, "guards held between two calls of next_entry");
+    }
+    for _ in 0..3 {
+        let found = next(&mut range).as_ref().map(crate::support::walk::shown);
+        if found.is_some() {
+            story.draw();
+        }
+        check_eq!(found, None, "{what} after all {} entries", wanted.len());
+    }
+    check_eq!(story.pages.held(), 0, "guards held at the end of a range");
+}
+
+/// A tree of the keys 10, 20, ... of `len` bytes, inserted in an order of `seed`.
+fn tens(mode: KeyMode, count: u64, len: usize, seed: u64) -> Story {
+    let mut numbers: Vec<u64> = (1..=count).collect();
+    Rng::with_seed(seed).shuffle(&mut numbers);
+    let mut story = Story::new(mode);
+    for number in numbers {
+        story.insert(&keys::long(10 * number, len), keys::record(number));
+    }
+    testkit::scene::clear();
+    step!("// a tree of the keys 10, 20, .. {} of {len} bytes", 10 * count);
+    story
+}
+
+/// Everything, in order, both ways: from the first entry of the first leaf to the last of the last.
+#[testkit::test]
+fn walks_over_everything() {
+    for (count, len) in [(0, 20), (1, 20), (7, 20), (300, 20), (200, 300), (100, MAX_KEY_LEN)] {
+        let story = tens(KeyMode::Unique, count, len, 1);
+        for direction in BOTH {
+            check_range(&story, Bound::Unbounded, Bound::Unbounded, direction);
+        }
+    }
+}
+
+/// Bounds of every kind at every place: on a key, on a separator, between two keys, between two leaves, outside; and the wrong way round.
+#[testkit::test]
+fn bounds_of_every_kind() {
+    let story = tens(KeyMode::Unique, 12, 990, 2);
+    let mut places: BTreeSet<Vec<u8>> = BTreeSet::from([Vec::new(), b"\xFF".to_vec()]);
+    for number in [5, 10, 11, 15, 30, 39, 40, 41, 60, 65, 70, 80, 90, 110, 115, 120, 121] {
+        places.insert(keys::long(number, 990));
+    }
+    places.extend(story.check().separators.into_iter().map(|separator| separator.0));
+    let mut bounds: Vec<KeyBound<'_>> = vec![Bound::Unbounded];
+    for place in &places {
+        bounds.extend([Bound::Included(place.as_slice()), Bound::Excluded(place.as_slice())]);
+    }
+    for direction in BOTH {
+        for low in &bounds {
+            bounds.iter().for_each(|high| check_range(&story, *low, *high, direction));
+        }
+    }
+}
+
+/// After removals a separator is no key of the tree any more, and a leaf may end before a bound that leads to it.
+#[testkit::test]
+fn bounds_on_separators_that_are_no_keys() {
+    let mut story = tens(KeyMode::Unique, 90, 300, 3);
+    let separators: Vec<Vec<u8>> =
+        story.check().separators.into_iter().map(|separator| separator.0).collect();
+    for key in &separators {
+        if let Some(record) = story.model.get(key) {
+            story.remove(key, record);
+        }
+    }
+    let now: Vec<Vec<u8>> = story.check().separators.into_iter().map(|separator| separator.0).collect();
+    for direction in BOTH {
+        for key in separators.iter().chain(&now) {
+            for (low, high) in [
+                (Bound::Included(key.as_slice()), Bound::Unbounded),
+                (Bound::Excluded(key.as_slice()), Bound::Unbounded),
+                (Bound::Unbounded, Bound::Included(key.as_slice())),
+                (Bound::Unbounded, Bound::Excluded(key.as_slice())),
+                (Bound::Included(key.as_slice()), Bound::Included(key.as_slice())),
+            ] {
+                check_range(&story, low, high, direction);
+            }
+        }
+    }
+}
+
+/// Ranges are given in many ways, and a bound may be longer than any key.
+#[testkit::test]
+fn any_form_of_a_range_will_do() {
+    let story = tens(KeyMode::Unique, 20, 400, 4);
+    let long = vec![b'0'; 5_000];
+    for direction in BOTH {
+        let whole = story.tree.range(&story.pages, .., direction).map(Iterator::count);
+        check_eq!(whole, Ok(20), "entries of the range `..`");
+        for bound in [&long[..], &[0xFF; 2_000]] {
+            check_range(&story, Bound::Included(bound), Bound::Unbounded, direction);
+            check_range(&story, Bound::Unbounded, Bound::Excluded(bound), direction);
+        }
+        // As an iterator, with copies.
+        let range =
+            story.tree.range(&story.pages, .., direction).map(Iterator::collect::<Result<Vec<Entry>, Error>>);
+        let wanted = expected(&story, Bound::Unbounded, Bound::Unbounded, direction);
+        check!(range == Ok(Ok(wanted)), "the iterator gives what next_entry gives, {direction:?}");
+    }
+    check_eq!(story.pages.held(), 0, "guards held after walking");
+}
+
+/// Equal keys over many leaves: a range of one key has them all, in order of record id, and none of its neighbours.
+#[testkit::test]
+fn duplicates_over_many_leaves() {
+    let mut story = Story::new(KeyMode::Duplicates);
+    let mut records: Vec<u64> = (1..=60).collect();
+    testkit::rng().shuffle(&mut records);
+    let all = [&b"a"[..], b"many", b"many\0", b"z"].map(|key| [key, &[b'.'; 400]].concat());
+    for record in records {
+        story.insert(&all[1], keys::record(record));
+        if record % 6 == 0 {
+            [0, 2, 3].iter().for_each(|at| story.insert(&all[*at], keys::record(record)));
+        }
+    }
+    let none = [&b"m"[..], b"many-", b"zz"].map(<[u8]>::to_vec);
+    let mut bounds: Vec<KeyBound<'_>> = vec![Bound::Unbounded];
+    for key in all.iter().chain(&none) {
+        bounds.extend([Bound::Included(key.as_slice()), Bound::Excluded(key.as_slice())]);
+    }
+    for direction in BOTH {
+        for low in &bounds {
+            bounds.iter().for_each(|high| check_range(&story, *low, *high, direction));
+        }
+    }
+}
+
+/// Hard keys and bounds of them, in both modes and both directions: what a sorted set gives.
+#[testkit::test]
+fn agrees_with_a_sorted_set() {
+    for mode in [KeyMode::Unique, KeyMode::Duplicates] {
+        testkit::prop::check(60, (any::<u64>(), 0..120_usize), |(seed, count)| {
+            let mut rng = Rng::with_seed(seed);
+            let keys = keys::hard(&mut rng, 60);
+            let mut story = Story::new(mode);
+            for _ in 0..count {
+                story.insert(&keys[rng.usize(..keys.len())], keys::record(rng.u64(1..9)));
+            }
+            for _ in 0..count / 3 {
+                let key = &keys[rng.usize(..keys.len())];
+                story.model.get(key).into_iter().for_each(|record| story.remove(key, record));
+            }
+            for _ in 0..12 {
+                let mut bound = || match (rng.u32(..5), rng.usize(..keys.len())) {
+                    (0, _) => Bound::Unbounded,
+                    (1 | 2, at) => Bound::Excluded(keys[at].as_slice()),
+                    (_, at) => Bound::Included(keys[at].as_slice()),
+                };
+                let (low, high) = (bound(), bound());
+                BOTH.into_iter().for_each(|direction| check_range(&story, low, high, direction));
+            }
+        });
+    }
+}
+
+/// Opening and the first entry cost at most one page more than the tree is high, the rest one page a leaf; no write latch is taken.
+#[testkit::test]
+fn a_walk_reads_each_leaf_once() {
+    for (count, len) in [(3, 40), (100, 40), (400, 100), (200, MAX_KEY_LEN)] {
+        let story = tens(KeyMode::Unique, count, len, 5);
+        let walked = story.check();
+        let (height, leaves) = (walked.height as u64, walked.leaves.len() as u64);
+        for direction in BOTH {
+            story.pages.watch();
+            let mut range = open(&story.tree, &story.pages, Bound::Unbounded, Bound::Unbounded, direction);
+            check!(next(&mut range).is_some(), "there is a first entry");
+            let first = story.pages.counts().reads;
+            check!(
+                first <= height + 1,
+                "{first} pages read for the first entry, expected at most {}",
+                height + 1
+            );
+            while next(&mut range).is_some() {}
+            let counts = story.pages.counts();
+            check!(
+                counts.reads < height + leaves + 1,
+                "{} pages read for {leaves} leaves and {height} levels, expected at most {}",
+                counts.reads,
+                height + leaves
+            );
+            check_eq!((counts.writes, counts.refused), (0, 0), "write latches taken by a walk");
+            check!(
+                counts.most_held <= 2,
+                "{} pages held at once by a walk, expected at most 2",
+                counts.most_held
+            );
+            for leaf in &walked.leaves {
+                let reads = story.pages.asked().iter().filter(|id| *id == leaf).count();
+                check!(reads <= 1, "{leaf} was read {reads} times by one walk");
+            }
+        }
+    }
+}
+
+/// A range ends at its bound: no leaf beyond is read but the one that says so.
+#[testkit::test]
+fn a_short_range_reads_little() {
+    let story = tens(KeyMode::Unique, 600, 100, 6);
+    let height = story.check().height as u64;
+    for number in (10..5_900).step_by(370) {
+        let (low, high) = (keys::long(number, 100), keys::long(number + 40, 100));
+        for direction in BOTH {
+            story.pages.watch();
+            check_range(&story, Bound::Included(&low), Bound::Excluded(&high), direction);
+            let reads = story.pages.counts().reads;
+            check!(
+                reads <= height + 2,
+                "{reads} pages read for a range of 4 entries in a tree of {height} levels"
+            );
+        }
+    }
+}
+
+/// A walk that is dropped half way has left nothing behind.
+#[testkit::test]
+fn a_walk_may_stop_anywhere() {
+    let mut story = tens(KeyMode::Unique, 60, 400, 7);
+    for stop in 0..60 {
+        let mut range = open(&story.tree, &story.pages, Bound::Unbounded, Bound::Unbounded, BOTH[stop % 2]);
+        (0..stop).for_each(|_| drop(next(&mut range)));
+        drop(range);
+        check_eq!(story.pages.held(), 0, "guards held after a walk was dropped");
+        story.remove(&keys::long(10 * (stop as u64 + 1), 400), keys::record(stop as u64 + 1));
+    }
+    story.check();
+}
+
+/// A failed page request comes out as its error; the walk is over then, and holds nothing.
+#[testkit::test]
+fn errors_end_a_walk() {
+    let story = tens(KeyMode::Unique, 60, 400, 8);
+    for direction in BOTH {
+        for n in 0..8 {
+            story.pages.fail_at(n, Fault::AllPinned);
+            let range = story.tree.range(&story.pages, .., direction);
+            check_eq!(story.pages.held(), 0, "guards held after opening a range");
+            let (mut found, mut error) = (Vec::new(), None);
+            match range {
+                Err(first) => error = Some(first),
+                Ok(range) => {
+                    for entry in range {
+                        match entry {
+                            Ok(entry) if error.is_none() => found.push(entry),
+                            Ok(entry) => check!(false, "{} comes after an error", shown(&entry.0)),
+                            Err(_) if error.is_some() => check!(false, "a walk gives a second error"),
+                            Err(first) => error = Some(first),
+                        }
+                    }
+                }
+            }
+            check_eq!(error, Some(Error::Pager(Fault::AllPinned.error())), "the error of page request {n}");
+            let wanted = expected(&story, Bound::Unbounded, Bound::Unbounded, direction);
+            check!(wanted.starts_with(&found), "what came before the error is the beginning of the range");
+            check_eq!(story.pages.held(), 0, "guards held after an error");
+        }
+    }
+}
+
+/// What a walk gave while the tree was changed, and what must be true of it.
+struct Seen<'a> {
+    direction: Direction,
+    /// Entries that are in the tree all the time.
+    stable: &'a BTreeSet<Entry>,
+    /// Every entry that was in the tree at some time.
+    ever: BTreeSet<Entry>,
+    found: Vec<Entry>,
+}
+
+impl Seen<'_> {
+    /// Notes the next entry; false at the end.
+    fn next<P: Pager>(&mut self, range: &mut Range<'_, P>, is_unique: bool) -> bool {
+        let Some(entry) = next(range) else { return false };
+        step!("range.next_entry() gives {}", crate::support::walk::shown(&entry));
+        if let Some(last) = self.found.last() {
+            let order = if is_unique { entry.0.cmp(&last.0) } else { entry.cmp(last) };
+            let wanted = if self.direction == Direction::Forward { "after" } else { "before" };
+            check!(
+                (order == std::cmp::Ordering::Greater) == (wanted == "after") && order.is_ne(),
+                "{} comes {wanted} {}",
+                crate::support::walk::shown(&entry),
+                crate::support::walk::shown(last)
+            );
+        }
+        check!(self.ever.contains(&entry), "{} was never in the tree", crate::support::walk::shown(&entry));
+        self.found.push(entry);
+        true
+    }
+
+    /// At the end: every stable entry came.
+    fn check(&self) {
+        let found: BTreeSet<Entry> = self.found.iter().cloned().collect();
+        let missing: Vec<String> = self.stable.difference(&found).map(crate::support::walk::shown).collect();
+        check!(
+            missing.is_empty(),
+            "entries that were there all the time and did not come: {}",
+            missing.join(", ")
+        );
+    }
+}
+
+/// Changes of every kind between two calls: splits, merges and borrows before, at and behind the place of the walk.
+#[testkit::test]
+fn changes_between_calls_lose_and_repeat_nothing() {
+    for mode in [KeyMode::Unique, KeyMode::Duplicates] {
+        testkit::prop::check(60, (any::<u64>(), 0..2_usize, 1..30_usize), |(seed, direction, most)| {
+            let direction = BOTH[direction];
+            let mut rng = Rng::with_seed(seed);
+            let len = [300, 700, MAX_KEY_LEN][rng.usize(..3)];
+            let mut story = Story::new(mode);
+            let key_of =
+                |number: u64| keys::long(if mode == KeyMode::Unique { number } else { number / 8 }, len);
+            let mut stable = BTreeSet::new();
+            for number in 0..80 {
+                if rng.u32(..3) > 0 {
+                    story.insert(&key_of(number), keys::record(number + 1));
+                    if rng.u32(..3) == 0 {
+                        stable.insert((key_of(number), keys::record(number + 1)));
+                    }
+                }
+            }
+            let is_free = |number: u64| !stable.contains(&(key_of(number), keys::record(number + 1)));
+            let free: Vec<u64> = (0..80).filter(|number| is_free(*number)).collect();
+            let mut seen =
+                Seen { direction, stable: &stable, ever: story.model.entries.clone(), found: Vec::new() };
+            // The walk borrows the tree; the model and the tree are changed beside it.
+            let Story { pages, tree, model } = &mut story;
+            let mut range = open(tree, pages, Bound::Unbounded, Bound::Unbounded, direction);
+            while seen.next(&mut range, mode == KeyMode::Unique) {
+                for _ in 0..rng.usize(..most) {
+                    let number = free[rng.usize(..free.len())];
+                    let (key, record) = (key_of(number), keys::record(number + 1));
+                    if model.entries.contains(&(key.clone(), record)) {
+                        step!("tree.remove(&pager, {}, {record})", shown(&key));
+                        model.remove(&key, record);
+                        check_eq!(tree.remove(pages, &key, record), Ok(true), "remove during a walk");
+                    } else if model.insert(&key, record).is_ok() {
+                        step!("tree.insert(&pager, {}, {record})", shown(&key));
+                        check_eq!(tree.insert(pages, &key, record), Ok(()), "insert during a walk");
+                        seen.ever.insert((key, record));
+                    }
+                }
+                check_eq!(pages.held(), 0, "guards held between two calls");
+            }
+            seen.check();
+            drop(range);
+            story.check();
+        });
+    }
+}
+
+/// One change at one place of the walk, for every place and many changes: all that the random test may miss.
+#[testkit::test]
+fn one_change_at_each_place() {
+    for direction in BOTH {
+        for place in 0..24 {
+            for around in 0..8_u64 {
+                for is_removal in [false, true] {
+                    walk_with_one_change(direction, place, 3 * around, is_removal);
+                }
+            }
+        }
+    }
+}
+
+/// Walks over 24 keys, four or less a leaf; before entry `place` comes, those from `from` on are removed (three of them), or three
+/// are inserted there.
+fn walk_with_one_change(direction: Direction, place: usize, from: u64, is_removal: bool) {
+    let mut story = tens(KeyMode::Unique, 24, 900, 9);
+    let stays = |number: u64| !is_removal || !(from + 1..=from + 3).contains(&number);
+    let stable: BTreeSet<Entry> = (1..=24)
+        .filter(|number| stays(*number))
+        .map(|at| (keys::long(10 * at, 900), keys::record(at)))
+        .collect();
+    let mut seen = Seen { direction, stable: &stable, ever: story.model.entries.clone(), found: Vec::new() };
+    let Story { pages, tree, model } = &mut story;
+    let mut range = open(tree, pages, Bound::Unbounded, Bound::Unbounded, direction);
+    for at in 0.. {
+        if at == place {
+            for number in from + 1..=from + 3 {
+                let (key, record) = match is_removal {
+                    true => (keys::long(10 * number, 900), keys::record(number)),
+                    false => (keys::long(10 * number + 5, 900), keys::record(100 + number)),
+                };
+                if is_removal {
+                    step!("tree.remove(&pager, {}, {record})", shown(&key));
+                    check_eq!(tree.remove(pages, &key, record), Ok(model.remove(&key, record)), "remove");
+                } else {
+                    step!("tree.insert(&pager, {}, {record})", shown(&key));
+                    check_eq!(tree.insert(pages, &key, record), model.insert(&key, record), "insert");
+                    seen.ever.insert((key, record));
+                }
+            }
+        }
+        if !seen.next(&mut range, true) {
+            break;
+        }
+    }
+    seen.check();
+}
+
+/// The leaf that a walk was to go to next is freed, and another tree, or another part of this one, has its page: nothing of it comes.
+#[testkit::test]
+fn a_freed_leaf_may_be_used_again() {
+    for direction in BOTH {
+        for stop in 0..20 {
+            let mut story = tens(KeyMode::Unique, 40, 900, 10);
+            let other = pool::done(BTree::create(&story.pages, KeyMode::Unique), "create of another tree");
+            let other = other.with_latching(Latching::WholePath);
+            // What stays: every tenth key.
+            let stable: BTreeSet<Entry> = story
+                .model
+                .entries
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| at % 10 == 0)
+                .map(|(_, e)| e.clone())
+                .collect();
+            let mut seen =
+                Seen { direction, stable: &stable, ever: story.model.entries.clone(), found: Vec::new() };
+            let Story { pages, tree, model } = &mut story;
+            let mut range = open(tree, pages, Bound::Unbounded, Bound::Unbounded, direction);
+            (0..stop).for_each(|_| drop(seen.next(&mut range, true)));
+            for (at, (key, record)) in model.entries.clone().into_iter().enumerate() {
+                if at % 10 > 0 {
+                    step!("tree.remove(&pager, {}, {record})", shown(&key));
+                    model.remove(&key, record);
+                    check_eq!(tree.remove(pages, &key, record), Ok(true), "remove during a walk");
+                }
+            }
+            step!("// 60 inserts into another tree");
+            for number in 0..60 {
+                let key = keys::long(7 * number + 3, 900);
+                check_eq!(other.insert(pages, &key, keys::record(5_000)), Ok(()), "insert into another tree");
+            }
+            while seen.next(&mut range, true) {}
+            seen.check();
+        }
+    }
+}
+
+/// In one page under another number of entries: the same tree uses the freed leaf for keys elsewhere.
+#[testkit::test]
+fn a_key_that_moves_comes_once() {
+    for direction in BOTH {
+        for stop in 0..12 {
+            let mut story = tens(KeyMode::Unique, 30, 900, 11);
+            let all = story.model.entries.clone();
+            let mut seen = Seen { direction, stable: &BTreeSet::new(), ever: all.clone(), found: Vec::new() };
+            let Story { pages, tree, model } = &mut story;
+            let mut range = open(tree, pages, Bound::Unbounded, Bound::Unbounded, direction);
+            (0..stop).for_each(|_| drop(seen.next(&mut range, true)));
+            // Every key comes back with another record id; a unique tree gives each key once at most.
+            for (key, record) in &all {
+                model.remove(key, *record);
+                check_eq!(tree.remove(pages, key, *record), Ok(true), "remove during a walk");
+            }
+            for (key, record) in &all {
+                let other = RecordId { page: PageId(record.page.0 + 50), ..*record };
+                check_eq!(tree.insert(pages, key, other), Ok(()), "insert during a walk");
+                seen.ever.insert((key.clone(), other));
+            }
+            step!("// every key was removed and is back with another record id");
+            while seen.next(&mut range, true) {}
+        }
+    }
+}
+
+/// Walks beside threads that split and merge: what is there all the time comes exactly once, in order, whatever the schedule.
+#[testkit::test]
+fn threads_that_change_the_tree_lose_nothing() {
+    schedule::explore(150, || {
+        let mut story = Story::with(Pages::with_capacity(32), KeyMode::Unique, Latching::WholePath);
+        for number in 1..=12 {
+            story.insert(&keys::long(10 * number, 900), keys::record(number));
+        }
+        let gone = [20, 30, 60, 70, 110];
+        let stable: BTreeSet<Entry> = story
+            .model
+            .entries
+            .iter()
+            .filter(|entry| gone.iter().all(|at| keys::long(*at, 900) != entry.0))
+            .cloned()
+            .collect();
+        let mut ever = story.model.entries.clone();
+        ever.extend([25, 45, 55, 105].map(|number| (keys::long(number, 900), keys::record(number))));
+        let (pages, tree) = (&story.pages, &story.tree);
+        kit::sync::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in gone {
+                    let found = tree.remove(pages, &keys::long(number, 900), keys::record(number / 10));
+                    check_eq!(found, Ok(true), "remove of {number}");
+                }
+                for number in [25, 45, 55, 105] {
+                    let found = tree.insert(pages, &keys::long(number, 900), keys::record(number));
+                    check_eq!(found, Ok(()), "insert of {number}");
+                }
+            });
+            for direction in BOTH {
+                let (stable, ever) = (&stable, ever.clone());
+                scope.spawn(move || {
+                    let mut seen = Seen { direction, stable, ever, found: Vec::new() };
+                    let mut range = open(tree, pages, Bound::Unbounded, Bound::Unbounded, direction);
+                    while seen.next(&mut range, true) {}
+                    seen.check();
+                });
+            }
+        });
+    });
+}
+
+/// Inside a batch a walk sees what the batch changed.
+#[testkit::test]
+fn a_walk_sees_its_own_batch() {
+    let mut story = tens(KeyMode::Unique, 40, 600, 12);
+    // What the batch keeps latched is no order to go by.
+    story.pages.check_no_order();
+    let batch = BatchPager::new(&story.pages);
+    for number in [15, 25, 35, 205] {
+        let (key, record) = (keys::long(number, 600), keys::record(number));
+        check_eq!(
+            story.tree.insert(&batch, &key, record),
+            story.model.insert(&key, record),
+            "insert in a batch"
+        );
+    }
+    for direction in BOTH {
+        let mut range = open(&story.tree, &batch, Bound::Unbounded, Bound::Unbounded, direction);
+        for entry in expected(&story, Bound::Unbounded, Bound::Unbounded, direction) {
+            check_eq!(next(&mut range), Some(entry), "the next entry of a walk in a batch");
+        }
+        check_eq!(next(&mut range), None, "the end of a walk in a batch");
+    }
+}
+
+/// In a file, through a pool of few frames.
+#[testkit::test]
+fn walks_through_a_small_pool() {
+    let (_disk, pool) = pool::new_file(10);
+    let tree = pool::done(BTree::create(&pool, KeyMode::Unique), "create in a file")
+        .with_latching(Latching::WholePath);
+    let mut wanted = BTreeMap::new();
+    for number in orders(300)[4].1.clone() {
+        let (key, record) = (keys::long(number, 200), keys::record(number + 1));
+        pool::done(tree.insert(&pool, &key, record), "insert through the pool");
+        wanted.insert(key, record);
+    }
+    let entries: Vec<Entry> = wanted.into_iter().collect();
+    for direction in BOTH {
+        let mut found: Vec<Entry> = Vec::new();
+        let mut range = open(&tree, &pool, Bound::Unbounded, Bound::Unbounded, direction);
+        while let Some(entry) = next(&mut range) {
+            found.push(entry);
+        }
+        if direction == Direction::Backward {
+            found.reverse();
+        }
+        check!(found == entries, "a walk through the pool gives all {} entries in order", entries.len());
+    }
+}
+
+/// Leaves that are linked in a circle, or to a wrong place, end a walk with an error or early: never an endless one.
+#[testkit::test]
+fn wrong_links_end_a_walk() {
+    for direction in BOTH {
+        for from in 0..5 {
+            for to in 0..6 {
+                let story = tens(KeyMode::Unique, 20, 900, 13);
+                let leaves = story.check().leaves;
+                let id = leaves[from];
+                let page = story.pages.bytes(id).expect("it is there");
+                let entries: Vec<Vec<u8>> = entries_of(&page).into_iter().map(<[u8]>::to_vec).collect();
+                let target = leaves.get(to).copied().unwrap_or(story.tree.id());
+                let owner = Owner { next: target, previous: target, ..Owner::of(&page) };
+                story.pages.put(id, node(id, owner, &entries));
+                step!("{id} is linked to {target} on both sides");
+                check_ends(&story, direction);
+            }
+        }
+    }
+}
+
+/// Damaged nodes of any kind: a walk gives an error or nonsense, but it comes to an end, without a panic and with nothing held.
+#[testkit::test]
+fn damaged_nodes_do_not_panic() {
+    testkit::prop::check(200, (any::<u64>(), 0..2_usize), |(seed, direction)| {
+        let mut rng = Rng::with_seed(seed);
+        let story = tens(KeyMode::Unique, 40, 600, 14);
+        for _ in 0..rng.usize(1..3) {
+            damage(&story, &mut rng);
+        }
+        check_ends(&story, BOTH[direction]);
+    });
+}
+
+fn check_ends(story: &Story, direction: Direction) {
+    story.pages.check_no_order();
+    if let Ok(mut range) = story.tree.range(&story.pages, .., direction) {
+        let mut count = 0;
+        while let Ok(Some(_)) = range.next_entry() {
+            count += 1;
+            check!(count < 2_000, "a walk over a damaged tree of 40 entries comes to an end");
+        }
+    }
+    check_eq!(story.pages.held(), 0, "guards held after a walk over a damaged tree");
+}
