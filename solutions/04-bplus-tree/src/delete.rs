@@ -40,7 +40,7 @@ use std::ops::{Deref, DerefMut};
 use buffer_pool::Pager;
 use slotted_page::PageId;
 
-use crate::descend::{Change, Level, Sibling};
+use crate::descend::{Change, Level, Path, Sibling};
 use crate::node::{CAPACITY, Entry, LOW_WATER, NodeRef};
 use crate::{BTree, Error, NodeDamage};
 use slotted_page::PageBuf;
@@ -104,7 +104,7 @@ impl BTree {
         let Some(neighbours) = self.write_neighbours(pager, level, at)? else {
             return Ok(None);
         };
-        let freed = self.remove_and_mend(path, at, neighbours)?;
+        let freed = self.remove_and_mend(pager, path, at, neighbours)?;
         // Every page is out of the tree by now, so go on after an error.
         let results: Vec<_> = freed.into_iter().map(|node| pager.free(node.into_inner())).collect();
         results.into_iter().collect::<Result<Vec<()>, _>>()?;
@@ -234,12 +234,13 @@ impl BTree {
 
     /// Takes entry `at` out of the leaf of `path` and mends what becomes underfull. Returns the nodes that are out of the
     /// tree, to be freed.
-    fn remove_and_mend<W: DerefMut<Target = PageBuf>>(
+    fn remove_and_mend<'a, P: Pager>(
         &self,
-        mut path: Vec<Level<W>>,
+        pager: &'a P,
+        mut path: Path<'a, P>,
         at: usize,
-        neighbours: Neighbours<W>,
-    ) -> Result<Vec<NodeRef<W>>, Error> {
+        neighbours: Neighbours<P::Write<'a>>,
+    ) -> Result<Vec<NodeRef<P::Write<'a>>>, Error> {
         let mut neighbours = Some(neighbours);
         let mut freed = Vec::new();
         let Some(Level { mut node, mut sibling, .. }) = path.pop() else { return Ok(freed) };
@@ -269,10 +270,8 @@ impl BTree {
             } else {
                 break;
             };
-            if parent.node.id() == self.root && parent.node.len() == 1 {
-                if let Some(child) = survivor {
-                    freed.push(self.collapse(parent.node, child)?);
-                }
+            if parent.node.id() == self.root && parent.node.len() < 2 {
+                freed.extend(self.collapse(pager, parent.node, survivor)?);
                 break;
             }
             (node, sibling) = (parent.node, parent.sibling);
@@ -360,17 +359,31 @@ impl BTree {
         Ok(best)
     }
 
-    /// Moves the entries of the root's only child into the root. Returns the child, which is out of the tree then.
-    fn collapse<W: DerefMut<Target = PageBuf>>(
+    /// Moves the entries of the root's only child into the root. Returns the child, which is out of the tree then, and
+    /// below it one after the other those that were an only child too (D3), as far as they can be had.
+    fn collapse<'a, P: Pager>(
         &self,
-        root: NodeRef<W>,
-        child: NodeRef<W>,
-    ) -> Result<NodeRef<W>, Error> {
-        let mut root = NodeRef::init(root.into_inner(), self.root, child.level(), self.mode);
-        for index in 0..child.len() {
-            root.insert_raw(index, child.raw(index)?)?;
+        pager: &'a P,
+        mut root: NodeRef<P::Write<'a>>,
+        mut child: Option<NodeRef<P::Write<'a>>>,
+    ) -> Result<Vec<NodeRef<P::Write<'a>>>, Error> {
+        let mut freed = Vec::new();
+        while let Some(only) = child.take() {
+            root = NodeRef::init(root.into_inner(), self.root, only.level(), self.mode);
+            for index in 0..only.len() {
+                root.insert_raw(index, only.raw(index)?)?;
+            }
+            freed.push(only);
+            if !root.is_leaf() && root.len() == 1 {
+                let page = self.child_of(&root, 0)?;
+                // The removal is done; a root with an only child is sound, if not as low as it could be.
+                child = pager.write(page).ok().and_then(|page| self.node(page, Some(root.level() - 1)).ok());
+            }
         }
-        Ok(child)
+        if root.is_empty() {
+            NodeRef::init(root.into_inner(), self.root, 0, self.mode);
+        }
+        Ok(freed)
     }
     //# end
 }

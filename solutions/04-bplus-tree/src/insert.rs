@@ -239,7 +239,8 @@ impl BTree {
         splits: Vec<Split<W>>,
         mut neighbour: Option<NodeRef<W>>,
     ) -> Result<(), Error> {
-        for Split { entry, cut, mut right, left } in splits {
+        let mut splits = splits.into_iter().peekable();
+        while let Some(Split { entry, cut, mut right, left }) = splits.next() {
             let mut node = path.pop().expect("a split for a node of the way").node;
             let (key, record) = self.separator_at(&node, &entry, cut)?;
             let separator = Entry { key: &key, record };
@@ -251,9 +252,9 @@ impl BTree {
             }
             divide(&mut node, &mut right, &entry, cut)?;
             link(&mut node, &mut right, neighbour.take());
-            let parent = path.last_mut().expect("the root was split above");
-            if parent.node.size_for(&key) <= parent.node.free_bytes() {
-                return parent.node.insert(parent.index + 1, right.id(), separator);
+            if splits.peek().is_none() {
+                let parent = path.last_mut().expect("a root that is split has a new left node");
+                parent.node.insert(parent.index + 1, right.id(), separator)?;
             }
         }
         Ok(())
