@@ -4,10 +4,10 @@
 use std::fmt::Debug;
 use std::io::{self, ErrorKind};
 
-use buffer_pool::{Access, BufferPool, Error, Pager, Pin};
+use buffer_pool::{Access, BufferPool, Error, FlushHook, Pager, Pin};
 use kit::disk::Disk;
 use kit::sync::{Arc, Condvar, Mutex, thread};
-use slotted_page::{DiskManager, IoError, PAGE_SIZE, PageBuf, PageId, PageKind, header};
+use slotted_page::{DiskManager, IoError, Lsn, PAGE_SIZE, PageBuf, PageId, PageKind, header};
 use testkit::disk::FaultDisk;
 use testkit::{Failure, check, check_eq};
 
@@ -57,9 +57,11 @@ pub(crate) enum Io {
     Read(PageId),
     Write(PageId),
     Sync,
+    /// The hook is asked whether the page may be written, its last change being this one.
+    Hook(PageId, u64),
 }
 
-/// A disk that notes each call for a page, and on which a call can be made to wait or to fail.
+/// A disk, and a hook, that note each call for a page, and on which a call can be made to wait or to fail.
 pub(crate) struct Tap {
     pub(crate) disk: FaultDisk,
     state: Mutex<State>,
@@ -72,8 +74,12 @@ struct State {
     held: Vec<Io>,
     inside: Vec<Io>,
     faults: Vec<(Io, usize, ErrorKind)>,
-    /// A page that was written with bytes that nobody made it.
+    /// A page that was written with bytes that nobody gave it.
     torn: Option<PageId>,
+    /// What the hook has allowed and nobody has written yet; `None` if there is no hook.
+    allowed: Option<Vec<(PageId, u64)>>,
+    /// A page that was written without the hook's leave, and its LSN.
+    unasked: Option<(PageId, u64)>,
 }
 
 impl Tap {
@@ -137,10 +143,33 @@ impl Tap {
         check_eq!(torn, None, "a page that was written with bytes that nobody gave it");
     }
 
-    fn enter(&self, io: Io, torn: Option<PageId>) -> io::Result<()> {
+    /// Checks that the hook has allowed every write of a page, with the LSN that was written.
+    pub(crate) fn check_asked(&self) {
+        let unasked = self.state.lock().unasked;
+        check_eq!(
+            unasked,
+            None,
+            "a page (and its LSN) that was written though the hook was not asked for it"
+        );
+    }
+
+    /// Notes what is about to be written.
+    fn note_page(&self, id: PageId, page: &PageBuf) {
+        let mut state = self.state.lock();
+        if header::kind(page) == KIND && tag_of(page, id).is_none() {
+            state.torn = state.torn.or(Some(id));
+        }
+        let wanted = (id, header::lsn(page).0);
+        let Some(allowed) = &mut state.allowed else { return };
+        match allowed.iter().position(|entry| *entry == wanted) {
+            Some(at) => drop(allowed.swap_remove(at)),
+            None => state.unasked = state.unasked.or(Some(wanted)),
+        }
+    }
+
+    fn enter(&self, io: Io) -> io::Result<()> {
         let mut state = self.state.lock();
         state.log.push(io);
-        state.torn = state.torn.or(torn);
         state.inside.push(io);
         self.changed.notify_all();
         while state.held.contains(&io) {
@@ -169,26 +198,25 @@ impl Disk for Tap {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         let id = page_at(offset);
         if id.0 >= FIRST_PAGE {
-            self.enter(Io::Read(id), None)?;
+            self.enter(Io::Read(id))?;
         }
         self.disk.read_at(offset, buf)
     }
 
     fn write_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
         let id = page_at(offset);
-        let whole = <&PageBuf>::try_from(buf);
-        if id.0 >= FIRST_PAGE {
-            // The disk manager itself writes zeros over a page that is allocated again.
-            let is_whole = whole.is_ok_and(|page| header::kind(page) != KIND || tag_of(page, id).is_some());
-            if !is_zero(buf) {
-                self.enter(Io::Write(id), (!is_whole).then_some(id))?;
+        // The disk manager itself writes zeros over a page that is allocated again.
+        if id.0 >= FIRST_PAGE && !is_zero(buf) {
+            if let Ok(page) = <&PageBuf>::try_from(buf) {
+                self.note_page(id, page);
             }
+            self.enter(Io::Write(id))?;
         }
         self.disk.write_at(offset, buf)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.enter(Io::Sync, None)?;
+        self.enter(Io::Sync)?;
         self.disk.sync()
     }
 
@@ -198,6 +226,14 @@ impl Disk for Tap {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.disk.set_len(len)
+    }
+}
+
+impl FlushHook for Tap {
+    fn before_write(&self, page: PageId, lsn: Lsn) -> Result<(), IoError> {
+        self.enter(Io::Hook(page, lsn.0)).map_err(IoError)?;
+        self.state.lock().allowed.get_or_insert_default().push((page, lsn.0));
+        Ok(())
     }
 }
 
@@ -253,6 +289,16 @@ pub(crate) fn pool_over(pages: usize, frames: usize) -> (Arc<Tap>, Arc<BufferPoo
     (tap, Arc::new(pool), ids)
 }
 
+/// As [`pool_over`], with the disk itself as the hook.
+pub(crate) fn hooked_over(pages: usize, frames: usize) -> (Arc<Tap>, Arc<BufferPool>, Vec<PageId>) {
+    let (tap, ids) = file(pages);
+    let below = manager(&tap);
+    tap.state.lock().allowed = Some(Vec::new());
+    testkit::step!("let pool = BufferPool::with_hook(disk, {frames}, hook)");
+    let pool = must("a pool with a hook", BufferPool::with_hook(below, frames, tap.clone()));
+    (tap, Arc::new(pool), ids)
+}
+
 /// What a call must give, or the test ends.
 pub(crate) fn must<T>(what: &str, result: Result<T, Error>) -> T {
     match result {
@@ -300,6 +346,21 @@ pub(crate) fn check_frames(pool: &BufferPool, ids: &[PageId]) {
     let what = format!("pins of {} pages at once in a pool of {} frames", ids.len(), pool.frame_count());
     let pins: Vec<Pin<'_>> = ids.iter().map(|id| must(&what, pool.pin(*id, Access::Again))).collect();
     check_eq!(pins.len(), ids.len(), "{what}");
+}
+
+/// Gives page `id` new content and an LSN of the same number.
+pub(crate) fn change_logged(pool: &BufferPool, id: PageId, tag: Tag) {
+    testkit::step!("pool.write({id}) // content {tag}, LSN {tag}");
+    let mut page = must(&format!("write of {id}"), pool.write(id));
+    fill(&mut page, tag);
+    header::set_lsn(&mut page, Lsn(u64::from(tag)));
+}
+
+/// Looks at page `id` as a scan does.
+pub(crate) fn pass_by(pool: &BufferPool, id: PageId, tag: Tag) {
+    testkit::step!("pool.read_once({id})");
+    let page = must(&format!("read_once of {id}"), pool.read_once(id));
+    check_page(&page, id, tag);
 }
 
 /// The error of a disk that failed with `kind`.

@@ -263,6 +263,27 @@ fn an_unpin_is_no_use() {
     check_eq!(frames.victims(10), vec![1, 2, 3], "pages in the order in which they leave");
 }
 
+/// The pool pins a page to write it. That is no use either: a checkpoint must not make its pages look popular.
+#[testkit::test]
+fn a_hold_is_no_use() {
+    let mut frames = Frames::new(3);
+    (1..=3).for_each(|page| frames.visit(page));
+    for page in [1, 1, 2] {
+        let frame = frames.frame_of(page);
+        testkit::step!("table.hold({frame:?}) // page {page}");
+        frames.table.hold(frame);
+        check_eq!(frames.pins.get(frame), 1, "pins of page {page} while it is held");
+        frames.release(frame);
+    }
+    let held = frames.frame_of(2);
+    frames.table.hold(held);
+    let claim = frames.claim(9);
+    check_eq!(claim.victim, Some(PageId(1)), "the victim while page 2 is held");
+    frames.table.cancel(claim);
+    frames.release(held);
+    check_eq!(frames.victims(10), vec![1, 2, 3], "pages in the order in which they leave");
+}
+
 /// A page counts as used when it is published: one that was long on its way is young.
 #[testkit::test]
 fn a_page_is_used_when_it_is_published() {

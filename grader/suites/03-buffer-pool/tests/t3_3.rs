@@ -1,1 +1,6 @@
-//! Task 3.3.
+//! Task 3.3: guards, through which alone anybody sees the bytes of a page.
+
+mod basic;
+mod freeing;
+mod model;
+mod threads;

@@ -253,7 +253,7 @@ fn the_sequences_have_what_matters() {
                 matches!(step, Step::Want(page) if both.model.lookup(PageId(*page)) == Lookup::Absent);
             both.apply(step);
             let victims = both.model.claims.iter().filter(|(_, victim)| victim.is_some()).count();
-            let mut note = |what: &'static str, is_so: bool| {
+            let note = |what: &'static str, is_so: bool| {
                 *seen.borrow_mut().entry(what).or_default() += usize::from(is_so);
             };
             note("refused", is_wanted && both.model.claims.len() == before);
