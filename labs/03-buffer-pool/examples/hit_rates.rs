@@ -38,7 +38,8 @@ fn main() {
     for (name, trace) in &traces {
         println!("{name}: hits in percent of {REQUESTS} requests for {PAGES} pages");
         println!("  pool   LRU  LRU-2  clock  optimum");
-        let rows: Vec<[f64; 4]> = SIZES.iter().map(|percent| rates(trace, percent * PAGES as usize / 100)).collect();
+        let rows: Vec<[f64; 4]> =
+            SIZES.iter().map(|percent| rates(trace, percent * PAGES as usize / 100)).collect();
         for (percent, [lru, lru_2, clock, optimum]) in SIZES.iter().zip(&rows) {
             println!("  {percent:>3} %{lru:>6.1}{lru_2:>7.1}{clock:>7.1}{optimum:>9.1}");
         }
@@ -244,10 +245,17 @@ fn panel(svg: &mut String, left: usize, name: &str, rows: &[[f64; 4]]) {
     for (step, percent) in SIZES.iter().enumerate() {
         let _ = writeln!(svg, "<text x=\"{:.0}\" y=\"308\" class=\"s c\">{percent}</text>", x(step));
     }
-    let _ = writeln!(svg, "<text x=\"{}\" y=\"328\" class=\"s c\">hits in %, over frames in % of the pages</text>", left + 130);
+    let _ = writeln!(
+        svg,
+        "<text x=\"{}\" y=\"328\" class=\"s c\">hits in %, over frames in % of the pages</text>",
+        left + 130
+    );
     for (line, (_, colour, dashes)) in LINES.iter().enumerate() {
-        let points: Vec<String> =
-            rows.iter().enumerate().map(|(step, row)| format!("{:.1} {:.1}", x(step), y(row[line]))).collect();
+        let points: Vec<String> = rows
+            .iter()
+            .enumerate()
+            .map(|(step, row)| format!("{:.1} {:.1}", x(step), y(row[line])))
+            .collect();
         let _ = writeln!(
             svg,
             "<path d=\"M{}\" stroke=\"{colour}\" stroke-dasharray=\"{dashes}\"/>",

@@ -1,8 +1,11 @@
-//! What must happen before a page reaches the disk.
+//! What must happen before a page reaches the disk: the seam to the log of lab 6. Given.
+//!
+//! A log is of use only if the record of a change is on disk before the page that holds the change (write-ahead logging). The pool is the one
+//! who writes pages, so it is the one who has to ask.
 
 use slotted_page::{IoError, Lsn, PageId};
 
-/// Called by the pool before it writes a changed page. In lab 6 the log is flushed here.
+/// Called by the pool before it writes a changed page. In lab 6 the log is flushed here, up to the page's LSN.
 pub trait FlushHook: Send + Sync {
     /// `page` is about to be written; the last log record that changed it is `lsn`. The write happens only after `Ok`. No lock of the
     /// pool is held, and nobody changes the page meanwhile. Must not ask the pool for a page.

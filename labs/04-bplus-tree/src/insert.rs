@@ -1,1 +1,186 @@
-//! Part of the tree.
+//! Putting an entry in, and splitting what becomes too full (task 4.2; the optimistic way, 4.6).
+//!
+//! A leaf without room is split, and its parent gets an entry for the new half, for which the parent may have to be split,
+//! and so on. Splitting a leaf *copies* a separator up, because the entry must stay in a leaf; splitting an internal node
+//! *moves* one up:
+//!
+//! ```text
+//!   leaf, + fox                         internal, + dog
+//!
+//!        | . owl |                           | . |
+//!         /                                   /
+//!   | ant cat dog |                     | . cat . fox . |
+//!
+//!        | . dog . owl |                     | . dog . |
+//!         /     \                             /       \
+//!   | ant cat | dog fox |               | . cat . | . fox . |
+//! ```
+//!
+//! The root page keeps its number, which names the tree. So a root that is split first moves its entries to a new page,
+//! and becomes that page's parent; then the new page is split like any other:
+//!
+//! ```text
+//!   root | a b c d |   =>   root | . |   =>     root | . c |
+//!                                 |                   / \
+//!                             | a b c d |       | a b | c d |
+//! ```
+//!
+//! - P1: all pages for the new halves are allocated before the first change. If one cannot be had, those that were are
+//!   freed again.
+//! - P2: a node is cut where the bytes of both sides are nearest to equal. With entries of at most a quarter of a node,
+//!   each side gets two entries or more, and has room.
+//! - P3: an entry that comes after all others of the tree goes to a new leaf alone, and the full leaf stays full: keys that
+//!   come in rising order fill the leaves. (Not in the middle of a tree: one cannot know that more will follow there.)
+//!
+//! Source: Comer, "The ubiquitous B-tree" (1979); Graefe, "Modern B-tree techniques" (2011), section 4.2 for P3.
+
+use std::ops::{Deref, DerefMut};
+
+use buffer_pool::{Pager, RecordId};
+use slotted_page::{PageBuf, PageId};
+
+use crate::descend::{Change, Level, Path, is_safe_for_insert};
+use crate::node::{Entry, NodeRef, kind_of};
+use crate::{BTree, Error, KeyMode, NodeDamage};
+
+/// An entry that is to go into a node, with its key kept apart from any page.
+pub(crate) struct NewEntry {
+    /// Where in the node.
+    pub(crate) at: usize,
+    /// Its child, if the node is internal.
+    pub(crate) child: PageId,
+    pub(crate) key: Vec<u8>,
+    pub(crate) record: RecordId,
+}
+
+/// A split of one node that is planned, with the pages for it.
+pub(crate) struct Split<W> {
+    /// What the node has no room for.
+    pub(crate) entry: NewEntry,
+    /// Number of entries, the new one counted, that stay on the left.
+    pub(crate) cut: usize,
+    /// The new page for the rest, an empty node so far.
+    pub(crate) right: NodeRef<W>,
+    /// If the node is the root: the new page for what stays.
+    pub(crate) left: Option<NodeRef<W>>,
+}
+
+impl NewEntry {
+    /// The entry without its place.
+    pub(crate) fn entry(&self) -> Entry<'_> {
+        Entry { key: &self.key, record: self.record }
+    }
+}
+
+impl BTree {
+    /// Inserts with a write latch on the leaf alone, if that is enough.
+    ///
+    /// # Ensures
+    /// `Ok(true)`: the entry is in. `Ok(false)`: the leaf has no room, and nothing was changed.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert). No latch is held.
+    pub(crate) fn insert_into_leaf<P: Pager>(&self, pager: &P, entry: Entry<'_>) -> Result<bool, Error> {
+        todo!("task 4.6: insert optimistically")
+    }
+
+    /// Inserts with write latches on the way, splitting what must be split.
+    ///
+    /// # Requires
+    /// The key is not too long.
+    ///
+    /// # Ensures, Errors
+    /// As [`insert`](Self::insert).
+    ///
+    /// # Cost
+    /// A page read for each level, and one for the right neighbour of a leaf that is split. Latched at the most: the way,
+    /// a new page for each node of it that is split, one more if that is the root, and the neighbour.
+    pub(crate) fn insert_along_path<P: Pager>(&self, pager: &P, entry: Entry<'_>) -> Result<(), Error> {
+        // Nudge: take the neighbour, plan all splits, and only then change a page.
+        todo!("task 4.2: insert into a leaf, with splits if it is full")
+    }
+
+    /// Where `entry` is to be put in its leaf.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateKey`] if a unique tree has the key, or a tree with duplicates this very entry;
+    /// [`Error::BadNode`].
+    pub(crate) fn vacancy<B: Deref<Target = PageBuf>>(
+        &self,
+        leaf: &NodeRef<B>,
+        entry: Entry<'_>,
+    ) -> Result<usize, Error> {
+        todo!("task 4.2: find the place of a new entry")
+    }
+
+    /// The right neighbour of `leaf`, latched for writing.
+    pub(crate) fn write_neighbour<'a, P: Pager, B: Deref<Target = PageBuf>>(
+        &self,
+        pager: &'a P,
+        leaf: &NodeRef<B>,
+    ) -> Result<Option<NodeRef<P::Write<'a>>>, Error> {
+        let next = leaf.next();
+        if next == PageId::NONE {
+            return Ok(None);
+        }
+        if next == leaf.id() || next == self.root {
+            return Err(leaf.damaged(NodeDamage::Circle));
+        }
+        Ok(Some(self.node(pager.write(next)?, Some(0))?))
+    }
+}
+
+/// How many of the entries of a node that has no room for `new`, with `new` among them, stay on the left when it is split.
+///
+/// # Requires
+/// The bytes of all of them together are more than a node has.
+///
+/// # Ensures
+/// Both sides have room for theirs, and neither is empty. P2, and if `is_append` (`new` comes after everything in the
+/// tree) P3: for a leaf only `new` goes right, for an internal node `new` and the entry before it, so that the new node
+/// has two children.
+///
+/// # Errors
+/// [`Error::BadNode`].
+///
+/// # Cost
+/// One pass over the slots.
+pub(crate) fn choose_cut<B: Deref<Target = PageBuf>>(
+    node: &NodeRef<B>,
+    new: &NewEntry,
+    is_append: bool,
+) -> Result<usize, Error> {
+    todo!("task 4.2: choose where to cut")
+}
+
+/// Splits `node`: of its entries, with `new` among them, the first `cut` stay, the others go to the empty `right`.
+///
+/// # Ensures
+/// N1 to N3 for both. If they are internal, the separator of the first entry on the right is in neither: it goes up.
+///
+/// # Errors
+/// [`Error::BadNode`].
+///
+/// # Cost
+/// Each entry that goes is copied once.
+pub(crate) fn divide<W: DerefMut<Target = PageBuf>>(
+    node: &mut NodeRef<W>,
+    right: &mut NodeRef<W>,
+    new: &NewEntry,
+    cut: usize,
+) -> Result<(), Error> {
+    todo!("task 4.2: split a node in two")
+}
+
+/// Puts the new leaf `right` between `leaf` and the leaf that was its right neighbour, if it had one. Nothing to do for
+/// internal nodes.
+///
+/// # Ensures
+/// `next` and `previous` of all three are right.
+pub(crate) fn link<W: DerefMut<Target = PageBuf>>(
+    leaf: &mut NodeRef<W>,
+    right: &mut NodeRef<W>,
+    neighbour: Option<NodeRef<W>>,
+) {
+    todo!("task 4.2: link a new leaf to its neighbours")
+}

@@ -6,9 +6,10 @@ use std::ops::RangeBounds;
 
 use buffer_pool::{Pager, RecordId};
 use kit::sync::atomic::{AtomicU64, Ordering};
+use kit::sync::thread::yield_now;
 use slotted_page::{PAGE_SIZE, PageId, PageKind, header};
 
-use crate::node::NodeRef;
+use crate::node::{Entry, NodeRef};
 use crate::{Error, NodeDamage, Range, bulk};
 
 /// Longest key in bytes: four of the longest entries fit in a node, so that a node that is split has at least two on each side.
@@ -105,6 +106,14 @@ impl BTree {
         BTree { root, mode, latching: Latching::Optimistic, structure: AtomicU64::new(0) }
     }
 
+    /// The record id that `record` is compared as: in a unique tree keys alone are compared.
+    pub(crate) fn bound(&self, record: RecordId) -> RecordId {
+        match self.mode {
+            KeyMode::Unique => RecordId::MIN,
+            KeyMode::Duplicates => record,
+        }
+    }
+
     /// How often the structure changed since the tree was opened. Read it while a leaf is latched.
     pub(crate) fn structure(&self) -> u64 {
         self.structure.load(Ordering::Acquire)
@@ -146,14 +155,57 @@ impl BTree {
         todo!("task 4.1: look a key up")
     }
 
-    /// Adds the entry. Nothing is changed on an error.
+    /// Adds the entry.
+    ///
+    /// # Ensures
+    /// On an error the tree is as before, and no page is lost.
+    ///
+    /// # Errors
+    /// [`Error::KeyTooLong`]; [`Error::DuplicateKey`]; [`Error::BadNode`]; and those of [`Pager`]: the disk is full, or too
+    /// few frames are free. It never takes more than `2 * height + 2` pages at a time.
+    ///
+    /// # Cost
+    /// A page read for each level (twice that if the leaf has no room, with [`Latching::Optimistic`]); a split writes two
+    /// nodes and an entry of their parent.
     pub fn insert<P: Pager>(&self, pager: &P, key: &[u8], record: RecordId) -> Result<(), Error> {
-        todo!()
+        if key.len() > MAX_KEY_LEN {
+            return Err(Error::KeyTooLong { len: key.len(), max: MAX_KEY_LEN });
+        }
+        let entry = Entry { key, record };
+        if self.latching == Latching::Optimistic && self.insert_into_leaf(pager, entry)? {
+            return Ok(());
+        }
+        self.insert_along_path(pager, entry)
     }
 
     /// Takes the entry of exactly this key and record id out; false if there is none.
+    ///
+    /// # Ensures
+    /// On an error the tree is as before, except where it comes from [`Pager::free`]: then the entry is out, and the page
+    /// that could not be freed is in no tree any more.
+    ///
+    /// # Errors
+    /// [`Error::BadNode`], and those of [`Pager`]. It never takes more than `2 * height + 2` pages at a time.
+    ///
+    /// # Cost
+    /// A page read for each level (twice that if the leaf must be mended, with [`Latching::Optimistic`]), and one for
+    /// each sibling that is merged with or borrowed from.
     pub fn remove<P: Pager>(&self, pager: &P, key: &[u8], record: RecordId) -> Result<bool, Error> {
-        todo!()
+        if key.len() > MAX_KEY_LEN {
+            return Ok(false);
+        }
+        let entry = Entry { key, record };
+        if self.latching == Latching::Optimistic
+            && let Some(is_removed) = self.remove_from_leaf(pager, entry)?
+        {
+            return Ok(is_removed);
+        }
+        loop {
+            if let Some(is_removed) = self.remove_along_path(pager, entry)? {
+                return Ok(is_removed);
+            }
+            yield_now();
+        }
     }
 
     /// The entries whose keys lie in `keys`, in order of `direction`. Bounds that are the wrong way round give no entry. A
