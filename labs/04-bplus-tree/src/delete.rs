@@ -40,7 +40,7 @@ use std::ops::{Deref, DerefMut};
 use buffer_pool::Pager;
 use slotted_page::PageId;
 
-use crate::descend::{Change, Level, Sibling};
+use crate::descend::{Change, Level, Path, Sibling};
 use crate::node::{CAPACITY, Entry, LOW_WATER, NodeRef};
 use crate::{BTree, Error, NodeDamage};
 use slotted_page::PageBuf;
