@@ -56,6 +56,9 @@ pub trait Pager {
 
     /// A new page: its header names it and `kind`, all other bytes are zero. `slotted_page::header::id` says its number.
     ///
+    /// A page of a slotted kind is not a slotted page yet: make it one (`SlottedPage::init`) before you let go of the guard, because such pages are
+    /// checked when they are read from disk.
+    ///
     /// # Errors
     /// Nothing is allocated: [`Error::Page`] if the disk is full, [`Error::AllPinned`].
     fn allocate(&self, kind: PageKind) -> Result<Self::Write<'_>, Error>;

@@ -36,8 +36,9 @@
 //! - **T3** A frame is in exactly one state: free (in `free`), detached (in `detached`), claimed (a [`Claim`] names it, and holds one
 //!   pin), or in use by a resident page.
 //! - **T4** A pinned frame is never given away: it is not in `free`, and the replacer does not think that it may be evicted.
-//! - **T5** The replacer knows exactly the frames that hold a page (T2). It thinks that a frame may be evicted exactly if the frame is
-//!   not in `touched`. Each pinned frame is in `touched`.
+//! - **T5** The replacer knows exactly the frames that hold a page (T2). It thinks that one of them may be evicted exactly if it is not
+//!   in `touched`, and each of them that is pinned is in `touched`. A frame that lost its page may stay there until the next claim
+//!   that looks.
 //!
 //! # Who is unpinned
 //!
@@ -141,6 +142,7 @@ impl FrameTable {
     }
 
     /// Where `page` is.
+    #[inline]
     pub fn lookup(&self, page: PageId) -> Lookup {
         match self.places.get(&page) {
             Some(Some(frame)) => Lookup::Resident(*frame),
@@ -160,6 +162,7 @@ impl FrameTable {
     ///
     /// # Cost
     /// O(1) if the frame was touched since the last claim, else O(log frames).
+    #[inline]
     pub fn pin(&mut self, frame: FrameId, access: Access) {
         match access {
             Access::Again => {
@@ -187,6 +190,7 @@ impl FrameTable {
     ///
     /// # Cost
     /// As [`pin`](Self::pin).
+    #[inline]
     pub fn hold(&mut self, frame: FrameId) {
         //# task 3.1 hold a frame
         //+ // Nudge: T5 says what to note, and what to tell the replacer, before the pin.
@@ -331,6 +335,7 @@ impl FrameTable {
     }
 
     /// Notes that `frame` is about to be pinned.
+    #[inline]
     fn touch(&mut self, frame: FrameId) {
         let state = &mut self.frames[frame.0];
         if !state.is_touched {

@@ -174,6 +174,7 @@ impl BufferPool {
     ///
     /// # Cost
     /// A hit: one lock, no I/O. A miss: one read, and one write if the victim is dirty.
+    #[inline]
     pub fn pin(&self, id: PageId, access: Access) -> Result<Pin<'_>, Error> {
         //# task 3.2 find or fetch a page
         //+ // Nudge: Condvar::wait gives the lock back when it wakes you. What can have changed (B1)?
@@ -324,6 +325,7 @@ impl<'p> Pin<'p> {
     }
 
     /// The page's frame.
+    #[inline]
     pub(crate) fn frame(&self) -> &'p Frame {
         &self.pool.frames[self.frame.0]
     }
