@@ -70,6 +70,7 @@ fn pinned_pages_stay() {
         check_eq!(found, Some(Error::AllPinned { frames: 2 }), "pin while both frames are pinned");
     }
     check_resident(&pool, ids[1], false, "after its pin was refused");
+    check_eq!(pool.stats().misses, 6, "stats().misses: a pin that is refused is none");
     visit(&pool, ids[0]);
     visit(&pool, ids[5]);
     drop(held);
