@@ -19,14 +19,18 @@ fn gives_back_what_was_inserted() {
     check_no_leak(&pool, &[&table.heap]);
 }
 
-/// A new heap is one empty page that names itself as heap and as the last of its chain.
+/// A new heap is one empty page that names itself as heap and as the last of its chain, and the first record goes
+/// there.
 #[testkit::test]
-fn a_new_heap_is_one_empty_page() {
+fn a_new_heap_is_one_page() {
     let (_, pool) = pool(3);
-    let table = Table::create(&pool);
+    let mut table = Table::create(&pool);
     let survey = table.check(&pool);
     check_eq!(survey.pages, vec![table.heap.id()], "pages of a new heap");
     check_no_leak(&pool, &[&table.heap]);
+    let id = table.insert(&pool, 10);
+    check_eq!(id.page, table.heap.id(), "the page of the first record");
+    check_eq!(table.check(&pool).pages.len(), 1, "pages of a heap with one record");
 }
 
 /// Many empty records are many records: each has its own record id and can be deleted alone.
@@ -249,6 +253,34 @@ fn restores_although_the_room_is_taken() {
     check!(table.model.contains_key(&ids[0]), "the record is back");
     let survey = table.check(&pool);
     check!(survey.moved.contains_key(&ids[0]) || survey.moved.contains_key(&neighbour), "one of them moved");
+}
+
+/// A slot that is gone costs its four bytes again when its record comes back: with room for the record alone, a forward
+/// comes, and with room for neither, nothing changes.
+#[testkit::test]
+fn a_restore_counts_the_slots() {
+    for left in [0, 4, 6, 7, 10, 11, 14, 15, 104, 105, 109, 110] {
+        let (_, pool) = pool(6);
+        let (mut table, ids) = Table::filled(&pool, 4, 900);
+        table.delete(&pool, ids[3]);
+        // Three records and their slots stay, and `left` bytes.
+        table.update(&pool, ids[0], 4_048 - 3 * 4 - 2 * 901 - 1 - left);
+        table.restore(&pool, ids[3], 104);
+        let survey = table.check(&pool);
+        check_eq!(
+            survey.records.contains_key(&ids[3]),
+            left >= 11,
+            "whether it is back, with {left} bytes free"
+        );
+        check_eq!(survey.moved.contains_key(&ids[3]), (11..109).contains(&left), "whether it is elsewhere");
+    }
+    let (_, pool) = pool(6);
+    let (mut table, ids) = Table::filled(&pool, 4, 100);
+    for slot in [900, 1_100, u16::MAX] {
+        let id = RecordId { page: ids[0].page, slot: SlotId(slot) };
+        table.restore(&pool, id, 10);
+        table.check(&pool);
+    }
 }
 
 /// What a record looks like in its page is the documented format, so that another program can read it.

@@ -295,8 +295,14 @@ fn a_heap_that_cannot_be_made_leaks_nothing() {
         pager.fail_at(n, Error::AllPinned { frames: 4 });
         let made = TableHeap::create(&pager).map(|heap| heap.id());
         check_eq!(pager.held(), vec![], "pages held after create");
+        pager.fail_no_more();
         match made {
-            Ok(id) => check_eq!(allocated(pager.inner()), [id].into(), "allocated pages"),
+            Ok(id) => {
+                check_eq!(allocated(pager.inner()), [id].into(), "allocated pages");
+                let heap = must(TableHeap::open(&pager, id), "open of the new heap");
+                let record = must(heap.insert(&pager, b"record"), "insert");
+                check_eq!(heap.get(&pager, record).as_deref(), Ok(&b"record"[..]), "get");
+            }
             Err(_) => check_eq!(allocated(pager.inner()), [].into(), "allocated pages after create failed"),
         }
     }

@@ -39,6 +39,21 @@ fn holds_few_pages_and_none_twice() {
     table.check(&pager);
 }
 
+/// A reader holds one page at a time, also where it follows a forward: that may lead against the order of the chain.
+#[testkit::test]
+fn a_reader_holds_one_page() {
+    let pager = CountingPager::new(pool(16).1);
+    let (mut table, ids) = Table::filled(&pager, 16, 950);
+    table.update(&pager, ids[2], 2_000);
+    table.check(&pager).place(ids[2]);
+    pager.take();
+    for id in &ids {
+        table.check_get(&pager, *id);
+    }
+    check_eq!(pager.max_held(), 1, "pages held at once by get");
+    check_eq!(pager.counts().writes + pager.counts().try_granted, 0, "write latches of get");
+}
+
 /// Under a pager that keeps every changed page until the end, as the mini-transactions of lab 6 do.
 #[testkit::test]
 fn works_when_changed_pages_are_kept() {

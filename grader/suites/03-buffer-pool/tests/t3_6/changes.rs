@@ -148,6 +148,24 @@ fn a_forward_may_lead_nowhere_by_then() {
     });
 }
 
+/// The same with another moved record in its place: whose body it is must be asked.
+#[testkit::test]
+fn a_forward_may_lead_to_another_record_by_then() {
+    let (_, pool) = pool(4);
+    let (mut table, ids) = Table::filled(&pool, 8, 480);
+    table.update(&pool, ids[4], 3_000);
+    let place = table.check(&pool).place(ids[4]);
+    let mut turn = 0;
+    scan_while(&pool, &mut table, |table, _| {
+        turn += 1;
+        if turn == 1 {
+            table.delete(&pool, ids[4]);
+            table.update(&pool, ids[6], 3_000);
+            step!("// the body of {} was at {place}", ids[4]);
+        }
+    });
+}
+
 /// The chain grows while the scan is on its way to the end.
 #[testkit::test]
 fn the_chain_may_grow() {
