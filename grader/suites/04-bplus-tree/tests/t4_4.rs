@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use bplus_tree::{BTree, Direction, Error, KeyMode, Latching, MAX_KEY_LEN, Range};
-use buffer_pool::{Pager, RecordId};
+use bplus_tree::{BTree, Direction, Error, KeyMode, Latching, MAX_KEY_LEN};
+use buffer_pool::RecordId;
 use pager_kit::BatchPager;
 use proptest::prelude::*;
 use slotted_page::PageId;
@@ -14,33 +14,8 @@ use testkit::{Failure, Rng, check, check_eq, schedule, step};
 use crate::support::faults::damage;
 use crate::support::keys::{orders, shown};
 use crate::support::raw::{Entry, Owner, entries_of, node};
+use crate::support::seen::{BOTH, KeyBound, Seen, next, open};
 use crate::support::{Fault, Pages, Story, keys, pool};
-
-const BOTH: [Direction; 2] = [Direction::Forward, Direction::Backward];
-
-type KeyBound<'a> = Bound<&'a [u8]>;
-
-/// Opens a range that must open.
-fn open<'a, P: Pager>(
-    tree: &'a BTree,
-    pager: &'a P,
-    low: KeyBound<'_>,
-    high: KeyBound<'_>,
-    direction: Direction,
-) -> Range<'a, P> {
-    match tree.range(pager, (low, high), direction) {
-        Ok(range) => range,
-        Err(error) => Failure::new("opening a range").expected_text("Ok").found(error).raise(),
-    }
-}
-
-/// The next entry, which must come without an error.
-fn next<P: Pager>(range: &mut Range<'_, P>) -> Option<Entry> {
-    match range.next_entry() {
-        Ok(entry) => entry.map(|(key, record)| (key.to_vec(), record)),
-        Err(error) => Failure::new("the next entry of a range").expected_text("Ok").found(error).raise(),
-    }
-}
 
 /// The entries of the model in a range, in order.
 fn expected(story: &Story, low: KeyBound<'_>, high: KeyBound<'_>, direction: Direction) -> Vec<Entry> {
@@ -347,48 +322,6 @@ fn errors_end_a_walk() {
     }
 }
 
-/// What a walk gave while the tree was changed, and what must be true of it.
-struct Seen<'a> {
-    direction: Direction,
-    /// Entries that are in the tree all the time.
-    stable: &'a BTreeSet<Entry>,
-    /// Every entry that was in the tree at some time.
-    ever: BTreeSet<Entry>,
-    found: Vec<Entry>,
-}
-
-impl Seen<'_> {
-    /// Notes the next entry; false at the end.
-    fn next<P: Pager>(&mut self, range: &mut Range<'_, P>, is_unique: bool) -> bool {
-        let Some(entry) = next(range) else { return false };
-        step!("range.next_entry() gives {}", crate::support::walk::shown(&entry));
-        if let Some(last) = self.found.last() {
-            let order = if is_unique { entry.0.cmp(&last.0) } else { entry.cmp(last) };
-            let wanted = if self.direction == Direction::Forward { "after" } else { "before" };
-            check!(
-                (order == std::cmp::Ordering::Greater) == (wanted == "after") && order.is_ne(),
-                "{} comes {wanted} {}",
-                crate::support::walk::shown(&entry),
-                crate::support::walk::shown(last)
-            );
-        }
-        check!(self.ever.contains(&entry), "{} was never in the tree", crate::support::walk::shown(&entry));
-        self.found.push(entry);
-        true
-    }
-
-    /// At the end: every stable entry came.
-    fn check(&self) {
-        let found: BTreeSet<Entry> = self.found.iter().cloned().collect();
-        let missing: Vec<String> = self.stable.difference(&found).map(crate::support::walk::shown).collect();
-        check!(
-            missing.is_empty(),
-            "entries that were there all the time and did not come: {}",
-            missing.join(", ")
-        );
-    }
-}
-
 /// Changes of every kind between two calls: splits, merges and borrows before, at and behind the place of the walk.
 #[testkit::test]
 fn changes_between_calls_lose_and_repeat_nothing() {
@@ -510,7 +443,9 @@ fn a_freed_leaf_may_be_used_again() {
                 Seen { direction, stable: &stable, ever: story.model.entries.clone(), found: Vec::new() };
             let Story { pages, tree, model } = &mut story;
             let mut range = open(tree, pages, Bound::Unbounded, Bound::Unbounded, direction);
-            (0..stop).for_each(|_| drop(seen.next(&mut range, true)));
+            for _ in 0..stop {
+                seen.next(&mut range, true);
+            }
             for (at, (key, record)) in model.entries.clone().into_iter().enumerate() {
                 if at % 10 > 0 {
                     step!("tree.remove(&pager, {}, {record})", shown(&key));
@@ -539,7 +474,9 @@ fn a_key_that_moves_comes_once() {
             let mut seen = Seen { direction, stable: &BTreeSet::new(), ever: all.clone(), found: Vec::new() };
             let Story { pages, tree, model } = &mut story;
             let mut range = open(tree, pages, Bound::Unbounded, Bound::Unbounded, direction);
-            (0..stop).for_each(|_| drop(seen.next(&mut range, true)));
+            for _ in 0..stop {
+                seen.next(&mut range, true);
+            }
             // Every key comes back with another record id; a unique tree gives each key once at most.
             for (key, record) in &all {
                 model.remove(key, *record);
