@@ -1,0 +1,45 @@
+//! Task 4.6: concurrency. Under schedules that the test chooses, and with real threads.
+
+mod alone;
+mod blocking;
+mod threads;
+
+use bplus_tree::{BTree, KeyMode, Latching};
+use buffer_pool::RecordId;
+use testkit::step;
+
+use crate::support::model::Model;
+use crate::support::raw::{Entry, Shape};
+use crate::support::{Pages, Story, keys, pool};
+
+/// An empty tree with the optimistic way.
+pub(super) fn new(mode: KeyMode, capacity: usize) -> Story {
+    Story::with(Pages::with_capacity(capacity), mode, Latching::Optimistic)
+}
+
+/// A tree of the keys 10, 20, ... of `len` bytes.
+pub(super) fn tens(count: u64, len: usize, capacity: usize) -> Story {
+    let mut story = new(KeyMode::Unique, capacity);
+    for number in 1..=count {
+        story.insert(&keys::long(10 * number, len), keys::record(number));
+    }
+    testkit::scene::clear();
+    step!("// a tree of the keys 10, 20, .. {} of {len} bytes", 10 * count);
+    story
+}
+
+/// As [`tens`], written by hand with room in every node: `per_leaf` entries a leaf, `fanout` children a node. The tree is opened, so
+/// it latches as a tree does that is not told how.
+pub(super) fn roomy(count: u64, len: usize, per_leaf: usize, fanout: usize) -> Story {
+    let entries: Vec<Entry> = (1..=count).map(|at| (keys::long(10 * at, len), keys::record(at))).collect();
+    let pages = Pages::with_capacity(150);
+    let separator = |_: &Entry, right: &Entry| (right.0.clone(), RecordId::MIN);
+    let root =
+        Shape { has_duplicates: false, per_leaf, fanout, separator: &separator }.build(&pages, &entries);
+    let tree = pool::done(BTree::open(&pages, root), "open of a tree");
+    step!(
+        "// a tree of the keys 10, 20, .. {} of {len} bytes, {per_leaf} a leaf, {fanout} children a node",
+        10 * count
+    );
+    Story { pages, tree, model: Model { mode: KeyMode::Unique, entries: entries.into_iter().collect() } }
+}
