@@ -152,7 +152,9 @@ impl BufferPool {
         })
     }
 
-    /// The file below, for its root page and its numbers. Who reads or writes pages there, past the pool, gets or leaves old bytes.
+    /// The file below, for its root page and its numbers. Who reads or writes pages there, past the pool, gets or leaves old bytes. Pages in
+    /// the pool are freed only through the pool: it waits for the end of a free whose page number comes back, and of one that went
+    /// past it there is no end.
     pub fn disk(&self) -> &DiskManager {
         &self.disk
     }
