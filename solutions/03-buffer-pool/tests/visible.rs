@@ -368,3 +368,124 @@ fn two_scans_leave_the_hot_pages_alone() {
     let resident = pool.resident();
     assert!(hot.iter().all(|id| resident.contains(id)), "{}", dump_pool(&pool));
 }
+
+/// Tasks 3.5 and 3.6: table heap and scan.
+mod heap {
+    use buffer_pool::{
+        BufferPool, Error, HeapDamage, MAX_HEAP_RECORD_LEN, Pager, RecordId, TableHeap, dump_heap,
+    };
+    use kit::disk::MemDisk;
+    use kit::sync::Arc;
+    use slotted_page::{DiskManager, PageId, SlotId, SlottedPage};
+
+    /// A pool of `frames` frames over an empty file.
+    fn pool(frames: usize) -> BufferPool {
+        BufferPool::new(DiskManager::create(Arc::new(MemDisk::new())).unwrap(), frames).unwrap()
+    }
+
+    /// The records that a scan returns, without their record ids.
+    fn records<P: Pager>(pager: &P, heap: &TableHeap) -> Vec<Vec<u8>> {
+        heap.scan(pager).map(|item| item.unwrap().1).collect()
+    }
+
+    // Task 3.5: table heap.
+
+    /// Records of every length come back under the record ids that insert returned, also after opening again.
+    #[test]
+    fn inserted_records_are_found_by_record_id() {
+        let pool = pool(3);
+        let heap = TableHeap::create(&pool).unwrap();
+        let inserted: Vec<_> = [0, 1, 6, 7, 1000, MAX_HEAP_RECORD_LEN, 1000]
+            .map(|len| (heap.insert(&pool, &vec![len as u8; len]).unwrap(), len))
+            .into();
+        let heap = TableHeap::open(&pool, heap.id()).unwrap();
+        for (id, len) in inserted {
+            assert_eq!(heap.get(&pool, id), Ok(vec![len as u8; len]), "{id}");
+        }
+        let too_long = Error::RecordTooLong { len: MAX_HEAP_RECORD_LEN + 1, max: MAX_HEAP_RECORD_LEN };
+        assert_eq!(heap.insert(&pool, &[0; MAX_HEAP_RECORD_LEN + 1]), Err(too_long));
+        let nowhere = RecordId { page: heap.id(), slot: SlotId(77) };
+        assert_eq!(heap.get(&pool, nowhere), Err(Error::NoRecord { record: nowhere }));
+    }
+
+    /// A record that outgrows its page moves; its record id does not change, and the way to it is one step.
+    #[test]
+    fn a_record_that_moves_keeps_its_record_id() {
+        let pool = pool(3);
+        let heap = TableHeap::create(&pool).unwrap();
+        let id = heap.insert(&pool, b"small").unwrap();
+        let neighbour = heap.insert(&pool, &[7; 3900]).unwrap();
+        assert_eq!(id.page, neighbour.page);
+        for record in [vec![1; 2000], vec![2; 3000], vec![3; MAX_HEAP_RECORD_LEN], b"home again".to_vec()] {
+            heap.update(&pool, id, &record).unwrap();
+            assert_eq!(heap.get(&pool, id), Ok(record), "{}", dump_heap(&pool, &heap).unwrap());
+            assert_eq!(heap.get(&pool, neighbour), Ok(vec![7; 3900]));
+        }
+    }
+
+    /// What was deleted is gone, its room is used again, and undo can put it back where it was.
+    #[test]
+    fn a_deleted_record_leaves_room() {
+        let pool = pool(3);
+        let heap = TableHeap::create(&pool).unwrap();
+        let ids: Vec<_> = (0..20).map(|n| heap.insert(&pool, &[n; 1000]).unwrap()).collect();
+        let pages = pool.disk().stats().allocated;
+        for id in &ids[..10] {
+            heap.delete(&pool, *id).unwrap();
+            assert_eq!(heap.get(&pool, *id), Err(Error::NoRecord { record: *id }));
+        }
+        heap.restore(&pool, ids[3], b"I am back").unwrap();
+        assert_eq!(heap.get(&pool, ids[3]), Ok(b"I am back".to_vec()));
+        assert_eq!(heap.restore(&pool, ids[3], b"me too"), Err(Error::RecordInUse { record: ids[3] }));
+        for _ in 0..9 {
+            heap.insert(&pool, &[99; 900]).unwrap();
+        }
+        assert_eq!(pool.disk().stats().allocated, pages, "the heap grew although it had room");
+    }
+
+    /// A heap that is destroyed leaves no page behind.
+    #[test]
+    fn a_destroyed_heap_frees_its_pages() {
+        let pool = pool(3);
+        let heap = TableHeap::create(&pool).unwrap();
+        for _ in 0..9 {
+            heap.insert(&pool, &[1; 2000]).unwrap();
+        }
+        assert!(pool.disk().stats().allocated >= 5);
+        heap.destroy(&pool).unwrap();
+        assert_eq!(pool.disk().stats().allocated, 0);
+    }
+
+    // Task 3.6: scan.
+
+    /// Each record is returned once, at its home, also one that moved; a scan goes on after a record that is gone.
+    #[test]
+    fn a_scan_returns_each_record_once() {
+        let pool = pool(3);
+        let heap = TableHeap::create(&pool).unwrap();
+        let ids: Vec<_> = (0..12).map(|n| heap.insert(&pool, &[n; 900]).unwrap()).collect();
+        heap.update(&pool, ids[1], &[77; 3000]).unwrap();
+        let mut expected: Vec<_> = (0..12).map(|n| vec![n; 900]).collect();
+        expected[1] = vec![77; 3000];
+        assert_eq!(records(&pool, &heap), expected, "{}", dump_heap(&pool, &heap).unwrap());
+
+        heap.delete(&pool, ids[4]).unwrap();
+        let rest: Vec<_> = heap.scan_after(&pool, ids[4]).map(|item| item.unwrap().0).collect();
+        assert_eq!(rest, ids[5..]);
+    }
+
+    /// A chain that leads back to its start is an error after a while, not a scan without end.
+    #[test]
+    fn a_scan_of_a_circle_ends() {
+        let pool = pool(3);
+        let heap = TableHeap::create(&pool).unwrap();
+        heap.insert(&pool, b"round and round").unwrap();
+        let mut page = SlottedPage::assume_valid(pool.write(heap.id()).unwrap());
+        page.owner_mut()[..4].copy_from_slice(&heap.id().0.to_le_bytes());
+        drop(page);
+        let last = heap.scan(&pool).last().unwrap();
+        assert!(matches!(last, Err(Error::BadHeapPage { what: HeapDamage::Circle, .. })), "{last:?}");
+        let nowhere = RecordId { page: PageId(99), slot: SlotId(0) };
+        assert!(heap.scan_after(&pool, nowhere).next().unwrap().is_err());
+    }
+}
