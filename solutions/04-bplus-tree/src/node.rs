@@ -318,18 +318,23 @@ impl<B: Deref<Target = PageBuf>> NodeRef<B> {
     ) -> Result<usize, Error> {
         let bytes = self.bytes();
         let target = Target { prefix: prefix(key), key, record };
+        let check = |index| match compare(bytes, index, self.head, &target) {
+            Some(order) => Ok(usize::from(belongs(order))),
+            None => Err(self.short_at(index)),
+        };
         // All entries before `low` belong, and none from `low + left` on.
         let (mut low, mut left) = (known, self.len().saturating_sub(known));
-        while left > 0 {
-            let half = left / 2;
-            let Some(order) = compare(bytes, low + half, self.head, &target) else {
-                return Err(self.short_at(low + half));
-            };
-            let is_below = belongs(order);
-            low = if is_below { low + half + 1 } else { low };
-            left = if is_below { left - half - 1 } else { half };
+        while left >= 4 {
+            let part = left / 4;
+            let parts = check(low + part - 1)? + check(low + 2 * part - 1)? + check(low + 3 * part - 1)?;
+            low += parts * part;
+            left = if parts == 3 { left - 3 * part } else { part - 1 };
         }
-        Ok(low)
+        let mut last = 0;
+        for index in low..low + left {
+            last += check(index)?;
+        }
+        Ok(low + last)
     }
     //# end
 
