@@ -37,13 +37,12 @@
 
 use std::ops::{Deref, DerefMut};
 
-use buffer_pool::Pager;
-use slotted_page::PageId;
+use buffer_pool::{Pager, RecordId};
+use slotted_page::{PageBuf, PageId};
 
 use crate::descend::{Change, Level, Path, Sibling};
 use crate::node::{CAPACITY, Entry, LOW_WATER, NodeRef};
 use crate::{BTree, Error, NodeDamage};
-use slotted_page::PageBuf;
 
 /// The leaves beside those of the way and their siblings, whose links a removal changes.
 struct Neighbours<W> {
@@ -181,19 +180,26 @@ impl BTree {
         //# end
     }
 
-    //# hide
-    /// Where `entry` is in its leaf.
+    /// Where exactly this key and record id are in their leaf, if they are there.
+    ///
+    /// # Errors
+    /// [`Error::BadNode`].
     fn find<B: Deref<Target = PageBuf>>(
         &self,
         leaf: &NodeRef<B>,
         entry: Entry<'_>,
     ) -> Result<Option<usize>, Error> {
+        //# task 4.3 find an entry in its leaf
         let at = leaf.lower_bound(entry.key, self.bound(entry.record))?;
         Ok((at < leaf.len() && leaf.entry(at)? == entry).then_some(at))
+        //# end
     }
 
-    /// Latches the leaves whose links must change when entry `at` goes out of the leaf `level`; none in most cases.
-    /// `None`: a latch against the order could not be had.
+    /// Latches the leaves, other than the sibling, whose links must change when entry `at` goes out of the leaf `level`:
+    /// the one after two that are merged, or both beside one that is cut out. None in most cases. Given.
+    ///
+    /// # Ensures
+    /// `None`: a latch against the order (L1) could not be had at once.
     fn write_neighbours<'a, P: Pager>(
         &self,
         pager: &'a P,
@@ -232,8 +238,14 @@ impl BTree {
         Ok(Some(neighbours))
     }
 
-    /// Takes entry `at` out of the leaf of `path` and mends what becomes underfull. Returns the nodes that are out of the
-    /// tree, to be freed.
+    /// Takes entry `at` out of the leaf of `path`, and mends what becomes underfull, from the leaf up.
+    ///
+    /// # Ensures
+    /// The invariants of all nodes hold. Returned are the nodes that are out of the tree, to be freed. The structure counter is
+    /// raised before entries go from node to node ([`structure_changes`](Self::structure_changes)).
+    ///
+    /// # Errors
+    /// [`Error::BadNode`] for damage that comes to light only now.
     fn remove_and_mend<'a, P: Pager>(
         &self,
         pager: &'a P,
@@ -241,6 +253,8 @@ impl BTree {
         at: usize,
         neighbours: Neighbours<P::Write<'a>>,
     ) -> Result<Vec<NodeRef<P::Write<'a>>>, Error> {
+        //# task 4.3 mend from the leaf up
+        //+ // Nudge: when is it over? There are five cases: nothing to mend, no sibling, an empty node, a merge, a borrow.
         let mut neighbours = Some(neighbours);
         let mut freed = Vec::new();
         let Some(Level { mut node, mut sibling, .. }) = path.pop() else { return Ok(freed) };
@@ -277,10 +291,17 @@ impl BTree {
             (node, sibling) = (parent.node, parent.sibling);
         }
         Ok(freed)
+        //# end
     }
 
-    /// Evens out two siblings. Entry `at` of the parent is that of `right`. Does nothing if the parent has no room for any
-    /// separator that would make it better (D2).
+    /// Evens out two siblings. Entry `at` of the parent is that of `right`.
+    ///
+    /// # Ensures
+    /// Both use about as many bytes, and the separator between them is right. Nothing is changed if the parent has no room
+    /// for any separator that would make it better (D2).
+    ///
+    /// # Errors
+    /// [`Error::BadNode`].
     fn borrow<W: DerefMut<Target = PageBuf>>(
         &self,
         parent: &mut NodeRef<W>,
@@ -288,6 +309,8 @@ impl BTree {
         left: &mut NodeRef<W>,
         right: &mut NodeRef<W>,
     ) -> Result<(), Error> {
+        //# task 4.3 borrow from a sibling
+        //+ // Nudge: between internal nodes the old separator comes down, and another goes up.
         let Some(cut) = self.choose_border(parent, at, left, right)? else { return Ok(()) };
         let was = left.len();
         let border = if cut < was { left.entry(cut)? } else { right.entry(cut - was)? };
@@ -320,8 +343,10 @@ impl BTree {
             }
         }
         parent.set_separator(at, Entry { key: &key, record })
+        //# end
     }
 
+    //# hide
     /// How many of the entries of two siblings are to be in the left one, so that both use about as much; `None` if
     /// nothing that is possible is better than now.
     fn choose_border<B: Deref<Target = PageBuf>>(
@@ -358,15 +383,24 @@ impl BTree {
         }
         Ok(best)
     }
+    //# end
 
-    /// Moves the entries of the root's only child into the root. Returns the child, which is out of the tree then, and
-    /// below it one after the other those that were an only child too (D3), as far as they can be had.
+    /// Makes a tree lower whose root has one child, `child`, or none.
+    ///
+    /// # Ensures
+    /// The entries of the only child are in the root page, which takes over its level; as often as the root is left with an only child again
+    /// (D3), as far as that can be had. A root without a child is an empty leaf. Returned are the nodes that are out of the
+    /// tree.
+    ///
+    /// # Errors
+    /// [`Error::BadNode`] for damage that comes to light only now.
     fn collapse<'a, P: Pager>(
         &self,
         pager: &'a P,
         mut root: NodeRef<P::Write<'a>>,
         mut child: Option<NodeRef<P::Write<'a>>>,
     ) -> Result<Vec<NodeRef<P::Write<'a>>>, Error> {
+        //# task 4.3 make the tree lower
         let mut freed = Vec::new();
         while let Some(only) = child.take() {
             root = NodeRef::init(root.into_inner(), self.root, only.level(), self.mode);
@@ -384,20 +418,21 @@ impl BTree {
             NodeRef::init(root.into_inner(), self.root, 0, self.mode);
         }
         Ok(freed)
+        //# end
     }
-    //# end
 }
 
-//# hide
 /// True if the node should be mended.
 fn is_underfull<B: Deref<Target = PageBuf>>(node: &NodeRef<B>) -> bool {
     node.used_bytes() < LOW_WATER || !node.is_leaf() && node.len() < 2
 }
 
+//# hide
 /// A copy of an entry outside of its page.
-fn owned(entry: Entry<'_>) -> (Vec<u8>, buffer_pool::RecordId) {
+fn owned(entry: Entry<'_>) -> (Vec<u8>, RecordId) {
     (entry.key.to_vec(), entry.record)
 }
+//# end
 
 /// Whether all entries of two siblings fit into one. Entry `at` of the parent is that of `right`.
 fn can_merge<B: Deref<Target = PageBuf>>(
@@ -412,6 +447,12 @@ fn can_merge<B: Deref<Target = PageBuf>>(
 }
 
 /// Appends the entries of `right` to `left`, and takes entry `at`, that of `right`, out of the parent.
+///
+/// # Requires
+/// [`can_merge`]. For leaves, `neighbours.right` is the leaf after `right`, if there is one.
+///
+/// # Ensures
+/// `left` has all entries, and the links of the leaves leave `right` out. `right` is as before.
 fn merge<W: DerefMut<Target = PageBuf>>(
     parent: &mut NodeRef<W>,
     at: usize,
@@ -419,6 +460,7 @@ fn merge<W: DerefMut<Target = PageBuf>>(
     right: &NodeRef<W>,
     neighbours: Option<Neighbours<W>>,
 ) -> Result<(), Error> {
+    //# task 4.3 merge two siblings
     for index in 0..right.len() {
         let end = left.len();
         if index == 0 && !left.is_leaf() {
@@ -434,15 +476,20 @@ fn merge<W: DerefMut<Target = PageBuf>>(
         }
     }
     parent.remove(at)
+    //# end
 }
 
 /// Takes the empty node `node`, child `at` of `parent`, out of the parent and out of the row of leaves (D3).
+///
+/// # Ensures
+/// N3 holds for the parent, if it is not empty too.
 fn cut_out<W: DerefMut<Target = PageBuf>>(
     parent: &mut NodeRef<W>,
     at: usize,
     node: &NodeRef<W>,
     neighbours: Option<Neighbours<W>>,
 ) -> Result<(), Error> {
+    //# task 4.3 cut an empty node out
     if node.is_leaf() {
         let Neighbours { left, right } = neighbours.unwrap_or(Neighbours { left: None, right: None });
         if let Some(mut left) = left {
@@ -457,5 +504,5 @@ fn cut_out<W: DerefMut<Target = PageBuf>>(
         parent.set_separator(0, Entry::EMPTY)?;
     }
     Ok(())
+    //# end
 }
-//# end

@@ -158,9 +158,7 @@ impl BTree {
         Ok(Some(self.node(pager.write(next)?, Some(0))?))
     }
 
-    //# hide
-    /// Decides which nodes of `path` must be split so that `new` fits into the leaf, which has no room for it, and
-    /// allocates the pages for that. From the leaf up. Changes nothing but new pages; frees them on an error (P1).
+    /// Plans the splits of [`add_splits`](Self::add_splits), and frees their pages again on an error (P1).
     fn plan_splits<'a, P: Pager>(
         &self,
         pager: &'a P,
@@ -182,7 +180,20 @@ impl BTree {
         }
     }
 
-    /// As `plan_splits`, without the clearing up.
+    /// Decides which nodes of `path` must be split so that `new` has room, and allocates the pages for that.
+    ///
+    /// # Requires
+    /// The leaf of `path` has no room for `new`.
+    ///
+    /// # Ensures
+    /// `splits` has one entry for each node to be split, the leaf first. What the last of them sends up has room in its
+    /// parent, or that node is the root, and only then it has a `left`. No node of `path` was changed.
+    ///
+    /// # Errors
+    /// Those of [`Pager::allocate`], [`Error::BadNode`]. What was planned so far is in `splits`.
+    ///
+    /// # Cost
+    /// A pass over the slots of each node to be split.
     fn add_splits<'a, P: Pager>(
         &self,
         pager: &'a P,
@@ -190,6 +201,8 @@ impl BTree {
         mut new: NewEntry,
         splits: &mut Vec<Split<P::Write<'a>>>,
     ) -> Result<(), Error> {
+        //# task 4.2 plan the splits from the leaf up
+        //+ // Nudge: each node that is split sends the separator of its new right node up.
         let leaf = &path[path.len() - 1].node;
         let is_append = leaf.next() == PageId::NONE && new.at == leaf.len();
         for (depth, Level { node, .. }) in path.iter().enumerate().rev() {
@@ -210,6 +223,7 @@ impl BTree {
             }
         }
         Ok(())
+        //# end
     }
 
     /// The separator between the two sides of a cut: the first entry on the right, `new` counted.
@@ -232,13 +246,24 @@ impl BTree {
         Ok(NodeRef::init(pager.allocate(kind_of(level))?, self.root, level, self.mode))
     }
 
-    /// Carries out the planned splits, from the leaf up, and hangs the last new node into its parent.
+    /// Carries out the planned splits, from the leaf up, and gives the last new node an entry in its parent.
+    ///
+    /// # Requires
+    /// `splits` is a plan for `path`; `neighbour` is the right neighbour of the leaf, if it has one.
+    ///
+    /// # Ensures
+    /// The entry is in, and the invariants of all nodes hold.
+    ///
+    /// # Errors
+    /// [`Error::BadNode`] for damage that comes to light only now.
     fn split_path<W: DerefMut<Target = PageBuf>>(
         &self,
         mut path: Vec<Level<W>>,
         splits: Vec<Split<W>>,
         mut neighbour: Option<NodeRef<W>>,
     ) -> Result<(), Error> {
+        //# task 4.2 carry out the splits
+        //+ // Nudge: a root that is split is pushed down first, and then split like any other node.
         let mut splits = splits.into_iter().peekable();
         while let Some(Split { entry, cut, mut right, left }) = splits.next() {
             let mut node = path.pop().expect("a split for a node of the way").node;
@@ -258,15 +283,19 @@ impl BTree {
             }
         }
         Ok(())
+        //# end
     }
 
-    /// Moves all entries of the root to `left`, and makes the root the parent of it. The empty separator is the root's
-    /// only one.
+    /// Moves all entries of the root to the empty node `left`, and makes the root its parent, one level higher.
+    ///
+    /// # Ensures
+    /// The root has one entry: `left`, with the empty separator (N3). Both are handed back.
     fn push_down<W: DerefMut<Target = PageBuf>>(
         &self,
         root: NodeRef<W>,
         mut left: NodeRef<W>,
     ) -> Result<(NodeRef<W>, NodeRef<W>), Error> {
+        //# task 4.2 push the root's entries down
         for index in 0..root.len() {
             left.insert_raw(index, root.raw(index)?)?;
         }
@@ -274,8 +303,8 @@ impl BTree {
         let mut root = NodeRef::init(root.into_inner(), self.root, level, self.mode);
         root.insert(0, left.id(), Entry::EMPTY)?;
         Ok((root, left))
+        //# end
     }
-    //# end
 }
 
 /// How many of the entries of a node that has no room for `new`, with `new` among them, stay on the left when it is split.
