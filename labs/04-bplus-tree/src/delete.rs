@@ -37,13 +37,12 @@
 
 use std::ops::{Deref, DerefMut};
 
-use buffer_pool::Pager;
-use slotted_page::PageId;
+use buffer_pool::{Pager, RecordId};
+use slotted_page::{PageBuf, PageId};
 
 use crate::descend::{Change, Level, Path, Sibling};
 use crate::node::{CAPACITY, Entry, LOW_WATER, NodeRef};
 use crate::{BTree, Error, NodeDamage};
-use slotted_page::PageBuf;
 
 /// The leaves beside those of the way and their siblings, whose links a removal changes.
 struct Neighbours<W> {
@@ -125,4 +124,162 @@ impl BTree {
     ) -> Result<Level<P::Write<'a>>, Error> {
         todo!("task 4.3: latch a sibling")
     }
+
+    /// Where exactly this key and record id are in their leaf, if they are there.
+    ///
+    /// # Errors
+    /// [`Error::BadNode`].
+    fn find<B: Deref<Target = PageBuf>>(
+        &self,
+        leaf: &NodeRef<B>,
+        entry: Entry<'_>,
+    ) -> Result<Option<usize>, Error> {
+        todo!("task 4.3: find an entry in its leaf")
+    }
+
+    /// Latches the leaves, other than the sibling, whose links must change when entry `at` goes out of the leaf `level`:
+    /// the one after two that are merged, or both beside one that is cut out. None in most cases. Given.
+    ///
+    /// # Ensures
+    /// `None`: a latch against the order (L1) could not be had at once.
+    fn write_neighbours<'a, P: Pager>(
+        &self,
+        pager: &'a P,
+        level: &Level<P::Write<'a>>,
+        at: usize,
+    ) -> Result<Option<Neighbours<P::Write<'a>>>, Error> {
+        let leaf = &level.node;
+        let stays = leaf.used_bytes() - leaf.entry_size(at)?;
+        let mut neighbours = Neighbours { left: None, right: None };
+        if leaf.id() == self.root || stays >= LOW_WATER {
+            return Ok(Some(neighbours));
+        }
+        match &level.sibling {
+            Some(Sibling { node: sibling, is_right }) if stays + sibling.used_bytes() <= CAPACITY => {
+                let (left, right) = if *is_right { (leaf, sibling) } else { (sibling, leaf) };
+                if left.next() != right.id() || right.next() == left.id() {
+                    return Err(left.damaged(NodeDamage::Circle));
+                }
+                neighbours.right = self.write_neighbour(pager, right)?;
+            }
+            None if stays == 0 => {
+                let previous = leaf.previous();
+                if previous == leaf.id() || previous == self.root {
+                    return Err(leaf.damaged(NodeDamage::Circle));
+                }
+                if previous != PageId::NONE {
+                    let Some(page) = pager.try_write(previous)? else {
+                        return Ok(None);
+                    };
+                    neighbours.left = Some(self.node(page, Some(0))?);
+                }
+                neighbours.right = self.write_neighbour(pager, leaf)?;
+            }
+            _ => {}
+        }
+        Ok(Some(neighbours))
+    }
+
+    /// Takes entry `at` out of the leaf of `path`, and mends what becomes underfull, from the leaf up.
+    ///
+    /// # Ensures
+    /// The invariants of all nodes hold. Returned are the nodes that are out of the tree, to be freed. The structure counter is
+    /// raised before entries go from node to node ([`structure_changes`](Self::structure_changes)).
+    ///
+    /// # Errors
+    /// [`Error::BadNode`] for damage that comes to light only now.
+    fn remove_and_mend<'a, P: Pager>(
+        &self,
+        pager: &'a P,
+        mut path: Path<'a, P>,
+        at: usize,
+        neighbours: Neighbours<P::Write<'a>>,
+    ) -> Result<Vec<NodeRef<P::Write<'a>>>, Error> {
+        // Nudge: five cases: nothing to mend, no sibling, an empty node, a merge, a borrow.
+        todo!("task 4.3: mend from the leaf up")
+    }
+
+    /// Evens out two siblings. Entry `at` of the parent is that of `right`.
+    ///
+    /// # Ensures
+    /// Both use about as many bytes, and the separator between them is right. Nothing is changed if the parent has no room
+    /// for any separator that would make it better (D2).
+    ///
+    /// # Errors
+    /// [`Error::BadNode`].
+    fn borrow<W: DerefMut<Target = PageBuf>>(
+        &self,
+        parent: &mut NodeRef<W>,
+        at: usize,
+        left: &mut NodeRef<W>,
+        right: &mut NodeRef<W>,
+    ) -> Result<(), Error> {
+        // Nudge: between internal nodes the old separator comes down, and another goes up.
+        todo!("task 4.3: borrow from a sibling")
+    }
+
+    /// Makes a tree lower whose root has one child, `child`, or none.
+    ///
+    /// # Ensures
+    /// The entries of the only child are in the root page, which takes over its level; as often as the root is left with an only child again
+    /// (D3), as far as that can be had. A root without a child is an empty leaf. Returned are the nodes that are out of the
+    /// tree.
+    ///
+    /// # Errors
+    /// [`Error::BadNode`] for damage that comes to light only now.
+    fn collapse<'a, P: Pager>(
+        &self,
+        pager: &'a P,
+        mut root: NodeRef<P::Write<'a>>,
+        mut child: Option<NodeRef<P::Write<'a>>>,
+    ) -> Result<Vec<NodeRef<P::Write<'a>>>, Error> {
+        todo!("task 4.3: make the tree lower")
+    }
+}
+
+/// True if the node should be mended.
+fn is_underfull<B: Deref<Target = PageBuf>>(node: &NodeRef<B>) -> bool {
+    node.used_bytes() < LOW_WATER || !node.is_leaf() && node.len() < 2
+}
+
+/// Whether all entries of two siblings fit into one. Entry `at` of the parent is that of `right`.
+fn can_merge<B: Deref<Target = PageBuf>>(
+    parent: &NodeRef<B>,
+    at: usize,
+    left: &NodeRef<B>,
+    right: &NodeRef<B>,
+) -> Result<bool, Error> {
+    // The separator of an internal node comes down to a first entry, whose own is empty.
+    let comes_down = if left.is_leaf() { 0 } else { parent.entry(at)?.key.len() };
+    Ok(left.used_bytes() + right.used_bytes() + comes_down <= CAPACITY)
+}
+
+/// Appends the entries of `right` to `left`, and takes entry `at`, that of `right`, out of the parent.
+///
+/// # Requires
+/// [`can_merge`]. For leaves, `neighbours.right` is the leaf after `right`, if there is one.
+///
+/// # Ensures
+/// `left` has all entries, and the links of the leaves leave `right` out. `right` is as before.
+fn merge<W: DerefMut<Target = PageBuf>>(
+    parent: &mut NodeRef<W>,
+    at: usize,
+    left: &mut NodeRef<W>,
+    right: &NodeRef<W>,
+    neighbours: Option<Neighbours<W>>,
+) -> Result<(), Error> {
+    todo!("task 4.3: merge two siblings")
+}
+
+/// Takes the empty node `node`, child `at` of `parent`, out of the parent and out of the row of leaves (D3).
+///
+/// # Ensures
+/// N3 holds for the parent, if it is not empty too.
+fn cut_out<W: DerefMut<Target = PageBuf>>(
+    parent: &mut NodeRef<W>,
+    at: usize,
+    node: &NodeRef<W>,
+    neighbours: Option<Neighbours<W>>,
+) -> Result<(), Error> {
+    todo!("task 4.3: cut an empty node out")
 }

@@ -128,6 +128,105 @@ impl BTree {
         }
         Ok(Some(self.node(pager.write(next)?, Some(0))?))
     }
+
+    /// Plans the splits of [`add_splits`](Self::add_splits), and frees their pages again on an error (P1).
+    fn plan_splits<'a, P: Pager>(
+        &self,
+        pager: &'a P,
+        path: &Path<'a, P>,
+        new: NewEntry,
+    ) -> Result<Vec<Split<P::Write<'a>>>, Error> {
+        let mut splits = Vec::new();
+        match self.add_splits(pager, path, new, &mut splits) {
+            Ok(()) => Ok(splits),
+            Err(error) => {
+                for split in splits {
+                    for page in [Some(split.right), split.left].into_iter().flatten() {
+                        // The first error is the one to report; a page that cannot be freed is lost.
+                        let _ = pager.free(page.into_inner());
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Decides which nodes of `path` must be split so that `new` has room, and allocates the pages for that.
+    ///
+    /// # Requires
+    /// The leaf of `path` has no room for `new`.
+    ///
+    /// # Ensures
+    /// `splits` has one entry for each node to be split, the leaf first. What the last of them sends up has room in its
+    /// parent, or that node is the root, and only then it has a `left`. No node of `path` was changed.
+    ///
+    /// # Errors
+    /// Those of [`Pager::allocate`], [`Error::BadNode`]. What was planned so far is in `splits`.
+    ///
+    /// # Cost
+    /// A pass over the slots of each node to be split.
+    fn add_splits<'a, P: Pager>(
+        &self,
+        pager: &'a P,
+        path: &Path<'a, P>,
+        mut new: NewEntry,
+        splits: &mut Vec<Split<P::Write<'a>>>,
+    ) -> Result<(), Error> {
+        // Nudge: each node that is split sends the separator of its new right node up.
+        todo!("task 4.2: plan the splits from the leaf up")
+    }
+
+    /// The separator between the two sides of a cut: the first entry on the right, `new` counted.
+    fn separator_at<B: Deref<Target = PageBuf>>(
+        &self,
+        node: &NodeRef<B>,
+        new: &NewEntry,
+        cut: usize,
+    ) -> Result<(Vec<u8>, RecordId), Error> {
+        let entry = if cut == new.at { new.entry() } else { node.entry(cut - usize::from(cut > new.at))? };
+        Ok((entry.key.to_vec(), self.bound(entry.record)))
+    }
+
+    /// A new page, an empty node of level `level`.
+    pub(crate) fn new_node<'a, P: Pager>(
+        &self,
+        pager: &'a P,
+        level: u16,
+    ) -> Result<NodeRef<P::Write<'a>>, Error> {
+        Ok(NodeRef::init(pager.allocate(kind_of(level))?, self.root, level, self.mode))
+    }
+
+    /// Carries out the planned splits, from the leaf up, and gives the last new node an entry in its parent.
+    ///
+    /// # Requires
+    /// `splits` is a plan for `path`; `neighbour` is the right neighbour of the leaf, if it has one.
+    ///
+    /// # Ensures
+    /// The entry is in, and the invariants of all nodes hold.
+    ///
+    /// # Errors
+    /// [`Error::BadNode`] for damage that comes to light only now.
+    fn split_path<W: DerefMut<Target = PageBuf>>(
+        &self,
+        mut path: Vec<Level<W>>,
+        splits: Vec<Split<W>>,
+        mut neighbour: Option<NodeRef<W>>,
+    ) -> Result<(), Error> {
+        // Nudge: a root that is split is pushed down first, and then split like any other node.
+        todo!("task 4.2: carry out the splits")
+    }
+
+    /// Moves all entries of the root to the empty node `left`, and makes the root its parent, one level higher.
+    ///
+    /// # Ensures
+    /// The root has one entry: `left`, with the empty separator (N3). Both are handed back.
+    fn push_down<W: DerefMut<Target = PageBuf>>(
+        &self,
+        root: NodeRef<W>,
+        mut left: NodeRef<W>,
+    ) -> Result<(NodeRef<W>, NodeRef<W>), Error> {
+        todo!("task 4.2: push the root's entries down")
+    }
 }
 
 /// How many of the entries of a node that has no room for `new`, with `new` among them, stay on the left when it is split.

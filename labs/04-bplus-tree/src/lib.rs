@@ -1,4 +1,25 @@
 //! Lab 4: a B+Tree on raw bytes, through the pager of lab 3.
+//!
+//! An index finds the record of a key in as many page reads as the tree has levels, and walks over ranges of keys in order. Keys
+//! are any bytes (lab 2 makes them of values); what is found is a record id of the heap.
+//!
+//! ```text
+//!   BTree::get ------> descend --> NodeRef --> SlottedPage --> bytes of a page
+//!   insert, remove --> descend ----^           (lab 2)              |
+//!   range -----------> cursor -----^                             Pager (lab 3)
+//! ```
+//!
+//! | file                     | what it is                                              | task          |
+//! | ------------------------ | ------------------------------------------------------- | ------------- |
+//! | `error.rs`               | failures                                                | given         |
+//! | [`node`]                 | layout of a node, search in it                          | 4.1           |
+//! | [`tree`]                 | what the tree promises; get                             | 4.1           |
+//! | `descend.rs`             | ways from the root to a leaf, and their latches         | 4.1, 4.2, 4.6 |
+//! | `insert.rs`              | insert, splits                                          | 4.2, 4.6      |
+//! | `delete.rs`              | remove, merges, borrows                                 | 4.3, 4.6      |
+//! | `cursor.rs`              | iterators over ranges                                   | 4.4           |
+//! | `bulk.rs`                | trees of sorted entries                                 | 4.5           |
+//! | `tree/stats.rs`, `dump.rs` | counting, freeing, drawing                            | given         |
 
 mod bulk;
 mod cursor;

@@ -1,4 +1,29 @@
 //! The tree: what it promises and how it is called.
+//!
+//! Called by who wants an index: a table in lab 5, the executor in lab 8. What is stored under a key is a
+//! [`RecordId`], never a row.
+//!
+//! ```text
+//!   level 2                        | root |
+//!                              _____/    \_____
+//!   level 1              | node |            | node |
+//!                         /    \              /    \
+//!   level 0         | leaf | <-> | leaf | <-> | leaf | <-> | leaf |
+//! ```
+//!
+//! - B1: all leaves are at level 0, each child one level below its parent. So every way down has the same length.
+//! - B2: everything below a child is at or above the child's separator and below the next one (`node.rs`).
+//! - B3: the leaves are linked both ways in the order of their entries, from end to end.
+//! - B4: each page that the tree allocated is reached from the root exactly once, or it was freed.
+//! - B5: the root page never changes its number.
+//! - B6: a call that fails leaves the tree as before, except for what is said at [`BTree::remove`].
+//!
+//! Left out: a lower limit for how full a node is. An insert leaves nodes at least a quarter full (P2, P3 apart), a
+//! removal mends what falls below a third where it can (D2), and no node is ever empty; textbooks promise a half, which
+//! keys of different lengths do not allow.
+//!
+//! Source: Bayer and McCreight, "Organization and maintenance of large ordered indices" (1972); Comer, "The ubiquitous
+//! B-tree" (1979).
 
 mod stats;
 
@@ -12,7 +37,8 @@ use slotted_page::{PAGE_SIZE, PageId, PageKind, header};
 use crate::node::{Entry, NodeRef};
 use crate::{Error, NodeDamage, Range, bulk};
 
-/// Longest key in bytes: four of the longest entries fit in a node, so that a node that is split has at least two on each side.
+/// Longest key in bytes: four of the longest entries fit in a node, so that a node that is split has at least two on each
+/// side.
 pub const MAX_KEY_LEN: usize =
     (PAGE_SIZE - slotted_page::slotted::SLOTS_AT) / 4 - slotted_page::slotted::SLOT_SIZE - 4 - RecordId::LEN;
 
@@ -37,10 +63,11 @@ pub enum Direction {
 /// How a change latches its way down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Latching {
-    /// Write latches from the root to the leaf, all kept to the end: simple, and one change at a time (tasks 4.2 and 4.3).
+    /// Write latches from the root to the leaf, all kept to the end: simple, and one change at a time (tasks 4.2 and
+    /// 4.3).
     WholePath,
-    /// Read latches down to a write latch on the leaf; if the leaf must be split or merged, once more with write latches, ancestors
-    /// let go as soon as nothing can reach them (task 4.6).
+    /// Read latches down to a write latch on the leaf; if the leaf must be split or merged, once more with write latches,
+    /// ancestors let go as soon as nothing can reach them (task 4.6).
     Optimistic,
 }
 
@@ -59,8 +86,8 @@ pub struct TreeStats {
     pub leaf_fill_percent: u32,
 }
 
-/// A B+Tree. The root page never changes its number: it names the tree. The pager is given with each call, so that one tree can
-/// be used through the pool and through mini-transactions; all users of a tree share one `BTree` value.
+/// A B+Tree. The pager is given with each call, so that one tree can be used through the pool and through
+/// mini-transactions. All users of a tree share one `BTree` value, or iterators could miss a change of its structure.
 pub struct BTree {
     pub(crate) root: PageId,
     pub(crate) mode: KeyMode,

@@ -254,7 +254,7 @@ impl BTree {
         neighbours: Neighbours<P::Write<'a>>,
     ) -> Result<Vec<NodeRef<P::Write<'a>>>, Error> {
         //# task 4.3 mend from the leaf up
-        //+ // Nudge: when is it over? There are five cases: nothing to mend, no sibling, an empty node, a merge, a borrow.
+        //+ // Nudge: five cases: nothing to mend, no sibling, an empty node, a merge, a borrow.
         let mut neighbours = Some(neighbours);
         let mut freed = Vec::new();
         let Some(Level { mut node, mut sibling, .. }) = path.pop() else { return Ok(freed) };
