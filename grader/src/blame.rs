@@ -133,12 +133,18 @@ impl<'a> Stacks<'a> {
         Ok(found)
     }
 
-    /// A test of the lab's own that fails too.
+    /// A test of the lab's own that fails too, of the first task that has one.
     fn own_failure(&self, lab: &'a Lab, progress: &mut dyn Progress) -> Result<Option<String>> {
-        let mut request = self.base(lab);
-        request.stage = self.request.stage;
-        let report = grade(self.course, &request, progress)?;
-        Ok(failing(&report).next().map(|test| test.name.clone()))
+        for task in &lab.tasks {
+            let mut request = self.base(lab);
+            request.stage = self.request.stage;
+            request.task = Some(task.id.clone());
+            let report = grade(self.course, &request, progress)?;
+            if let Some(test) = failing(&report).next() {
+                return Ok(Some(test.name.clone()));
+            }
+        }
+        Ok(None)
     }
 
     fn base(&self, lab: &'a Lab) -> Request<'a> {
