@@ -203,7 +203,6 @@ impl<'p, P: Pager> BatchPager<'p, P> {
         result
     }
 
-    #[expect(clippy::type_complexity)]
     fn take(&self) -> (BTreeMap<PageId, Page<'p, P>>, BTreeMap<PageId, Page<'p, P>>) {
         let mut state = self.state.borrow_mut();
         (std::mem::take(&mut state.parked), std::mem::take(&mut state.freed))
