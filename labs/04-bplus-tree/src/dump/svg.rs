@@ -64,7 +64,7 @@ pub(super) fn draw(tree: &BTree, root: &Sketch) -> String {
     );
     let _ = writeln!(out, "<title id=\"t\">{title}</title>");
     let _ = writeln!(out, "<desc id=\"d\">{}</desc>", escape(&super::text::draw(tree, root)));
-    let _ = write!(out, "{STYLE}<rect width=\"{width}\" height=\"{height}\" rx=\"10\" fill=\"#fffdf8\"/>\n");
+    let _ = writeln!(out, "{STYLE}<rect width=\"{width}\" height=\"{height}\" rx=\"10\" fill=\"#fffdf8\"/>");
     let _ = writeln!(out, "<text x=\"{SIDE}\" y=\"32\" class=\"b\">{title}</text>");
     out + &drawing.body + "</svg>\n"
 }
