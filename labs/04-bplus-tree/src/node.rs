@@ -264,8 +264,8 @@ impl<B: Deref<Target = PageBuf>> NodeRef<B> {
     /// [`NodeDamage::ShortEntry`] for an entry that was looked at.
     ///
     /// # Cost
-    /// O(log len) comparisons, no allocation. A binary search needs `log2(len) + 1`; the reference makes half as many again, but
-    /// three at a time that do not wait for each other: most of the time is waiting for memory.
+    /// O(log len) comparisons, no allocation. A binary search needs `log2(len) + 1`; the reference makes half as many
+    /// again, but three at a time that do not wait for each other: most of the time is waiting for memory.
     #[inline]
     pub fn lower_bound(&self, key: &[u8], record: RecordId) -> Result<usize, Error> {
         todo!("task 4.1: find an entry's place in a leaf")

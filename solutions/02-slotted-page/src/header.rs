@@ -95,11 +95,13 @@ pub fn init(page: &mut PageBuf, id: PageId, kind: PageKind) {
 }
 
 /// The magic as it stands, right or wrong.
+#[inline]
 pub fn magic(page: &PageBuf) -> u32 {
     get_u32(page, MAGIC_AT)
 }
 
 /// The stored checksum. It is right only between `seal` and the next change of the page.
+#[inline]
 pub fn checksum(page: &PageBuf) -> u32 {
     get_u32(page, CHECKSUM_AT)
 }
@@ -110,16 +112,19 @@ pub fn set_checksum(page: &mut PageBuf, checksum: u32) {
 }
 
 /// The page's own number.
+#[inline]
 pub fn id(page: &PageBuf) -> PageId {
     PageId(get_u32(page, PAGE_ID_AT))
 }
 
 /// What the page is for.
+#[inline]
 pub fn kind(page: &PageBuf) -> PageKind {
     PageKind(get_u16(page, KIND_AT))
 }
 
 /// Sixteen bits that the page's kind may use.
+#[inline]
 pub fn flags(page: &PageBuf) -> u16 {
     get_u16(page, FLAGS_AT)
 }
@@ -130,6 +135,7 @@ pub fn set_flags(page: &mut PageBuf, flags: u16) {
 }
 
 /// The log record that changed the page last.
+#[inline]
 pub fn lsn(page: &PageBuf) -> Lsn {
     Lsn(get_u64(page, LSN_AT))
 }
@@ -140,36 +146,43 @@ pub fn set_lsn(page: &mut PageBuf, lsn: Lsn) {
 }
 
 /// Reads a little-endian `u16` at byte `offset`. Panics past the end of `bytes`, as all six do.
+#[inline]
 pub fn get_u16(bytes: &[u8], offset: usize) -> u16 {
     u16::from_le_bytes(field(bytes, offset))
 }
 
 /// Reads a little-endian `u32` at byte `offset`.
+#[inline]
 pub fn get_u32(bytes: &[u8], offset: usize) -> u32 {
     u32::from_le_bytes(field(bytes, offset))
 }
 
 /// Reads a little-endian `u64` at byte `offset`.
+#[inline]
 pub fn get_u64(bytes: &[u8], offset: usize) -> u64 {
     u64::from_le_bytes(field(bytes, offset))
 }
 
 /// Writes a little-endian `u16` at byte `offset`.
+#[inline]
 pub fn put_u16(bytes: &mut [u8], offset: usize, value: u16) {
     bytes[offset..offset + 2].copy_from_slice(&value.to_le_bytes());
 }
 
 /// Writes a little-endian `u32` at byte `offset`.
+#[inline]
 pub fn put_u32(bytes: &mut [u8], offset: usize, value: u32) {
     bytes[offset..offset + 4].copy_from_slice(&value.to_le_bytes());
 }
 
 /// Writes a little-endian `u64` at byte `offset`.
+#[inline]
 pub fn put_u64(bytes: &mut [u8], offset: usize, value: u64) {
     bytes[offset..offset + 8].copy_from_slice(&value.to_le_bytes());
 }
 
 /// The `N` bytes at `offset`.
+#[inline]
 fn field<const N: usize>(bytes: &[u8], offset: usize) -> [u8; N] {
     bytes[offset..offset + N].try_into().expect("the range is N bytes long")
 }

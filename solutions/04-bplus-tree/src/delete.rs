@@ -141,9 +141,9 @@ impl BTree {
     /// `child`, which is the child at `parent.index`, latched together with a sibling if it is not safe and has one.
     ///
     /// # Ensures
-    /// The right sibling, or the left one if `child` is the last. The left one comes earlier in the order: if its latch cannot be
-    /// had at once, `child` is let go and both are taken from left to right. Nobody comes in between, because `parent`
-    /// stays latched (L2).
+    /// The right sibling, or the left one if `child` is the last. The left one comes earlier in the order: if its latch
+    /// cannot be had at once, `child` is let go and both are taken from left to right. Nobody comes in between, because
+    /// `parent` stays latched (L2).
     ///
     /// # Errors
     /// Those of [`Pager::write`], [`Error::BadNode`].
@@ -241,8 +241,8 @@ impl BTree {
     /// Takes entry `at` out of the leaf of `path`, and mends what becomes underfull, from the leaf up.
     ///
     /// # Ensures
-    /// The invariants of all nodes hold. Returned are the nodes that are out of the tree, to be freed. The structure counter is
-    /// raised before entries go from node to node ([`structure_changes`](Self::structure_changes)).
+    /// The invariants of all nodes hold. Returned are the nodes that are out of the tree, to be freed. The structure
+    /// counter is raised before entries go from node to node ([`structure_changes`](Self::structure_changes)).
     ///
     /// # Errors
     /// [`Error::BadNode`] for damage that comes to light only now.
@@ -388,9 +388,9 @@ impl BTree {
     /// Makes a tree lower whose root has one child, `child`, or none.
     ///
     /// # Ensures
-    /// The entries of the only child are in the root page, which takes over its level; as often as the root is left with an only child again
-    /// (D3), as far as that can be had. A root without a child is an empty leaf. Returned are the nodes that are out of the
-    /// tree.
+    /// The entries of the only child are in the root page, which takes over its level; again, if that leaves the root
+    /// with an only child (D3) that can be had. A root without a child is an empty leaf. Returned are the nodes that are
+    /// out of the tree.
     ///
     /// # Errors
     /// [`Error::BadNode`] for damage that comes to light only now.

@@ -264,12 +264,12 @@ impl<B: Deref<Target = PageBuf>> NodeRef<B> {
     /// [`NodeDamage::ShortEntry`] for an entry that was looked at.
     ///
     /// # Cost
-    /// O(log len) comparisons, no allocation. A binary search needs `log2(len) + 1`; the reference makes half as many again, but
-    /// three at a time that do not wait for each other: most of the time is waiting for memory.
+    /// O(log len) comparisons, no allocation. A binary search needs `log2(len) + 1`; the reference makes half as many
+    /// again, but three at a time that do not wait for each other: most of the time is waiting for memory.
     #[inline]
     pub fn lower_bound(&self, key: &[u8], record: RecordId) -> Result<usize, Error> {
         //# task 4.1 find an entry's place in a leaf
-        self.partition(0, key, record, |order| order == Ordering::Less)
+        self.partition(0, key, record, false)
         //# end
     }
 
@@ -280,7 +280,7 @@ impl<B: Deref<Target = PageBuf>> NodeRef<B> {
     #[inline]
     pub fn upper_bound(&self, key: &[u8], record: RecordId) -> Result<usize, Error> {
         //# task 4.1 count the entries of a leaf up to a bound
-        self.partition(0, key, record, |order| order != Ordering::Greater)
+        self.partition(0, key, record, true)
         //# end
     }
 
@@ -302,25 +302,21 @@ impl<B: Deref<Target = PageBuf>> NodeRef<B> {
     pub fn child_index(&self, key: &[u8], record: RecordId) -> Result<usize, Error> {
         //# task 4.1 choose the child to go to
         //+ // Nudge: what is equal to a separator lies on which side of it?
-        Ok(self.partition(1, key, record, |order| order != Ordering::Greater)? - 1)
+        Ok(self.partition(1, key, record, true)? - 1)
         //# end
     }
 
     //# hide
-    /// Number of entries from the front for which `belongs` says yes to how they compare with (`key`, `record`). The
-    /// first `known` are taken to belong.
+    /// Number of entries below (`key`, `record`), or at it too if `or_equal`. The first `known` are taken to be.
+    ///
+    /// Looks at three entries at a time, which cut what is left into four parts: their bytes are fetched together, where a
+    /// binary search would wait for each before it knows the next.
     #[inline]
-    fn partition(
-        &self,
-        known: usize,
-        key: &[u8],
-        record: RecordId,
-        belongs: impl Fn(Ordering) -> bool,
-    ) -> Result<usize, Error> {
+    fn partition(&self, known: usize, key: &[u8], record: RecordId, or_equal: bool) -> Result<usize, Error> {
         let bytes = self.bytes();
-        let target = Target { prefix: prefix(key), key, record };
-        let check = |index| match compare(bytes, index, self.head, &target) {
-            Some(order) => Ok(usize::from(belongs(order))),
+        let target = Target { prefix: prefix(key), key, record, or_equal };
+        let check = |index| match is_below(bytes, index, self.head, &target) {
+            Some(is_below) => Ok(usize::from(is_below)),
             None => Err(self.short_at(index)),
         };
         // All entries before `low` belong, and none from `low + left` on.
@@ -447,6 +443,8 @@ struct Target<'k> {
     prefix: u64,
     key: &'k [u8],
     record: RecordId,
+    /// Whether an entry that is equal counts as below.
+    or_equal: bool,
 }
 
 /// The first eight bytes of `key` as one number, zeros where it is shorter. Where two prefixes differ, the keys differ
@@ -459,19 +457,21 @@ fn prefix(key: &[u8]) -> u64 {
     }
 }
 
-/// How entry `index` compares with the target, straight from the page's bytes; `None` if the entry is no entry.
+/// Whether entry `index` is below the target, straight from the page's bytes; `None` if the entry is no entry.
 #[inline]
-fn compare(bytes: &PageBuf, index: usize, head: usize, target: &Target<'_>) -> Option<Ordering> {
-    let slot = bytes.get(SLOTS_AT + index * SLOT_SIZE..)?.first_chunk::<SLOT_SIZE>()?;
-    let [o0, o1, l0, l1] = *slot;
-    let (offset, len) = (u16::from_le_bytes([o0, o1]) as usize, u16::from_le_bytes([l0, l1]) as usize);
+fn is_below(bytes: &PageBuf, index: usize, head: usize, target: &Target<'_>) -> Option<bool> {
+    let slot = get_u32(bytes, SLOTS_AT + index * SLOT_SIZE) as usize;
+    let (offset, len) = (slot & 0xFFFF, slot >> 16);
     let key = bytes.get(offset + head + RecordId::LEN..offset + len)?;
-    match prefix(key).cmp(&target.prefix) {
-        Ordering::Equal => {
-            let record = bytes.get(offset + head..)?.first_chunk()?;
-            Some(key.cmp(target.key).then_with(|| RecordId::from_bytes(*record).cmp(&target.record)))
-        }
-        order => Some(order),
+    let found = prefix(key);
+    if found != target.prefix {
+        return Some(found < target.prefix);
+    }
+    let record = RecordId::from_bytes(*bytes.get(offset + head..)?.first_chunk()?);
+    match key.cmp(target.key).then(record.cmp(&target.record)) {
+        Ordering::Less => Some(true),
+        Ordering::Equal => Some(target.or_equal),
+        Ordering::Greater => Some(false),
     }
 }
 //# end
