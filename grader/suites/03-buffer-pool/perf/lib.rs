@@ -1,8 +1,11 @@
 //! Performance workloads of lab 3, built once with the learner's crate and once with the reference.
 
+mod pool;
+
 use testkit::perf::Workload;
 
 /// All workloads; their ids are those of `lab.toml`.
 pub fn workloads() -> Vec<Workload> {
-    Vec::new()
+    let parts = [pool::workloads()];
+    parts.into_iter().flatten().collect()
 }

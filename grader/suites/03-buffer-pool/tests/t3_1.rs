@@ -275,13 +275,17 @@ fn a_hold_is_no_use() {
         check_eq!(frames.pins.get(frame), 1, "pins of page {page} while it is held");
         frames.release(frame);
     }
+    let claim = frames.claim(9);
+    check_eq!(claim.victim, Some(PageId(1)), "the victim");
+    frames.settle(claim);
     let held = frames.frame_of(2);
     frames.table.hold(held);
-    let claim = frames.claim(9);
-    check_eq!(claim.victim, Some(PageId(1)), "the victim while page 2 is held");
+    let claim = frames.claim(8);
+    check_eq!(claim.victim, Some(PageId(3)), "the victim while page 2 is held");
     frames.table.cancel(claim);
     frames.release(held);
-    check_eq!(frames.victims(10), vec![1, 2, 3], "pages in the order in which they leave");
+    frames.release(frames.frame_of(9));
+    check_eq!(frames.victims(10), vec![2, 3, 9], "pages in the order in which they leave");
 }
 
 /// A page counts as used when it is published: one that was long on its way is young.
@@ -315,18 +319,23 @@ fn unpins_are_noticed() {
 /// A frame that was seen unpinned may be pinned again before it is needed.
 #[testkit::test]
 fn a_page_pinned_again_stays() {
-    let mut frames = Frames::new(2);
-    frames.visit(1);
-    frames.visit(2);
-    // The table has looked at its frames: page 1 was the victim, and came back.
-    let claim = frames.claim(3);
+    let mut frames = Frames::new(3);
+    (1..=3).for_each(|page| frames.visit(page));
+    // The table looks at its frames: pages 2 and 3 are unpinned.
+    let claim = frames.claim(4);
     check_eq!(claim.victim, Some(PageId(1)), "the victim");
-    frames.table.cancel(claim);
-    let held = frames.pin(1);
-    let claim = frames.claim(3);
-    check_eq!(claim.victim, Some(PageId(2)), "the victim while page 1 is pinned again");
     frames.settle(claim);
-    frames.check_lookup(1, Lookup::Resident(held), "while it is pinned");
+    let held = frames.pin(2);
+    let claim = frames.claim(5);
+    check_eq!(claim.victim, Some(PageId(3)), "the victim while page 2 is pinned again");
+    frames.table.cancel(claim);
+    frames.release(frames.frame_of(4));
+    frames.pin(3);
+    let claim = frames.claim(5);
+    check_eq!(claim.victim, Some(PageId(4)), "the victim while pages 2 and 3 are pinned");
+    frames.settle(claim);
+    frames.check_lookup(2, Lookup::Resident(held), "while it is pinned");
+    frames.check_all_pinned(6);
 }
 
 /// A claim that is given up leaves a free frame behind, however often: a failed read must not cost a frame.

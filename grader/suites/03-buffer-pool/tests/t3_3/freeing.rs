@@ -35,12 +35,16 @@ fn a_freed_page_is_gone() {
 fn a_freed_page_leaves_a_free_frame() {
     let (tap, pool, ids) = pool_over(4, 2);
     visit(&pool, ids[0]);
-    let page = must("write", pool.write(ids[1]));
+    let mut page = must("write", pool.write(ids[1]));
+    fill(&mut page, 99);
     check_eq!(pool.free(page), Ok(()), "free");
     visit(&pool, ids[2]);
     visit(&pool, ids[0]);
+    check!(!pool.is_dirty(ids[2]), "a page read into the frame of a freed, changed page is not dirty");
     check_eq!(tap.count(Io::Read(ids[0])), 1, "reads of the page that did not have to leave");
     check_eq!(pool.stats().evictions, 0, "stats().evictions");
+    check_eq!(pool.flush_all(), Ok(()), "flush_all");
+    check_eq!(pool.stats().writes, 0, "stats().writes: nothing was changed that is still there");
 }
 
 /// If a page cannot be freed, nothing has changed: its bytes are there, dirty as before.

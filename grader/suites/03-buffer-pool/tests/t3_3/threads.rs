@@ -141,6 +141,22 @@ fn a_flush_does_not_lose_a_change() {
     });
 }
 
+/// A flush only reads the page, so it gets along with everybody who reads it.
+#[testkit::test]
+fn a_flush_gets_along_with_readers() {
+    testkit::schedule::explore(50, || {
+        let (tap, pool, ids) = pool_over(2, 2);
+        change(&pool, ids[0], 35);
+        let page = must("read", pool.read(ids[0]));
+        let (journal, other, id) = (Journal::default(), pool.clone(), ids[0]);
+        let flusher =
+            journal.spawn("flusher", move |journal| journal.call("flusher", "flush", || other.flush(id)));
+        crate::pool_support::joined("flush of a page that is being read", flusher);
+        check_page(&page, id, 35);
+        check_eq!(tap.tag_on_disk(id), Some(35), "the page on the disk");
+    });
+}
+
 /// `sync` waits for a page that is being changed: what was changed before it must be durable after it.
 #[testkit::test]
 fn sync_waits_for_a_writer() {
