@@ -7,7 +7,7 @@ use bplus_tree::{BTree, Error, KeyMode};
 use kit::sync::thread;
 use testkit::{Rng, check, check_eq, schedule};
 
-use super::{new, tens};
+use super::{new, roomy, tens};
 use crate::support::raw::Entry;
 use crate::support::seen::{BOTH, Seen, open};
 use crate::support::{Pages, keys};
@@ -108,6 +108,49 @@ fn removals_beside_everything_lose_nothing() {
         }
         for number in [25, 85, 115] {
             check_eq!(story.model.insert(&keys::long(number, 900), keys::record(number)), Ok(()), "own keys");
+        }
+        story.check();
+        story.check_gets();
+    });
+}
+
+/// Five levels with two children a node: almost every removal merges at several levels, beside inserts that split them again.
+#[testkit::test]
+fn deep_trees_shrink_under_everything() {
+    schedule::explore(150, || {
+        let mut story = roomy(20, 900, 2, 2);
+        let (pages, tree) = (&story.pages, &story.tree);
+        thread::scope(|scope| {
+            for gone in [[30, 40, 60, 160], [50, 100, 110, 170]] {
+                scope.spawn(move || {
+                    for number in gone {
+                        let found = tree.remove(pages, &keys::long(number, 900), keys::record(number / 10));
+                        check_eq!(found, Ok(true), "remove of {number}");
+                    }
+                });
+            }
+            scope.spawn(|| {
+                for number in [41, 42, 105, 165] {
+                    let found = tree.insert(pages, &keys::long(number, 900), keys::record(number));
+                    check_eq!(found, Ok(()), "insert of {number}");
+                }
+            });
+            scope.spawn(|| {
+                for number in [70, 20, 120, 180] {
+                    let found = tree.get(pages, &keys::long(number, 900));
+                    check_eq!(found, Ok(Some(keys::record(number / 10))), "get of {number}, which stays");
+                }
+            });
+        });
+        for number in [30, 40, 60, 160, 50, 100, 110, 170] {
+            story.model.remove(&keys::long(number, 900), keys::record(number / 10));
+        }
+        for number in [41, 42, 105, 165] {
+            check_eq!(
+                story.model.insert(&keys::long(number, 900), keys::record(number)),
+                Ok(()),
+                "the test's own keys"
+            );
         }
         story.check();
         story.check_gets();
