@@ -2,8 +2,9 @@
 //! lost, and that an emptied tree gives its pages back.
 
 use bplus_tree::{BTree, KeyMode, Latching, MAX_KEY_LEN};
+use buffer_pool::RecordId;
 use proptest::prelude::*;
-use slotted_page::PageId;
+use slotted_page::{PAGE_SIZE, PageId};
 use testkit::{Rng, check, check_eq, schedule, step};
 
 use crate::support::faults::{
@@ -11,6 +12,7 @@ use crate::support::faults::{
 };
 use crate::support::keys::orders;
 use crate::support::model::Model;
+use crate::support::raw::{Entry, Owner, child_entry, leaf_entry, node};
 use crate::support::walk::walk_with;
 use crate::support::{Fault, Op, Pages, Story, keys, pool};
 
@@ -57,8 +59,8 @@ fn what_is_not_there_is_not_removed() {
         for number in 0..60 {
             let key = keys::long(number, 500);
             story.remove(&key, keys::record(number + 2));
-            story.remove(&key, buffer_pool::RecordId::MIN);
-            story.remove(&key, buffer_pool::RecordId::MAX);
+            story.remove(&key, RecordId::MIN);
+            story.remove(&key, RecordId::MAX);
             story.remove(&key[..499], keys::record(number + 1));
             story.remove(&keys::long(number, 501), keys::record(number + 1));
         }
@@ -186,6 +188,69 @@ fn agrees_with_a_sorted_set() {
             }
             check_emptied(&story, story.tree.id());
         });
+    }
+}
+
+/// A tree as removals may have left it: below the root a chain of `height` nodes for each of `groups`, at its end so many leaves of one
+/// entry each.
+fn with_only_children(height: u16, groups: [usize; 3]) -> Story {
+    let entries: Vec<Entry> = (0..5).map(|at| (keys::long(at, 900), keys::record(at + 1))).collect();
+    let pages = Pages::new();
+    let root = pages.place([0; PAGE_SIZE]);
+    let leaves: Vec<PageId> = (0..5).map(|_| pages.place([0; PAGE_SIZE])).collect();
+    let owner = |level| Owner { previous: PageId::NONE, next: PageId::NONE, tree: root, level, mode: 0 };
+    for (at, leaf) in leaves.iter().enumerate() {
+        let neighbour = |at: Option<usize>| at.and_then(|at| leaves.get(at)).copied().unwrap_or(PageId::NONE);
+        let owner =
+            Owner { previous: neighbour(at.checked_sub(1)), next: neighbour(Some(at + 1)), ..owner(0) };
+        pages.put(*leaf, node(*leaf, owner, &[leaf_entry(&entries[at].0, entries[at].1)]));
+    }
+    let child = |id: PageId, at: usize, is_first: bool| {
+        let separator = (entries[at].0.clone(), RecordId::MIN);
+        child_entry(id, if is_first { None } else { Some(&separator) })
+    };
+    let (mut at, mut tops) = (0, Vec::new());
+    for count in groups {
+        let mut below: Vec<Vec<u8>> =
+            (at..at + count).map(|leaf| child(leaves[leaf], leaf, leaf == at)).collect();
+        let mut top = root;
+        for level in 1..=height {
+            top = pages.place([0; PAGE_SIZE]);
+            pages.put(top, node(top, owner(level), &below));
+            below = vec![child_entry(top, None)];
+        }
+        tops.push(child(top, at, at == 0));
+        at += count;
+    }
+    pages.put(root, node(root, owner(height + 1), &tops));
+    Story::open(pages, root, &entries, KeyMode::Unique)
+}
+
+/// A node may have an only child, where nothing could be borrowed for it. If that goes, it has no sibling to be merged with.
+#[testkit::test]
+fn only_children_come_out() {
+    let orders = [
+        [0, 1, 2, 3, 4],
+        [4, 3, 2, 1, 0],
+        [1, 0, 3, 2, 4],
+        [2, 3, 0, 4, 1],
+        [3, 4, 2, 0, 1],
+        [0, 4, 1, 3, 2],
+    ];
+    for height in 1..4 {
+        for groups in [[1, 3, 1], [1, 1, 3], [3, 1, 1], [1, 2, 2]] {
+            for order in orders {
+                testkit::scene::clear();
+                let mut story = with_only_children(height, groups);
+                story.check();
+                for number in order {
+                    story.remove(&keys::long(number, 900), keys::record(number + 1));
+                    story.check();
+                    story.check_gets();
+                }
+                check_emptied(&story, story.tree.id());
+            }
+        }
     }
 }
 

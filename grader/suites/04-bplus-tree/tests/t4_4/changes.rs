@@ -228,3 +228,35 @@ fn threads_that_change_the_tree_lose_nothing() {
         });
     });
 }
+
+/// The sibling is merged away, or gives entries to the leaf before it, just when a walk waits for its latch: what was true before the
+/// latch was had is true no more.
+#[testkit::test]
+fn a_sibling_may_go_while_it_is_waited_for() {
+    schedule::explore(400, || {
+        let mut story = Story::with(Pages::with_capacity(16), KeyMode::Unique, Latching::WholePath);
+        for number in 1..=7 {
+            story.insert(&keys::long(10 * number, 900), keys::record(number));
+        }
+        let gone = [20, 10, 40, 50];
+        let stays = |entry: &&Entry| gone.iter().all(|number| keys::long(*number, 900) != entry.0);
+        let stable: BTreeSet<Entry> = story.model.entries.iter().filter(stays).cloned().collect();
+        let ever = story.model.entries.clone();
+        let (pages, tree) = (&story.pages, &story.tree);
+        kit::sync::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in gone {
+                    let found = tree.remove(pages, &keys::long(number, 900), keys::record(number / 10));
+                    check_eq!(found, Ok(true), "remove of {number}");
+                }
+            });
+            scope.spawn(|| {
+                let mut seen =
+                    Seen { direction: Direction::Forward, stable: &stable, ever, found: Vec::new() };
+                let mut range = open(tree, pages, Bound::Unbounded, Bound::Unbounded, Direction::Forward);
+                while seen.next(&mut range, true) {}
+                seen.check();
+            });
+        });
+    });
+}
