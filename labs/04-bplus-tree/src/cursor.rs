@@ -39,8 +39,9 @@
 //!   meanwhile is given out at most once.
 //! - R3: with no change of the structure, a walk reads as many pages as the tree is high, and then each leaf once.
 //!
-//! What it costs: a leaf is copied whole, 4 KiB in one go, which takes less time than to look at 20 entries one by one. What was
-//! copied may be old when it is given out: that an entry still stands for something is for the caller to see, in lab 5 by a lock.
+//! What it costs: a leaf is copied whole, 4 KiB in one go. That takes less time than a search in a page that is not in the
+//! processor's cache, and the copy is: so the search comes after it, when the latch is free again. What was copied may be
+//! old when it is given out: that an entry still stands for something is for the caller to see, in lab 5 by a lock.
 //!
 //! Source: Graefe, "A survey of B-tree locking techniques" (2010), section 4.1 on cursors that keep no latch; PostgreSQL
 //! `nbtree/README`, which copies the items of a leaf in the same way.
@@ -48,7 +49,7 @@
 use std::ops::{Bound, Deref, RangeBounds};
 
 use buffer_pool::{Pager, RecordId};
-use slotted_page::{PAGE_SIZE, PageBuf, PageId};
+use slotted_page::{PageBuf, PageId};
 
 use crate::node::{Entry, NodeRef};
 use crate::{BTree, Direction, Error, KeyMode, NodeDamage};
@@ -188,7 +189,7 @@ impl<'a, P: Pager> Range<'a, P> {
     /// [`Error::BadNode`], and those of [`Pager::read`]. The walk is over then: the next call says `None`.
     ///
     /// # Cost
-    /// O(1) and no allocation while entries of the batch are left, else a [`refill`](Self::refill). The first call may need one
+    /// O(1) and no allocation while entries of the batch are left, else the page reads of R3. The first call may need them
     /// although the range was just opened, if the leaf that its bound leads to ends before the bound.
     pub fn next_entry(&mut self) -> Result<Option<(&[u8], RecordId)>, Error> {
         // Nudge: a batch may be empty although the walk is not over.
@@ -208,9 +209,10 @@ impl<'a, P: Pager> Range<'a, P> {
         todo!("task 4.4: go on to the next leaf")
     }
 
-    /// Copies `leaf`, which is latched, and notes which of its entries are wanted, where the walk is when they are given out, and how
-    /// it goes on from there. If none is wanted, the walk stays where it was.
-    fn copy(&mut self, leaf: &NodeRef<P::Read<'a>>) -> Result<(), Error> {
+    /// Copies `leaf`, and notes which of its entries are wanted, where the walk is when they are given out, and how it goes on from
+    /// there. If none is wanted, the walk stays where it was.
+    fn copy(&mut self, leaf: NodeRef<P::Read<'a>>) -> Result<(), Error> {
+        // Nudge: what is true only while the leaf is latched, and what can be found out from the copy?
         todo!("task 4.4: copy a leaf")
     }
 }

@@ -39,8 +39,9 @@
 //!   meanwhile is given out at most once.
 //! - R3: with no change of the structure, a walk reads as many pages as the tree is high, and then each leaf once.
 //!
-//! What it costs: a leaf is copied whole, 4 KiB in one go, which takes less time than to look at 20 entries one by one. What was
-//! copied may be old when it is given out: that an entry still stands for something is for the caller to see, in lab 5 by a lock.
+//! What it costs: a leaf is copied whole, 4 KiB in one go. That takes less time than a search in a page that is not in the
+//! processor's cache, and the copy is: so the search comes after it, when the latch is free again. What was copied may be
+//! old when it is given out: that an entry still stands for something is for the caller to see, in lab 5 by a lock.
 //!
 //! Source: Graefe, "A survey of B-tree locking techniques" (2010), section 4.1 on cursors that keep no latch; PostgreSQL
 //! `nbtree/README`, which copies the items of a leaf in the same way.
@@ -48,7 +49,7 @@
 use std::ops::{Bound, Deref, RangeBounds};
 
 use buffer_pool::{Pager, RecordId};
-use slotted_page::{PAGE_SIZE, PageBuf, PageId};
+use slotted_page::{PageBuf, PageId};
 
 use crate::node::{Entry, NodeRef};
 use crate::{BTree, Direction, Error, KeyMode, NodeDamage};
@@ -200,7 +201,7 @@ impl<'a, P: Pager> Range<'a, P> {
     /// [`Error::BadNode`], and those of [`Pager::read`]. The walk is over then: the next call says `None`.
     ///
     /// # Cost
-    /// O(1) and no allocation while entries of the batch are left, else a [`refill`](Self::refill). The first call may need one
+    /// O(1) and no allocation while entries of the batch are left, else the page reads of R3. The first call may need them
     /// although the range was just opened, if the leaf that its bound leads to ends before the bound.
     pub fn next_entry(&mut self) -> Result<Option<(&[u8], RecordId)>, Error> {
         //# task 4.4 give out the next entry
@@ -243,42 +244,51 @@ impl<'a, P: Pager> Range<'a, P> {
         if let Then::Sibling { leaf, changes } = self.then {
             let page = self.pager.read(leaf);
             if self.tree.structure() == changes {
-                let leaf = self.tree.node(page?, Some(0))?;
-                self.copy(&leaf)?;
-                let is_stuck = self.left.is_empty() && self.then != Then::End;
-                return if is_stuck { Err(leaf.damaged(NodeDamage::OutOfOrder)) } else { Ok(()) };
+                self.copy(self.tree.node(page?, Some(0))?)?;
+                return match &self.batch {
+                    Some(batch) if self.left.is_empty() && self.then != Then::End => {
+                        Err(batch.damaged(NodeDamage::OutOfOrder))
+                    }
+                    _ => Ok(()),
+                };
             }
         }
         let leaf = self.tree.read_leaf(self.pager, |node| self.from.child(node, self.direction))?;
-        self.copy(&leaf)
+        self.copy(leaf)
         //# end
     }
 
-    /// Copies `leaf`, which is latched, and notes which of its entries are wanted, where the walk is when they are given out, and how
-    /// it goes on from there. If none is wanted, the walk stays where it was.
-    fn copy(&mut self, leaf: &NodeRef<P::Read<'a>>) -> Result<(), Error> {
+    /// Copies `leaf`, and notes which of its entries are wanted, where the walk is when they are given out, and how it goes on from
+    /// there. If none is wanted, the walk stays where it was.
+    fn copy(&mut self, leaf: NodeRef<P::Read<'a>>) -> Result<(), Error> {
         //# task 4.4 copy a leaf
-        let (from, end) = (self.from.entries_below(leaf)?, self.end.entries_below(leaf)?);
+        //+ // Nudge: what is true only while the leaf is latched, and what can be found out from the copy?
+        let batch = match self.batch.take().map(NodeRef::into_inner) {
+            Some(mut buffer) => {
+                buffer.copy_from_slice(leaf.bytes());
+                buffer
+            }
+            None => Box::new(*leaf.bytes()),
+        };
+        let changes = self.tree.structure();
+        drop(leaf);
+        let batch = self.batch.insert(self.tree.node(batch, Some(0))?);
+
+        let (from, end) = (self.from.entries_below(batch)?, self.end.entries_below(batch)?);
         let (wanted, is_last, sibling) = match self.direction {
-            Direction::Forward => (from..end, end < leaf.len(), leaf.next()),
-            Direction::Backward => (end..from, end > 0, leaf.previous()),
+            Direction::Forward => (from..end, end < batch.len(), batch.next()),
+            Direction::Backward => (end..from, end > 0, batch.previous()),
         };
-        self.then = if is_last || sibling == PageId::NONE {
-            Then::End
-        } else {
-            Then::Sibling { leaf: sibling, changes: self.tree.structure() }
-        };
+        let is_end = is_last || sibling == PageId::NONE;
+        self.then = if is_end { Then::End } else { Then::Sibling { leaf: sibling, changes } };
         if !wanted.is_empty() {
-            let mut buffer = self.batch.take().map_or_else(|| Box::new([0; PAGE_SIZE]), NodeRef::into_inner);
-            buffer.copy_from_slice(leaf.bytes());
-            self.batch = Some(self.tree.node(buffer, Some(0))?);
             let (last, edge, side) = match self.direction {
                 Direction::Forward => (wanted.end - 1, RecordId::MAX, Side::After),
                 Direction::Backward => (wanted.start, RecordId::MIN, Side::Before),
             };
             // A key of a unique tree that is removed and comes back with another record id is still given out once.
             let is_unique = self.tree.mode() == KeyMode::Unique;
-            let entry = leaf.entry(last)?;
+            let entry = batch.entry(last)?;
             self.from.set(entry.key, if is_unique { edge } else { entry.record }, side);
         }
         self.left = wanted;
