@@ -212,6 +212,10 @@ impl<'p, P: Pager> Loader<'p, P> {
 
     /// Writes all that is pending, from the leaves up to the root.
     ///
+    /// # Ensures
+    /// F3: if the last node of a level would be too small, it shares the entries of the one before it evenly, or becomes one with it.
+    /// An internal node is never left with a single child.
+    ///
     /// # Errors
     /// Those of [`Pager::allocate`].
     fn finish(&mut self) -> Result<(), Error> {
