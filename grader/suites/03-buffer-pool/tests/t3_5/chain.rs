@@ -44,6 +44,24 @@ fn fills_pages_to_the_last_byte() {
     }
 }
 
+/// A new record takes four bytes for its slot: with three of them it goes elsewhere, with four it stays.
+#[testkit::test]
+fn a_record_and_its_slot_must_fit() {
+    for spare in 0..8 {
+        for is_opened in [false, true] {
+            let (_, pool) = pool(4);
+            let (mut table, _) = Table::filled(&pool, 1, 4_048 - 4 - 1 - 101 - spare);
+            if is_opened {
+                table.reopen(&pool);
+            }
+            let id = table.insert(&pool, 100);
+            let fits = id.page == table.heap.id();
+            check_eq!(fits, spare >= 4, "whether it went where 101 bytes and {spare} are free");
+            table.check(&pool);
+        }
+    }
+}
+
 /// A record that does not fit where the last one went starts a page, and the room left behind is still used.
 #[testkit::test]
 fn a_long_record_does_not_close_a_page() {

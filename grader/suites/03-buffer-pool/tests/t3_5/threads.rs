@@ -120,7 +120,7 @@ fn inserts_at_once_are_all_there() {
 /// A shared heap in which record `a` has its home in the first page and its body in the second, and `b` the other
 /// way round, if the heap puts records where there is room.
 fn crossed() -> (Shared, RecordId, RecordId) {
-    let (shared, ids) = shared(10, &[1_000, 2_000, 1_000, 2_000]);
+    let (shared, ids) = shared(10, &[1_300, 2_000, 1_300, 2_000]);
     let [a, x, b, y] = ids[..] else { unreachable!("four records were inserted") };
     let (pool, heap) = (&*shared.pool, &shared.heap);
     heap.delete(pool, y).expect("the record is there");
@@ -187,6 +187,31 @@ fn moves_out_of_two_pages_at_once() {
         check_eq!(records.len(), 6, "records");
         check_eq!(records.get(&a), Some(&record(100, 12)), "the record that came home");
         check_eq!(records.get(&b), Some(&record(3_000, 14)), "the record that moved twice");
+    });
+}
+
+/// A record of the last page moves to the first, while an insert goes from the first page to the last to make the chain
+/// longer: whoever waits for the first page while holding the last waits for ever.
+#[testkit::test]
+fn a_move_and_a_growing_chain_do_not_deadlock() {
+    testkit::schedule::explore(150, || {
+        let (shared, ids) = shared(10, &[1_200, 1_200, 2_900, 1_000]);
+        let id = ids[3];
+        let journal = Journal::default();
+        let other = journal.clone();
+        let mover = shared.spawn("mover", move |shared| {
+            [shared.update(&other, id, 1_300, 61), shared.update(&other, id, 1_310, 62)]
+        });
+        let (new, record) = shared.insert(&journal, 3_000, 63);
+        let seen = shared.get(&journal, id);
+        let is_version = [(1_000, 3), (1_300, 61), (1_310, 62)]
+            .iter()
+            .any(|(len, tag)| seen.as_ref() == Ok(&crate::heap_support::record(*len, *tag)));
+        check!(is_version, "get of the record that moves gave {seen:?}");
+        check_eq!(mover.join().expect("the mover ends"), [Ok(()), Ok(())], "updates of {id}");
+        let records = shared.records();
+        check_eq!(records.len(), 5, "records");
+        check_eq!(records.get(&new), Some(&record), "the new record");
     });
 }
 
