@@ -139,22 +139,22 @@ fn counted_over(pages: usize, frames: usize) -> (FaultDisk, BufferPool, Vec<Page
     (disk, BufferPool::new(manager, frames).expect("there are frames"), ids)
 }
 
-/// Reads and writes of the disk for a hundred requests, some of which make pages.
+/// Reads and writes of the disk for a hundred requests: hot pages, a sweep over all of them, and now and then a new page.
 fn calls_per_request() -> f64 {
-    let (disk, pool, mut ids) = counted_over(400, 100);
+    let (disk, pool, ids) = counted_over(400, 100);
     let mut noise = Noise(2);
     let count = 20_000;
     for n in 0..count {
         if n % 40 == 0 {
-            ids.push(pool.pin_new(PageKind(40)).expect("no frame is pinned").id());
+            drop(pool.pin_new(PageKind(40)).expect("no frame is pinned"));
         } else {
-            let at = ids.len() - 1 - noise.skewed(ids.len());
+            let at = if n % 4 == 1 { n / 4 % ids.len() } else { noise.skewed(ids.len()) };
             drop(pool.pin(ids[at], Access::Again).expect("the page can be read"));
         }
     }
     pool.flush_all().expect("the disk works");
     let counts = disk.counts();
-    (counts.reads + counts.writes) as f64 * 100.0 / f64::from(count)
+    (counts.reads + counts.writes) as f64 * 100.0 / count as f64
 }
 
 /// Reads of hot pages for a hundred requests of hot pages, while two scans go round and round, one behind the other.

@@ -202,6 +202,24 @@ fn flush_all_writes_what_is_dirty() {
     check_eq!(pool.stats().writes, 4, "stats().writes");
 }
 
+/// `flush_all` goes through the file from front to back, whichever frames its pages are in.
+#[testkit::test]
+fn flush_all_goes_in_the_order_of_pages() {
+    let (tap, pool, _) = pool_over(2, 4);
+    let mut made: Vec<PageId> = (0..4).map(|_| make(&pool)).collect();
+    // Each of these takes the frame of the oldest page that was used once.
+    check_eq!(pool.flush(made[0]), Ok(()), "flush");
+    visit(&pool, made[1]);
+    check_eq!(pool.flush(made[2]), Ok(()), "flush");
+    made.extend([make(&pool), make(&pool)]);
+    tap.take_log();
+    check_eq!(pool.flush_all(), Ok(()), "flush_all");
+    let mut expected = vec![made[1], made[3], made[4], made[5]];
+    expected.sort();
+    let expected: Vec<Io> = expected.into_iter().map(Io::Write).collect();
+    check_log(&tap, &expected, "flush_all, four dirty pages");
+}
+
 /// After `sync` everything is on the disk for good: the pages written, then the disk synced, not the other way round.
 #[testkit::test]
 fn sync_makes_everything_durable() {

@@ -117,18 +117,6 @@ fn a_change_after_a_flush_is_dirty_again() {
     check_eq!(pool.stats().writes, 5, "stats().writes");
 }
 
-/// `flush_all` goes through the file from front to back, in whatever order the pages came in.
-#[testkit::test]
-fn flush_all_goes_in_the_order_of_pages() {
-    let (tap, pool, ids) = pool_over(6, 6);
-    [3, 1, 4, 0, 5].into_iter().for_each(|n| change(&pool, ids[n], 40 + n as u32));
-    drop(must("read", pool.read(ids[2])));
-    tap.take_log();
-    check_eq!(pool.flush_all(), Ok(()), "flush_all");
-    let expected: Vec<Io> = [0, 1, 3, 4, 5].iter().map(|n| Io::Write(ids[*n])).collect();
-    check_log(&tap, &expected, "flush_all with five changed pages");
-}
-
 /// One guard can change its page again and again, and all of it counts.
 #[testkit::test]
 fn a_guard_changes_its_page_again_and_again() {
