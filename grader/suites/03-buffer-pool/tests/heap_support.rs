@@ -6,7 +6,7 @@ use std::fmt::Debug;
 
 use buffer_pool::{BufferPool, Error, MAX_HEAP_RECORD_LEN, Pager, RecordId, TableHeap, dump_heap};
 use kit::sync::Arc;
-use slotted_page::header::get_u32;
+use slotted_page::header::{get_u32, put_u32};
 use slotted_page::{DiskManager, PageId, PageKind, SlotId, SlottedPage};
 use testkit::disk::FaultDisk;
 use testkit::{Failure, check, check_eq, step};
@@ -29,6 +29,30 @@ pub(crate) fn pool(frames: usize) -> (FaultDisk, BufferPool) {
 pub(crate) fn reopened(disk: &FaultDisk, frames: usize) -> BufferPool {
     let manager = DiskManager::open(Arc::new(disk.clone())).expect("the file is in order");
     must(BufferPool::new(manager, frames), "a pool")
+}
+
+/// Writes `bytes` into the slot of `id`, whatever is there.
+pub(crate) fn forge(pool: &BufferPool, id: RecordId, bytes: &[u8]) {
+    step!("// {id} is made {:02x?}", &bytes[..bytes.len().min(12)]);
+    let mut guard = must(Pager::write(pool, id.page), "write");
+    let mut view = SlottedPage::assume_valid(&mut *guard);
+    if view.get(id.slot).is_some() {
+        must(view.update(id.slot, bytes), "update of the page");
+    } else {
+        must(view.insert_into(id.slot, bytes), "insert into the page");
+    }
+}
+
+/// Writes a number into the owner's bytes of `page`.
+pub(crate) fn forge_owner(pool: &BufferPool, page: PageId, at: usize, value: u32) {
+    step!("// the owner's bytes of {page} at {at} are made {value}");
+    let mut guard = must(Pager::write(pool, page), "write");
+    put_u32(SlottedPage::assume_valid(&mut *guard).owner_mut(), at, value);
+}
+
+/// The bytes of a forward to `target`, or of the head of a moved record from there.
+pub(crate) fn tagged(tag: u8, id: RecordId, data: &[u8]) -> Vec<u8> {
+    [&[tag][..], &id.to_bytes(), data].concat()
 }
 
 /// A page of an index: sound, but no page of a heap.

@@ -4,7 +4,7 @@
 mod basic;
 mod chain;
 mod errors;
-pub(crate) mod hostile;
+mod hostile;
 mod model;
 mod moves;
 mod pagers;

@@ -3,35 +3,12 @@
 
 use buffer_pool::{BufferPool, Error, HeapDamage, Pager, RecordId};
 use proptest::prelude::*;
-use slotted_page::header::put_u32;
 use slotted_page::{PageId, SlotId, SlottedPage};
 use testkit::{Failure, check, check_eq, step};
 
-use crate::heap_support::{FORWARD, MOVED, Table, must, new_leaf, owner, pool, record};
-
-/// Writes `bytes` into the slot of `id`, whatever is there.
-pub(crate) fn forge(pool: &BufferPool, id: RecordId, bytes: &[u8]) {
-    step!("// {id} is made {:02x?}", &bytes[..bytes.len().min(12)]);
-    let mut guard = must(Pager::write(pool, id.page), "write");
-    let mut view = SlottedPage::assume_valid(&mut *guard);
-    if view.get(id.slot).is_some() {
-        must(view.update(id.slot, bytes), "update of the page");
-    } else {
-        must(view.insert_into(id.slot, bytes), "insert into the page");
-    }
-}
-
-/// Writes a number into the owner's bytes of `page`.
-pub(crate) fn forge_owner(pool: &BufferPool, page: PageId, at: usize, value: u32) {
-    step!("// the owner's bytes of {page} at {at} are made {value}");
-    let mut guard = must(Pager::write(pool, page), "write");
-    put_u32(SlottedPage::assume_valid(&mut *guard).owner_mut(), at, value);
-}
-
-/// The bytes of a forward to `target`, or of the head of a moved record from there.
-pub(crate) fn tagged(tag: u8, id: RecordId, data: &[u8]) -> Vec<u8> {
-    [&[tag][..], &id.to_bytes(), data].concat()
-}
+use crate::heap_support::{
+    FORWARD, MOVED, Table, forge, forge_owner, must, new_leaf, owner, pool, record, tagged,
+};
 
 /// All calls on `id`, none of which may panic or go on for ever. The errors of get, update and delete.
 fn call_all(pool: &BufferPool, table: &Table, id: RecordId) -> [Option<Error>; 3] {

@@ -5,8 +5,9 @@ use slotted_page::{PageId, SlotId};
 use testkit::{Failure, check, check_eq};
 
 use super::ids_of;
-use crate::heap_support::{FORWARD, MOVED, Table, must, new_leaf, pool, reopened};
-use crate::t3_5::hostile::{forge, forge_owner, tagged};
+use crate::heap_support::{
+    FORWARD, MOVED, Table, forge, forge_owner, must, new_leaf, pool, reopened, tagged,
+};
 
 /// Scans to the end or to an error: the records until then, and the error.
 fn scan(pool: &BufferPool, table: &Table) -> (Vec<RecordId>, Option<Error>) {
