@@ -2,5 +2,6 @@
 
 mod basic;
 mod faults;
+mod settle;
 mod threads;
 mod traces;

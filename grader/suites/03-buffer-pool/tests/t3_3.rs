@@ -3,4 +3,5 @@
 mod basic;
 mod freeing;
 mod model;
+mod reuse;
 mod threads;

@@ -1,0 +1,68 @@
+//! Claims that end while others wait: everybody is told as soon as he can go on, and of the truth.
+
+use std::io::ErrorKind;
+
+use buffer_pool::Access;
+use testkit::check_eq;
+
+use crate::pool_support::{
+    Io, Journal, KIND, check_frames, io_error, joined, make, not_allocated, pin, pool_over, visit,
+};
+
+/// A victim that is gone can be read again at once: who waits for it does not wait for the page that takes its frame.
+#[testkit::test]
+fn a_victim_does_not_wait_for_its_successor() {
+    testkit::schedule::explore(120, || {
+        let (tap, pool, ids) = pool_over(3, 2);
+        let made = make(&pool);
+        visit(&pool, ids[0]);
+        tap.hold(Io::Write(made));
+        tap.hold(Io::Read(ids[1]));
+        let journal = Journal::default();
+        let evictor = journal.spawn_visit("evictor", &pool, ids[1]);
+        tap.await_held(Io::Write(made));
+        let waiter = journal.spawn_visit("waiter", &pool, made);
+        kit::sync::thread::yield_now();
+        tap.let_go(Io::Write(made));
+        joined("pin of a victim while the read of its successor hangs", waiter);
+        check_eq!(tap.count(Io::Read(made)), 1, "reads of the victim, which is wanted again");
+        tap.let_go(Io::Read(ids[1]));
+        joined("pin whose read hung", evictor);
+        check_frames(&pool, &ids[..2]);
+    });
+}
+
+/// A page that could not be made is free before anybody else can look for it: who asks by its number is told that there is
+/// no such page, not that one is damaged.
+#[testkit::test]
+fn a_page_that_was_not_made_is_not_there() {
+    testkit::schedule::pct(500, 3, || {
+        let (tap, pool, ids) = pool_over(2, 2);
+        let made = make(&pool);
+        let new = pool.disk().allocate().expect("the disk has room");
+        check_eq!(pool.disk().free(new), Ok(()), "free of a page that nobody uses");
+        // The page that stays is worth more than the other, which leaves first once it is not pinned.
+        (0..2).for_each(|_| visit(&pool, made));
+        let other = pin(&pool, ids[0]);
+        tap.fail(Io::Write(made), 1, ErrorKind::TimedOut);
+        tap.hold(Io::Write(made));
+        let (journal, below) = (Journal::default(), pool.clone());
+        let maker = journal.spawn("maker", move |journal| {
+            journal.call("maker", "pin_new", || below.pin_new(KIND).map(|pin| pin.id()))
+        });
+        tap.await_held(Io::Write(made));
+        drop(other);
+        tap.hold(Io::Read(new));
+        let below = pool.clone();
+        let reader = journal.spawn("reader", move |journal| {
+            journal.call("reader", &format!("pin({new})"), || below.pin(new, Access::Again).map(drop))
+        });
+        tap.let_go(Io::Write(made));
+        let failed = maker.join().expect("the thread ends");
+        check_eq!(failed, Err(io_error(ErrorKind::TimedOut)), "pin_new whose victim cannot be written");
+        tap.let_go(Io::Read(new));
+        let found = reader.join().expect("the thread ends");
+        check_eq!(found, Err(not_allocated(new)), "pin of {new}, which was not made after all");
+        check_frames(&pool, &ids);
+    });
+}
