@@ -3,10 +3,12 @@
 
 mod basic;
 mod chain;
+mod ends;
 mod errors;
 mod hostile;
 mod model;
 mod moves;
+mod order;
 mod pagers;
 mod room;
 mod threads;
