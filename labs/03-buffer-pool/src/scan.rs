@@ -19,7 +19,7 @@
 //! - N3: no guard is held between calls, and one during a call.
 //!
 //! Records that come, go or change during the scan may be returned as they were or as they are. A loop that
-//! inserts into the heap it scans may meet its own records (lab 9 has to think of that).
+//! inserts into the heap it scans may meet its own records (lab 8 has to think of that).
 //!
 //! Left out: reading ahead; telling the pool which pages come next.
 

@@ -54,7 +54,8 @@ pub enum Error {
     /// A page of the heap is sound as a slotted page, but what it holds makes no sense as a page of a heap.
     #[error("{page} is damaged: {what}")]
     BadHeapPage {
-        /// The page.
+        /// The page. Of a bad record it is that of the record id, of [`BadLast`](HeapDamage::BadLast) the first
+        /// page, of [`Circle`](HeapDamage::Circle) the page that the chain comes back to.
         page: PageId,
         /// What is wrong with it.
         what: HeapDamage,
@@ -75,7 +76,8 @@ pub enum HeapDamage {
         /// The record.
         record: RecordId,
     },
-    /// A forward that leads to no moved record that names it as its home.
+    /// A forward that leads to no moved record that names it as its home, or to its own page: a body is never
+    /// in the page that had no room for it.
     #[error("the forward at {record} leads to {target}, which is not its record")]
     BadForward {
         /// Where the forward is.

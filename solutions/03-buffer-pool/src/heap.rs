@@ -1,7 +1,7 @@
 //! Table heap: records of any length in a chain of pages, each under a record id that never changes (task
 //! 3.5).
 //!
-//! A table keeps its rows here (lab 9); indexes (lab 4) point at them by record id. The heap asks a [`Pager`]
+//! A table keeps its rows here (lab 8); indexes (lab 4) point at them by record id. The heap asks a [`Pager`]
 //! for pages, and lays records in them with lab 2's [`SlottedPage`](slotted_page::SlottedPage). In which page
 //! a record is put is the heap's choice.
 //!
@@ -118,7 +118,8 @@ impl TableHeap {
     }
 
     /// As [`scan`](Self::scan), from the record after `after`, whether that is still there or not. If its
-    /// page is not one of the heap, the first item is the error.
+    /// page is not one of the heap, the first item is the error; page 0 is none, not even a wrong one
+    /// ([`PageId::NONE`]): nothing comes after a record there.
     pub fn scan_after<'a, P: Pager>(&self, pager: &'a P, after: RecordId) -> Scan<'a, P> {
         Scan::new(pager, self.first, after.page, after.slot.index() + 1)
     }

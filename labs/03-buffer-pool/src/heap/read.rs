@@ -56,7 +56,7 @@ pub(crate) fn read_record<P: Pager>(
 }
 
 /// Shows the record `id` to `look` if it lies at `target`, in `page`, as one that moved there; says whether
-/// it does.
+/// it does. Never if that is its own page ([`HeapDamage::BadForward`](crate::HeapDamage::BadForward)).
 pub(crate) fn show_moved(
     page: &slotted_page::PageBuf,
     heap: PageId,
@@ -64,6 +64,9 @@ pub(crate) fn show_moved(
     target: RecordId,
     look: &mut dyn FnMut(&[u8]),
 ) -> bool {
+    if target.page == id.page {
+        return false;
+    }
     let Ok(page) = format::view(page, heap) else { return false };
     match stored(&page, target) {
         Ok(Stored::Moved { home, data }) if home == id => {

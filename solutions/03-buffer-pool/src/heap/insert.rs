@@ -53,7 +53,8 @@ impl TableHeap {
     /// With [`Patience::Wait`], nothing is held.
     ///
     /// # Ensures
-    /// Of the pages looked at, only the one found stays latched; what was held before still is. All of them
+    /// The looks of one insert or move are earned (`RoomHints::earn`), before any page is looked at. Of the pages
+    /// looked at, only the one found stays latched; what was held before still is. All of them
     /// are told to the hints. A hint or unseen page that turns out not to be the heap's is lost, and no
     /// error.
     ///

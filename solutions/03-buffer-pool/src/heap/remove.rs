@@ -52,7 +52,8 @@ impl TableHeap {
     /// # Errors
     /// Nothing is changed. The first of these that holds: [`Error::RecordTooLong`]; the pager's for the home
     /// page, [`Error::NotInHeap`]; [`Error::RecordInUse`] if anything is in that slot; `PageFull` of lab 2 if
-    /// not even a forward has room at home; the pager's if another page is needed.
+    /// not even a forward has room at home, with [`SLOT_SIZE`](slotted_page::slotted::SLOT_SIZE) for each slot
+    /// that must come to exist; the pager's if another page is needed.
     ///
     /// # Cost
     /// As [`update`](Self::update).
@@ -102,10 +103,13 @@ impl TableHeap {
     /// Nobody else uses the heap.
     ///
     /// # Ensures
-    /// The pages go one by one, the first page last, and the chain leads around those that are gone.
+    /// The pages go one by one, the first page last, and the chain leads around those that are gone. H1 and H2
+    /// hold after each.
     ///
     /// # Errors
-    /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`](crate::HeapDamage::Circle). What was freed
+    /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`](crate::HeapDamage::Circle) if the chain comes
+    /// back to the first page. No other circle needs to be looked for: it comes back to a page that is free by
+    /// then, which the pager says (`NotAllocated`). What was freed
     /// stays freed; the rest is a chain that can be opened and destroyed once the cause is gone. A page of
     /// another heap is never freed.
     ///

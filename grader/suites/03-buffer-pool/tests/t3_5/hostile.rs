@@ -99,6 +99,27 @@ fn refuses_bad_forwards() {
     other.check(&pool);
 }
 
+/// A body never lies in the page that had no room for it: a forward to its own page is damage for every call, even if a
+/// moved record is there that names it.
+#[testkit::test]
+fn refuses_forwards_to_their_own_page() {
+    let (_, pool) = pool(6);
+    let (mut table, ids) = Table::filled(&pool, 3, 950);
+    let (id, target) = (ids[0], ids[2]);
+    forge(&pool, id, &tagged(FORWARD, target, &[]));
+    forge(&pool, target, &tagged(MOVED, id, b"next door"));
+    [id, target].iter().for_each(|id| drop(table.model.remove(id)));
+    let what = HeapDamage::BadForward { record: id, target };
+    for (call, error) in ["get", "update", "delete"].iter().zip(call_all(&pool, &table, id)) {
+        check_eq!(
+            error,
+            Some(Error::BadHeapPage { page: id.page, what }),
+            "{call} of a forward to its own page"
+        );
+    }
+    table.check_get(&pool, ids[1]);
+}
+
 /// A forward out of the heap is not followed: what is there belongs to somebody else.
 #[testkit::test]
 fn refuses_forwards_out_of_the_heap() {
