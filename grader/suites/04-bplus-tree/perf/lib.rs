@@ -33,8 +33,7 @@ pub fn workloads() -> Vec<Workload> {
             })
         }),
         Workload::counted("insert-leaves", || {
-            let (pager, tree) = inserted(&shuffled(20_000), Latching::WholePath);
-            drop(tree);
+            let (pager, _tree) = inserted(&shuffled(20_000), Latching::WholePath);
             // Beside what full leaves would take: key, record id and slot are 18 bytes.
             pager.in_use() as f64 * CAPACITY as f64 / (20_000 * 18) as f64
         }),
