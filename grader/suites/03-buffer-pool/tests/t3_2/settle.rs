@@ -36,7 +36,7 @@ fn a_victim_does_not_wait_for_its_successor() {
 /// no such page, not that one is damaged.
 #[testkit::test]
 fn a_page_that_was_not_made_is_not_there() {
-    testkit::schedule::pct(500, 3, || {
+    testkit::schedule::pct(200, 3, || {
         let (tap, pool, ids) = pool_over(2, 2);
         let made = make(&pool);
         let new = pool.disk().allocate().expect("the disk has room");

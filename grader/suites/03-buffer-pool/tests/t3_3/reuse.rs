@@ -12,7 +12,7 @@ use crate::pool_support::{
 /// the number: the new page is not taken for the freed one.
 #[testkit::test]
 fn a_new_page_is_not_taken_for_the_freed_one() {
-    testkit::schedule::pct(500, 3, || {
+    testkit::schedule::pct(1_000, 3, || {
         let (tap, pool, ids) = pool_over(3, 3);
         let old = make(&pool);
         // Worth more than the page that is to go.
