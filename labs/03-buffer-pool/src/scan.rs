@@ -28,7 +28,7 @@ use std::fmt;
 use slotted_page::{PAGE_SIZE, PageBuf, PageId, SlottedPage};
 
 use crate::heap::format::{CircleCheck, Stored, stored};
-use crate::{Error, Pager, RecordId};
+use crate::{Error, HeapDamage, Pager, RecordId};
 
 /// Iterator over the records of a heap. After an error it is over;
 /// [`scan_after`](crate::TableHeap::scan_after) starts another where it stopped.
@@ -78,7 +78,7 @@ impl<'a, P: Pager> Scan<'a, P> {
     ///
     /// # Errors
     /// The pager's; [`Error::NotInHeap`] if the chain, or the page where the scan begins, is not the heap's;
-    /// [`Error::BadHeapPage`] with [`HeapDamage::Circle`](crate::HeapDamage::Circle) if the chain comes back
+    /// [`Error::BadHeapPage`] with [`HeapDamage::Circle`] if the chain comes back
     /// to itself (some records may have been returned twice by then), or for damage in a page. The scan is
     /// over then.
     ///
@@ -121,7 +121,7 @@ impl<'a, P: Pager> Scan<'a, P> {
     /// No guard is held (N3). `next` is the page after it, whose records are to be returned from slot 0.
     ///
     /// # Errors
-    /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`](crate::HeapDamage::Circle).
+    /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`].
     fn load_next(&mut self) -> Result<bool, Error> {
         // Nudge: a page that was read once is enough for all of its records.
         todo!("task 3.6: copy the next page")

@@ -44,7 +44,7 @@
 //!
 //! | file          | what it is                                             | given            |
 //! | ------------- | ------------------------------------------------------ | ---------------- |
-//! | [`format`]    | links, tags                                            | all              |
+//! | [`format`](mod@format) | links, tags                                          | all              |
 //! | `latches.rs`  | the pages that an operation holds                      | all but `record` |
 //! | `room.rs`     | what is remembered about room                          | all              |
 //! | `insert.rs`   | inserting, finding room, growing the chain             |                  |

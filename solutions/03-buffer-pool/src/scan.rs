@@ -28,10 +28,9 @@ use std::fmt;
 use slotted_page::{PAGE_SIZE, PageBuf, PageId, SlottedPage};
 
 use crate::heap::format::{CircleCheck, Stored, stored};
-use crate::{Error, Pager, RecordId};
+use crate::{Error, HeapDamage, Pager, RecordId};
 
 //# hide
-use crate::HeapDamage;
 use crate::heap::format::{self, leads_nowhere};
 use crate::heap::read::{read_record, show_moved};
 use slotted_page::SlotId;
@@ -85,7 +84,7 @@ impl<'a, P: Pager> Scan<'a, P> {
     ///
     /// # Errors
     /// The pager's; [`Error::NotInHeap`] if the chain, or the page where the scan begins, is not the heap's;
-    /// [`Error::BadHeapPage`] with [`HeapDamage::Circle`](crate::HeapDamage::Circle) if the chain comes back
+    /// [`Error::BadHeapPage`] with [`HeapDamage::Circle`] if the chain comes back
     /// to itself (some records may have been returned twice by then), or for damage in a page. The scan is
     /// over then.
     ///
@@ -148,7 +147,7 @@ impl<'a, P: Pager> Scan<'a, P> {
     /// No guard is held (N3). `next` is the page after it, whose records are to be returned from slot 0.
     ///
     /// # Errors
-    /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`](crate::HeapDamage::Circle).
+    /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`].
     fn load_next(&mut self) -> Result<bool, Error> {
         //# task 3.6 copy the next page
         //+ // Nudge: a page that was read once is enough for all of its records.

@@ -3,15 +3,14 @@
 use super::TableHeap;
 use super::insert::check_len;
 use super::latches::Latches;
-use crate::{Error, Pager, RecordId};
+use crate::{Error, HeapDamage, Pager, RecordId};
+use slotted_page::slotted::SLOT_SIZE;
 
 //# hide
 use super::format::{self, MIN_STORED_LEN, Stored};
 use super::latches::Place;
 use super::update::{delete_body, put_body};
-use crate::HeapDamage;
 use kit::sync::thread;
-use slotted_page::slotted::SLOT_SIZE;
 use slotted_page::{PageBuf, PageId, SlotId, SlottedPage};
 //# end
 
@@ -52,7 +51,7 @@ impl TableHeap {
     /// # Errors
     /// Nothing is changed. The first of these that holds: [`Error::RecordTooLong`]; the pager's for the home
     /// page, [`Error::NotInHeap`]; [`Error::RecordInUse`] if anything is in that slot; `PageFull` of lab 2 if
-    /// not even a forward has room at home, with [`SLOT_SIZE`](slotted_page::slotted::SLOT_SIZE) for each slot
+    /// not even a forward has room at home, with [`SLOT_SIZE`] for each slot
     /// that must come to exist; the pager's if another page is needed.
     ///
     /// # Cost
@@ -107,7 +106,7 @@ impl TableHeap {
     /// hold after each.
     ///
     /// # Errors
-    /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`](crate::HeapDamage::Circle) if the chain comes
+    /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`] if the chain comes
     /// back to the first page. No other circle needs to be looked for: it comes back to a page that is free by
     /// then, which the pager says (`NotAllocated`). What was freed
     /// stays freed; the rest is a chain that can be opened and destroyed once the cause is gone. A page of
