@@ -47,12 +47,15 @@ enum Use {
     Detached,
 }
 
+/// A victim and its uses.
+type Victim = (PageId, Vec<u64>);
+
 struct Model {
     uses: Vec<Use>,
     pins: Vec<u32>,
     now: u64,
     /// Claims in progress: the table's, and the victim's uses.
-    claims: Vec<(Claim, Option<(PageId, Vec<u64>)>)>,
+    claims: Vec<(Claim, Option<Victim>)>,
 }
 
 impl Model {

@@ -189,11 +189,10 @@ impl<'p> Both<'p> {
             // Who holds a page that he changes must not wait for its latch.
             Step::FlushAll if !has_writer => drop(self.flush("flush_all()", self.pool.flush_all())),
             Step::Sync if !has_writer => {
-                if self.flush("sync()", self.pool.sync()) {
-                    let is_lost =
-                        self.pages.iter().find(|(id, tag)| self.tap.tag_on_disk(**id) != Some(**tag));
-                    check_eq!(is_lost, None, "a page that is not on the disk right after sync");
-                }
+                let is_done = self.flush("sync()", self.pool.sync());
+                let is_lost =
+                    self.pages.iter().find(|(id, tag)| is_done && self.tap.tag_on_disk(**id) != Some(**tag));
+                check_eq!(is_lost, None, "a page that is not on the disk right after sync");
             }
             Step::Read(_) | Step::Change(_) | Step::Look(_) if is_kept => {
                 let granted = self.pool.try_write(id).map(|page| page.is_some());
