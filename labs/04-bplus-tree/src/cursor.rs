@@ -36,7 +36,8 @@
 //!
 //! - R1: no latch is held between two calls, and while one runs at most two, parent and child.
 //! - R2: each entry that is in the tree from the first call to the last is given out exactly once, in order. One that comes or goes
-//!   meanwhile is given out at most once.
+//!   meanwhile is given out at most once. In a unique tree that is true of each *key*: one that was given out, is removed and comes
+//!   back with another record id is not given out again.
 //! - R3: with no change of the structure, a walk reads as many pages as the tree is high, and then each leaf once.
 //!
 //! What it costs: a leaf is copied whole, 4 KiB in one go. That takes less time than a search in a page that is not in the
@@ -213,6 +214,8 @@ impl<'a, P: Pager> Range<'a, P> {
     /// there. If none is wanted, the walk stays where it was.
     fn copy(&mut self, leaf: NodeRef<P::Read<'a>>) -> Result<(), Error> {
         // Nudge: what is true only while the leaf is latched, and what can be found out from the copy?
+        // In a unique tree the cut behind an entry is behind all record ids of its key:
+        // behind (key, MAX), or backward before (key, MIN).
         todo!("task 4.4: copy a leaf")
     }
 }

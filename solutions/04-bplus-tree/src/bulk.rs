@@ -326,9 +326,12 @@ impl<'p, P: Pager> Loader<'p, P> {
 
     /// Frees every page. What fails meanwhile is passed over: the caller has an error already.
     fn give_up(&mut self) {
-        // A thread has one guard a page at most (rule U1), so these go first.
-        (self.root_page, self.next_leaf) = (None, None);
         self.pages.push(self.root);
+        // These two are latched still, and no nodes yet: a pool that wrote them and read them again would refuse them.
+        for page in [self.root_page.take(), self.next_leaf.take()].into_iter().flatten() {
+            self.pages.retain(|id| *id != header::id(&page));
+            let _ = self.pager.free(page);
+        }
         while let Some(id) = self.pages.pop() {
             let _ = self.pager.write(id).and_then(|page| self.pager.free(page));
         }

@@ -26,8 +26,10 @@
 //!   is top down, so the sibling could not be had later (L1).
 //! - D2: a borrow gives the parent a new separator, which may be longer than the old one. If the parent has no room for
 //!   it, another place to cut is tried, and if none will do the node stays underfull. A merge needs no new separator.
-//! - D3: so an internal node may be left with one child, where nothing could be borrowed for it. If that child becomes
-//!   empty, it has no sibling to be merged with: it is cut out, and its parent with it.
+//! - D3: so an internal node other than the root may be left with one child, where nothing could be borrowed for it. It is
+//!   underfull, however many bytes it uses. If its only child becomes empty, that has no sibling to be merged with: it is
+//!   cut out. Its parent has no child then, and is cut out as well, *even if it has a sibling*: nothing is left in it to be
+//!   merged, and a borrow would have no separator to bring down to. And so on up.
 //!
 //! Left out: a leaf that is merged is not searched for a place among other parents' children, and underfull nodes are
 //! mended only by the next removal in them.
@@ -118,7 +120,8 @@ impl BTree {
     ///
     /// # Ensures
     /// A leaf loses the entry itself. An internal node loses at most one of two entries: that of the child on the way, or
-    /// that of the child after it, which may be merged into it. It needs two children afterwards.
+    /// that of the child after it, which may be merged into it. It needs two children afterwards. `entry` may turn out not
+    /// to be there: then nothing is taken out, and the answer for an entry of its size will do.
     ///
     /// # Errors
     /// [`Error::BadNode`].
@@ -242,7 +245,8 @@ impl BTree {
     ///
     /// # Ensures
     /// The invariants of all nodes hold. Returned are the nodes that are out of the tree, to be freed. The structure
-    /// counter is raised before entries go from node to node ([`structure_changes`](Self::structure_changes)).
+    /// counter is raised before entries go from node to node ([`structure_changes`](Self::structure_changes)): nothing of
+    /// this task looks at it, the walks of 4.4 rely on it.
     ///
     /// # Errors
     /// [`Error::BadNode`] for damage that comes to light only now.
@@ -254,7 +258,9 @@ impl BTree {
         neighbours: Neighbours<P::Write<'a>>,
     ) -> Result<Vec<NodeRef<P::Write<'a>>>, Error> {
         //# task 4.3 mend from the leaf up
-        //+ // Nudge: five cases: nothing to mend, no sibling, an empty node, a merge, a borrow.
+        //+ // Nudge: five cases: nothing to mend; an empty node to be cut out (a leaf without a sibling,
+        //+ // an internal node with or without one, D3); a merge; a borrow; and a node that is not
+        //+ // empty and has no sibling, which stays.
         let mut neighbours = Some(neighbours);
         let mut freed = Vec::new();
         let Some(Level { mut node, mut sibling, .. }) = path.pop() else { return Ok(freed) };

@@ -98,7 +98,8 @@ impl BTree {
     /// The key is not too long.
     ///
     /// # Ensures, Errors
-    /// As [`insert`](Self::insert).
+    /// As [`insert`](Self::insert). Before a split, the structure counter is raised
+    /// ([`structure_changes`](Self::structure_changes)).
     ///
     /// # Cost
     /// A page read for each level, and one for the right neighbour of a leaf that is split. Latched at the most: the way,

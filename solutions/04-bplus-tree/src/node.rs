@@ -42,7 +42,8 @@
 //!
 //! - N1: entries rise, strictly, by key (bytes as numbers), then by record id. In a unique tree keys alone rise
 //!   strictly, and separators have record id zero.
-//! - N2: a leaf has an entry, unless it is the root; an internal node has a child, and the root two.
+//! - N2: a leaf has an entry, unless it is the root; an internal node has a child at least (one alone only where D3 in
+//!   `delete.rs` says so), and an internal root two.
 //! - N3: the first separator of an internal node is empty.
 //! - N4: no slot is free, and no key is longer than [`MAX_KEY_LEN`].
 //!
@@ -363,10 +364,12 @@ impl<B: Deref<Target = PageBuf>> NodeRef<B> {
 }
 
 impl<B: DerefMut<Target = PageBuf>> NodeRef<B> {
-    /// Makes `page` an empty node of level `level`, whatever was in it; its number stays.
+    /// Makes `page` an empty node of level `level`, whatever was in it. Its number stays, and its LSN, which must never go
+    /// back while the page is in use.
     pub fn init(page: B, tree: PageId, level: u16, mode: KeyMode) -> Self {
-        let id = header::id(&page);
+        let (id, lsn) = (header::id(&page), header::lsn(&page));
         let mut page = SlottedPage::init(page, id, kind_of(level));
+        page.set_lsn(lsn);
         let owner = page.owner_mut();
         put_u32(owner, TREE_AT - OWNER_AT, tree.0);
         put_u16(owner, LEVEL_AT - OWNER_AT, level);

@@ -146,7 +146,9 @@ impl BTree {
         self.structure.load(Ordering::Acquire)
     }
 
-    /// Says that entries are about to go from node to node. Called with the latches of all those nodes held.
+    /// Says that entries are about to go from node to node. Called with the latches of all those nodes held, by every insert that
+    /// splits and every removal that merges, borrows or cuts out: a call that is missing is found out only by the walks of
+    /// task 4.4.
     pub(crate) fn structure_changes(&self) {
         self.structure.fetch_add(1, Ordering::Release);
     }
@@ -252,8 +254,9 @@ impl BTree {
     /// bound may be longer than any key.
     ///
     /// # Ensures
-    /// Each entry that is there from this call to the end of the walk comes once, in order; others at most once. The walk holds
-    /// no latch between calls, so the tree may be changed meanwhile, also by who walks.
+    /// Each entry that is there from this call to the end of the walk comes once, in order; others at most once. In a unique
+    /// tree each *key* comes at most once, also one that was removed and is back with another record id. The walk holds no
+    /// latch between calls, so the tree may be changed meanwhile, also by who walks.
     ///
     /// # Errors
     /// [`Error::BadNode`], and those of [`Pager::read`].

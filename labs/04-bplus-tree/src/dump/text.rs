@@ -43,13 +43,13 @@ fn draw_node(sketch: &Sketch, depth: usize, out: &mut String) {
                     let _ = write!(out, ", {name} {}", leaf.0);
                 }
             }
-            let bytes = node.used_bytes();
-            let _ =
-                writeln!(out, ", {} entries, {bytes} of {CAPACITY} bytes:{}", node.len(), line(node, ","));
+            let (entries, bytes) = (counted(node.len(), "entry", "entries"), node.used_bytes());
+            let _ = writeln!(out, ", {entries}, {bytes} of {CAPACITY} bytes:{}", line(node, ","));
         }
         Ok(node) => {
-            let (level, children, bytes) = (node.level(), node.len(), node.used_bytes());
-            let _ = write!(out, ", level {level}, {children} children, {bytes} of {CAPACITY} bytes:");
+            let (level, bytes) = (node.level(), node.used_bytes());
+            let children = counted(node.len(), "child", "children");
+            let _ = write!(out, ", level {level}, {children}, {bytes} of {CAPACITY} bytes:");
             let _ = writeln!(out, "{}", line(node, " |"));
         }
     }
@@ -59,6 +59,11 @@ fn draw_node(sketch: &Sketch, depth: usize, out: &mut String) {
     if sketch.hidden() > 0 {
         let _ = writeln!(out, "{:1$}... {2} more", "", depth * 2 + 2, sketch.hidden());
     }
+}
+
+/// A number with the word for that many.
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// The entries of a node, those in the middle left out if there are many.
