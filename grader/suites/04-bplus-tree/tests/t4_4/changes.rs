@@ -157,7 +157,7 @@ fn a_freed_leaf_may_be_used_again() {
     }
 }
 
-/// In one page under another number of entries: the same tree uses the freed leaf for keys elsewhere.
+/// A key of a unique tree that is removed and comes back with another record id is given once at most, though its entry is new.
 #[testkit::test]
 fn a_key_that_moves_comes_once() {
     for direction in BOTH {
