@@ -7,7 +7,7 @@ use slotted_page::{PAGE_SIZE, PageId};
 use testkit::{check, check_eq, schedule, step};
 
 use crate::support::faults::{
-    all_bytes, damage, in_batches, survives_damage, with_every_failure, with_few_frames,
+    all_bytes, damage, in_batches, keeps_lsns, survives_damage, with_every_failure, with_few_frames,
 };
 use crate::support::keys::orders;
 use crate::support::model::Model;
@@ -348,6 +348,20 @@ fn an_insert_is_one_batch() {
             in_batches(&mut story, &Op::Insert(keys::long(rng.u64(..1 << 30), 700), keys::record(at + 1)));
             story.check();
         }
+    }
+}
+
+/// A page that stays in use keeps its LSN, also the root when it is split: recovery in lab 6 would else do work again that is done.
+#[testkit::test]
+fn pages_in_use_keep_their_lsn() {
+    for (name, order) in orders(40) {
+        testkit::scene::clear();
+        step!("40 keys of 998 bytes, {name}");
+        let mut story = Story::new(KeyMode::Unique);
+        for number in order {
+            keeps_lsns(&mut story, &Op::Insert(keys::long(number, MAX_KEY_LEN), keys::record(number + 1)));
+        }
+        story.check();
     }
 }
 

@@ -8,7 +8,7 @@ use slotted_page::{PAGE_SIZE, PageId};
 use testkit::{Rng, check, check_eq, schedule, step};
 
 use crate::support::faults::{
-    all_bytes, damage, in_batches, survives_damage, with_every_failure, with_few_frames,
+    all_bytes, damage, in_batches, keeps_lsns, survives_damage, with_every_failure, with_few_frames,
 };
 use crate::support::keys::orders;
 use crate::support::model::Model;
@@ -456,6 +456,19 @@ fn removals_survive_reopening() {
     }
     pool::check_file(&disk, &pool, root, &model);
     check!(model.entries.is_empty(), "all is removed");
+}
+
+/// A page that stays in use keeps its LSN, also the root when it takes in its only child.
+#[testkit::test]
+fn pages_in_use_keep_their_lsn() {
+    for (name, order) in orders(40) {
+        let mut story = filled(KeyMode::Unique, 40, MAX_KEY_LEN, 12);
+        step!("// removed {name}");
+        for number in order {
+            keeps_lsns(&mut story, &Op::Remove(keys::long(number, MAX_KEY_LEN), keys::record(number + 1)));
+        }
+        check_emptied(&story, story.tree.id());
+    }
 }
 
 /// Pages that one tree gives back are used by another: nobody keeps a way to them.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use bplus_tree::{BTree, Error};
 use buffer_pool::RecordId;
 use pager_kit::{BatchPager, in_batch};
-use slotted_page::header::put_u32;
+use slotted_page::header::{self, put_u32};
 use slotted_page::slotted::OWNER_AT;
-use slotted_page::{PageBuf, PageId};
+use slotted_page::{Lsn, PageBuf, PageId};
 use testkit::{Failure, Rng, check, check_eq, step};
 
 use super::keys;
@@ -172,5 +172,29 @@ pub(crate) fn survives_damage(story: &Story, rng: &mut Rng, op: impl Fn(&Story, 
                 .raise();
         }
         check_eq!(story.pages.held(), 0, "guards held after an operation on a damaged tree");
+    }
+}
+
+/// Gives every page an LSN of its own, does `op`, and checks that the pages that were there and still are have theirs.
+pub(crate) fn keeps_lsns(story: &mut Story, op: &Op) {
+    let before: BTreeMap<PageId, Lsn> =
+        story.pages.allocated().into_iter().map(|id| (id, Lsn(1_000 + u64::from(id.0)))).collect();
+    for (id, lsn) in &before {
+        let mut page = story.pages.bytes(*id).expect("it is allocated");
+        header::set_lsn(&mut page, *lsn);
+        story.pages.put(*id, page);
+    }
+    step!("{}, where page n has LSN 1,000 + n", op.shown());
+    check_eq!(op.run(&story.tree, &story.pages), Ok(()), "{}", op.shown());
+    op.note(story);
+    for (id, lsn) in before {
+        if let Some(page) = story.pages.bytes(id) {
+            check_eq!(
+                header::lsn(&page),
+                lsn,
+                "LSN of {id}, which was in use before {} and is still",
+                op.shown()
+            );
+        }
     }
 }
