@@ -327,7 +327,12 @@ fn check_in(free: &FreeMap, id: PageId) -> Result<(), Error> {
     if is_reserved(id) {
         return Err(Error::ReservedPage { page: id });
     }
-    if free.is_allocated(id) { Ok(()) } else { Err(Error::NotAllocated { page: id }) }
+    // Who still has a former owner's link must not see his bytes while they are being cleared (P3).
+    if free.is_allocated(id) && !free.is_preparing(id) {
+        Ok(())
+    } else {
+        Err(Error::NotAllocated { page: id })
+    }
 }
 
 /// Shows the counts, not the pages.

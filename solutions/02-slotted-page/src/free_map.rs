@@ -18,7 +18,7 @@
 //! - M1: a page handed out has neither bit set. So no page has two owners, in this state or in one that a crash brings back.
 //! - M2: `held` contains every page of every state that may be found after a crash.
 //! - M3: the manager's own pages are marked in `now` and never handed out or freed.
-//! - M4: a page whose room is still being prepared is marked in `now`, but left out of snapshots.
+//! - M4: a page whose room is still being prepared is marked in `now`, but left out of snapshots, and nobody reads or writes it.
 
 use crate::books::{GROUP_PAGES, GROUP_WORDS, MAP_COPIES, MAX_PAGE_COUNT, Meta};
 use crate::books::{bit_index, group_count, is_reserved, page_at};
@@ -89,6 +89,11 @@ impl FreeMap {
     /// True if the owner has the page `id` now.
     pub(crate) fn is_allocated(&self, id: PageId) -> bool {
         !is_reserved(id) && has(&self.now, id)
+    }
+
+    /// True if `id` was handed out, and its former owner's bytes may still be there (M4).
+    pub(crate) fn is_preparing(&self, id: PageId) -> bool {
+        self.preparing.contains(&id)
     }
 
     /// True if `id` is free, but not to be handed out before the next sync.

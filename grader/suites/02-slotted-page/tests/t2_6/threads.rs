@@ -255,6 +255,35 @@ fn a_page_freed_during_a_sync_is_safe() {
     });
 }
 
+/// A page that is taken again is not read with its former owner's bytes (P3): who still has a link to it, and asks while
+/// they are being cleared, is told that it is not allocated, or was never written.
+#[testkit::test]
+fn a_page_taken_again_is_not_read_before_it_is_cleared() {
+    testkit::schedule::explore(300, || {
+        let (_, manager, _) = meeting(1);
+        let id = manager.allocate().expect("there is room");
+        check_eq!(manager.write_page(id, &page(id, 40)), Ok(()), "write_page");
+        check_eq!(manager.free(id), Ok(()), "free");
+        let (journal, other) = (Journal::default(), manager.clone());
+        let reader = journal.spawn("reader", move |journal| {
+            for _ in 0..3 {
+                let found = journal.call("reader", &format!("read_page({id})"), || read(&other, id));
+                let is_sound = matches!(found, Ok(0 | 70)) || found == Err(Error::NotAllocated { page: id });
+                check!(
+                    is_sound,
+                    "a page that was freed reads as the tag of its next owner, not as {found:?}"
+                );
+            }
+        });
+        let taken = journal.call("main", "allocate()", || manager.allocate()).expect("there is room");
+        check_eq!(taken, id, "the page that is handed out: the freed one, which no sync has seen");
+        let written = journal.call("main", "write_page", || manager.write_page(id, &page(id, 70)));
+        check_eq!(written, Ok(()), "write_page");
+        reader.join().expect("the reader ends");
+        check_reads(&manager, id, 70);
+    });
+}
+
 /// A page taken again while a sync runs is not made durable with its former owner's bytes (P3).
 #[testkit::test]
 fn a_page_taken_during_a_sync_holds_nothing() {
