@@ -72,9 +72,13 @@ struct State {
     /// Pages that were asked for with `read`, `write` or `try_write`, in order, since the watch began.
     asked: Vec<PageId>,
     fault: Option<(u64, Fault)>,
+    /// Calls of `free` until one fails.
+    free_fault: Option<u64>,
     frames: usize,
     max_pages: usize,
     refuses: Option<u64>,
+    /// Calls of `try_write` that are refused first of all.
+    refuse_next: u64,
     is_order_checked: bool,
 }
 
@@ -95,9 +99,11 @@ impl Pages {
             changed: BTreeSet::new(),
             asked: Vec::new(),
             fault: None,
+            free_fault: None,
             frames: usize::MAX,
             max_pages: capacity,
             refuses: None,
+            refuse_next: 0,
             is_order_checked: true,
         };
         Pages { slots: (0..capacity).map(|_| RwLock::new(None)).collect(), state: Mutex::new(state) }
@@ -166,6 +172,16 @@ impl Pages {
         self.lock().fault.take().is_some()
     }
 
+    /// Call number `n` of `free` from now on (from 0) fails, once; its page stays allocated.
+    pub(crate) fn fail_free(&self, n: u64) {
+        self.lock().free_fault = Some(n);
+    }
+
+    /// No `free` fails that was to. True if it was still to come.
+    pub(crate) fn stop_failing_frees(&self) -> bool {
+        self.lock().free_fault.take().is_some()
+    }
+
     /// From now on at most `frames` pages can be held at once.
     pub(crate) fn limit_frames(&self, frames: usize) {
         self.lock().frames = frames;
@@ -179,6 +195,11 @@ impl Pages {
     /// From now on every second `try_write` is refused, whoever has the latch.
     pub(crate) fn refuse_every_second_try(&self) {
         self.lock().refuses = Some(0);
+    }
+
+    /// The next `tries` calls of `try_write` are refused, whoever has the latch.
+    pub(crate) fn refuse_tries(&self, tries: u64) {
+        self.lock().refuse_next = tries;
     }
 
     /// From now on rules U1 and U2 are not checked, since the test's own bytes make no sense: a page that the thread holds already is
@@ -280,6 +301,16 @@ impl State {
         }
     }
 
+    fn is_next_refused(&mut self) -> bool {
+        if self.refuse_next > 0 {
+            self.refuse_next -= 1;
+            return true;
+        }
+        let Some(tries) = &mut self.refuses else { return false };
+        *tries += 1;
+        *tries % 2 == 1
+    }
+
     fn pin(&self, id: PageId) -> Result<(), Error> {
         let mut pinned: BTreeSet<PageId> = self.held.iter().map(|held| held.1).collect();
         pinned.insert(id);
@@ -317,13 +348,7 @@ impl Pager for Pages {
 
     fn try_write(&self, id: PageId) -> Result<Option<WriteGuard<'_>>, Error> {
         let (hold, generation) = self.begin(id, false)?;
-        let is_refused = match &mut self.lock().refuses {
-            Some(tries) => {
-                *tries += 1;
-                *tries % 2 == 1
-            }
-            None => false,
-        };
+        let is_refused = self.lock().is_next_refused();
         let page = if is_refused { None } else { self.slots[index(id)].try_write() };
         let Some(page) = page else {
             self.lock().counts.refused += 1;
@@ -354,6 +379,11 @@ impl Pager for Pages {
     }
 
     fn free<'a>(&'a self, page: WriteGuard<'a>) -> Result<(), Error> {
+        let fault = self.lock().free_fault.take();
+        if fault == Some(0) {
+            return Err(Fault::Full.error());
+        }
+        self.lock().free_fault = fault.map(|left| left - 1);
         let WriteGuard { hold, mut page } = page;
         let id = hold.page;
         *page = None;

@@ -46,6 +46,29 @@ fn bounds_of_every_kind() {
     }
 }
 
+/// Bounds that are the wrong way round, or the same key with nothing between: known without a look at any page.
+#[testkit::test]
+fn an_empty_range_reads_no_page() {
+    use Bound::{Excluded, Included};
+    let story = tens(KeyMode::Unique, 40, 300, 12);
+    let (low, high) = (keys::long(100, 300), keys::long(200, 300));
+    let (low, high) = (low.as_slice(), high.as_slice());
+    let ranges = [
+        (Included(high), Included(low)),
+        (Excluded(high), Excluded(low)),
+        (Included(low), Excluded(low)),
+        (Excluded(low), Included(low)),
+        (Excluded(low), Excluded(low)),
+    ];
+    for direction in BOTH {
+        for (low, high) in ranges {
+            story.pages.watch();
+            check_range(&story, low, high, direction);
+            check_eq!(story.pages.asked().len(), 0, "pages asked for by an empty range");
+        }
+    }
+}
+
 /// After removals a separator is no key of the tree any more, and a leaf may end before a bound that leads to it.
 #[testkit::test]
 fn bounds_on_separators_that_are_no_keys() {
