@@ -67,6 +67,8 @@ pub struct Request<'a> {
     pub earlier: Earlier,
     /// Only this task.
     pub task: Option<String>,
+    /// Only the tasks up to this one.
+    pub until: Option<String>,
     /// Only tests whose name contains this.
     pub test: Option<String>,
     /// Only the tests with exactly these names; empty for all.
@@ -93,6 +95,7 @@ impl<'a> Request<'a> {
             source,
             earlier: Earlier::Same,
             task: None,
+            until: None,
             test: None,
             names: Vec::new(),
             seed: None,
@@ -205,12 +208,15 @@ fn deduplicate(notes: &mut Vec<String>) {
     notes.retain(|note| seen.insert(note.clone()));
 }
 
-/// The tasks of the report: the one asked for, or the one that a full test name tells, or all.
+/// The tasks of the report: the one asked for, or the one that a full test name tells, or all up to the last one.
 fn asked_for<'a>(request: &Request<'a>) -> impl Iterator<Item = &'a Task> {
     let told = || request.test.as_deref().and_then(task_of_test);
     let told = || told().filter(|id| request.lab.task(id).is_some());
     let wanted = request.task.clone().or_else(told);
-    request.lab.tasks.iter().filter(move |task| wanted.as_ref().is_none_or(|id| *id == task.id))
+    let tasks = &request.lab.tasks;
+    let is_last = |task: &Task| request.until.as_ref() == Some(&task.id);
+    let count = tasks.iter().position(is_last).map_or(tasks.len(), |last| last + 1);
+    tasks[..count].iter().filter(move |task| wanted.as_ref().is_none_or(|id| *id == task.id))
 }
 
 /// Runs the tests that were asked for.
