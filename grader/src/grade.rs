@@ -67,6 +67,8 @@ pub struct Request<'a> {
     pub earlier: Earlier,
     /// Only this task.
     pub task: Option<String>,
+    /// Only the tasks from this one on.
+    pub from: Option<String>,
     /// Only the tasks up to this one.
     pub until: Option<String>,
     /// Only tests whose name contains this.
@@ -95,6 +97,7 @@ impl<'a> Request<'a> {
             source,
             earlier: Earlier::Same,
             task: None,
+            from: None,
             until: None,
             test: None,
             names: Vec::new(),
@@ -208,15 +211,20 @@ fn deduplicate(notes: &mut Vec<String>) {
     notes.retain(|note| seen.insert(note.clone()));
 }
 
-/// The tasks of the report: the one asked for, or the one that a full test name tells, or all up to the last one.
+/// The tasks of the report: the one asked for, or the one that a full test name tells, or all from the first to the last one.
 fn asked_for<'a>(request: &Request<'a>) -> impl Iterator<Item = &'a Task> {
     let told = || request.test.as_deref().and_then(task_of_test);
     let told = || told().filter(|id| request.lab.task(id).is_some());
     let wanted = request.task.clone().or_else(told);
     let tasks = &request.lab.tasks;
-    let is_last = |task: &Task| request.until.as_ref() == Some(&task.id);
-    let count = tasks.iter().position(is_last).map_or(tasks.len(), |last| last + 1);
-    tasks[..count].iter().filter(move |task| wanted.as_ref().is_none_or(|id| *id == task.id))
+    let place = |id: &Option<String>| tasks.iter().position(|task| id.as_ref() == Some(&task.id));
+    let first = place(&request.from).unwrap_or(0);
+    let end = place(&request.until).map_or(tasks.len(), |last| last + 1);
+    tasks
+        .get(first..end)
+        .unwrap_or_default()
+        .iter()
+        .filter(move |task| wanted.as_ref().is_none_or(|id| *id == task.id))
 }
 
 /// Runs the tests that were asked for.
