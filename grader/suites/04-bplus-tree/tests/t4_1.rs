@@ -299,18 +299,6 @@ fn get_holds_parent_and_child_and_no_more() {
     check_eq!(story.pages.counts().most_held, 2, "most pages held at once by a get in a tree of 4 levels");
 }
 
-/// A page that is made another node, as a root is that grows or shrinks, keeps its number and its LSN, and nothing else.
-#[testkit::test]
-fn a_new_node_keeps_number_and_lsn() {
-    for level in 0..3 {
-        let mut page = leaf(&numbered(&[b"a", b"b"]));
-        header::set_lsn(&mut page, slotted_page::Lsn(77));
-        let node = NodeRef::init(Box::new(page), TREE, level, KeyMode::Duplicates);
-        check_eq!((node.id(), node.level(), node.len()), (NODE, level, 0), "number, level and entries");
-        check_eq!(header::lsn(&node.into_inner()), slotted_page::Lsn(77), "the LSN of a page in use");
-    }
-}
-
 /// Whatever request fails, its error comes out and nothing stays latched.
 #[testkit::test]
 fn errors_come_out_and_hold_nothing() {
