@@ -9,11 +9,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::catalog::{Course, Lab, Task, task_of_test};
+use crate::catalog::{Course, Lab, PerfGate, Task, task_of_test};
 use crate::compile::{Compiled, Target, compile};
 use crate::model::{BuildReport, LabReport, PerfReport, PerfVerdict, TaskReport, TestReport, Times};
 use crate::perf;
@@ -75,12 +75,17 @@ pub struct Request<'a> {
     pub test: Option<String>,
     /// Only the tests with exactly these names; empty for all.
     pub names: Vec<String>,
+    /// Only these gates, and no test: they are measured whatever the tests of their tasks would say. Empty for the
+    /// tests, and the gates of each task whose tests pass.
+    pub gates: Vec<String>,
     /// Seed of everything random; `None` for the suites' default.
     pub seed: Option<u64>,
     /// How much to measure.
     pub perf: PerfMode,
     /// Tests at a time; 0 for one a core.
     pub jobs: usize,
+    /// Compilers at a time; 0 for one a core.
+    pub compile_jobs: usize,
     /// Where to write stage and build files; `None` for the course's own `target/grade`.
     pub work_dir: Option<PathBuf>,
     /// Name of the stage's folder. Going from one to another rebuilds nothing.
@@ -101,9 +106,11 @@ impl<'a> Request<'a> {
             until: None,
             test: None,
             names: Vec::new(),
+            gates: Vec::new(),
             seed: None,
             perf: PerfMode::Full,
             jobs: 0,
+            compile_jobs: 0,
             work_dir: None,
             stage: "stage",
             compile_seconds: 240,
@@ -143,10 +150,9 @@ pub fn grade(course: &Course, request: &Request, progress: &mut dyn Progress) ->
     times.stage_ms = lap(start);
     let mut notes = std::mem::take(&mut stage.notes);
     let start = Instant::now();
-    let limit = Duration::from_secs(request.compile_seconds);
-    let tasks: Vec<String> = asked_for(request).map(|task| task.id.clone()).collect();
+    let target = target(request, &stage)?;
     let compiled = if stage.problems.is_empty() {
-        compile(course, &stage, lab, &Target::Tests(tasks), limit, progress)?
+        compile(course, &stage, request, &target, progress)?
     } else {
         Compiled::Failed { messages: Vec::new(), notes: std::mem::take(&mut stage.problems) }
     };
@@ -167,15 +173,22 @@ pub fn grade(course: &Course, request: &Request, progress: &mut dyn Progress) ->
         }
         Compiled::Ok { programs, warnings } => {
             let start = Instant::now();
+            let mut perf = Perf { course, request, stage: &stage, program: None };
             let mut listed = Vec::new();
-            for program in &programs {
-                listed.extend(run::list(program)?);
+            for program in programs {
+                match target {
+                    Target::Tests(_) => listed.extend(run::list(&program)?),
+                    Target::Perf => perf.program = Some(Ok(program)),
+                }
             }
-            let results = run_tests(request, &listed, progress)?;
+            let results = if request.gates.is_empty() {
+                run_tests(request, &listed, progress)?
+            } else {
+                Results::default()
+            };
             times.test_ms = lap(start);
             notes.extend(results.notes);
             let start = Instant::now();
-            let mut perf = Perf { course, request, stage: &stage, program: None };
             for task in asked_for(request) {
                 let in_task = listed.iter().filter(|test| test.task() == task.id).count();
                 let tests: Vec<TestReport> =
@@ -200,6 +213,21 @@ pub fn grade(course: &Course, request: &Request, progress: &mut dyn Progress) ->
         seed: request.seed,
         times,
     })
+}
+
+/// What to compile first.
+fn target(request: &Request, stage: &Stage) -> Result<Target> {
+    if request.gates.is_empty() {
+        return Ok(Target::Tests(asked_for(request).map(|task| task.id.clone()).collect()));
+    }
+    if stage.perf_package.is_none() {
+        bail!("{}", no_perf(request.lab));
+    }
+    Ok(Target::Perf)
+}
+
+fn no_perf(lab: &Lab) -> String {
+    format!("the suite of {} has no perf/lib.rs", lab.id)
 }
 
 fn lap(start: Instant) -> u64 {
@@ -265,8 +293,11 @@ impl Perf<'_> {
         progress: &mut dyn Progress,
     ) -> Result<Vec<PerfReport>> {
         let lab = self.request.lab;
+        let is_chosen = |gate: &PerfGate| self.request.gates.contains(&gate.id);
         let why_not = if self.request.perf == PerfMode::Off {
             Some("not asked for")
+        } else if !self.request.gates.is_empty() {
+            None
         } else if tests.len() < in_task {
             Some("only some of the task's tests were run")
         } else if !run::all_passed(tests) {
@@ -279,6 +310,10 @@ impl Perf<'_> {
         }
         let mut reports = Vec::new();
         for gate in lab.gates(&task.id) {
+            if !self.request.gates.is_empty() && !is_chosen(gate) {
+                reports.push(perf::not_run(gate, "not asked for"));
+                continue;
+            }
             reports.push(match self.program(progress)? {
                 Ok(program) => {
                     let is_quick = self.request.perf == PerfMode::Quick;
@@ -295,12 +330,11 @@ impl Perf<'_> {
             return Ok(known.clone());
         }
         progress.say("compiling the performance part");
-        let limit = Duration::from_secs(self.request.compile_seconds);
         let lab = self.request.lab;
         let program = if self.stage.perf_package.is_none() {
-            Err(format!("the suite of {} has no perf/lib.rs", lab.id))
+            Err(no_perf(lab))
         } else {
-            match compile(self.course, self.stage, lab, &Target::Perf, limit, progress)? {
+            match compile(self.course, self.stage, self.request, &Target::Perf, progress)? {
                 Compiled::Ok { programs, .. } => {
                     let program = programs.into_iter().next();
                     program.ok_or_else(|| "cargo names no performance program".to_owned())

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use super::messages::{self, Artifact, Found, Line};
 use super::{MESSAGES, Target};
 use crate::catalog::Course;
-use crate::grade::Progress;
+use crate::grade::{Progress, Request};
 use crate::run::children::Started;
 use crate::stage::manifests::test_program;
 use crate::stage::{Seat, Stage};
@@ -76,11 +76,13 @@ impl Ran {
 pub fn build(
     course: &Course,
     stage: &Stage,
+    request: &Request<'_>,
     target: &Target,
-    limit: Duration,
     progress: &mut dyn Progress,
 ) -> Result<Ran> {
-    let ran = run(course, stage, &arguments(stage, target), limit, progress)?;
+    let limit = Duration::from_secs(request.compile_seconds);
+    let arguments = arguments(stage, target, request.compile_jobs);
+    let ran = run(course, stage, &arguments, limit, progress)?;
     let has_compiled = !ran.found.is_empty() || !ran.artifacts.is_empty();
     if ran.is_success || ran.is_out_of_time || has_compiled || !is_missing_packages(&ran.errors) {
         return Ok(ran);
@@ -94,18 +96,21 @@ pub fn build(
             fetched.errors.trim_end()
         );
     }
-    run(course, stage, &arguments(stage, target), limit, progress)
+    run(course, stage, &arguments, limit, progress)
 }
 
 fn manifest(stage: &Stage) -> OsString {
     stage.root.join("Cargo.toml").into()
 }
 
-fn arguments(stage: &Stage, target: &Target) -> Vec<OsString> {
+fn arguments(stage: &Stage, target: &Target, jobs: usize) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["build".into(), "--offline".into()];
     arguments.extend(["--manifest-path".into(), manifest(stage)]);
     arguments.extend(["--target-dir".into(), stage.build_dir.clone().into()]);
     arguments.push("--message-format=json-diagnostic-rendered-ansi".into());
+    if jobs > 0 {
+        arguments.extend(["--jobs".into(), jobs.to_string().into()]);
+    }
     match target {
         Target::Tests(tasks) => {
             arguments.extend(["-p".into(), stage.suite_package.clone().into()]);

@@ -20,12 +20,11 @@ mod messages;
 pub mod signatures;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Result, bail};
 
 use crate::catalog::{Course, Lab};
-use crate::grade::Progress;
+use crate::grade::{Progress, Request};
 use crate::model::CompilerMessage;
 use crate::stage::manifests::test_program;
 use crate::stage::{Seat, Stage};
@@ -63,22 +62,22 @@ pub enum Compiled {
     },
 }
 
-/// Compiles `target` of the stage.
+/// Compiles `target` of the stage, as patiently and with as many compilers as `request` says.
 ///
 /// Errs when the submission is not at fault: no cargo, no network for a first fetch, a broken reference.
 pub fn compile(
     course: &Course,
     stage: &Stage,
-    lab: &Lab,
+    request: &Request<'_>,
     target: &Target,
-    limit: Duration,
     progress: &mut dyn Progress,
 ) -> Result<Compiled> {
-    let mut ran = cargo::build(course, stage, target, limit, progress)?;
+    let lab = request.lab;
+    let mut ran = cargo::build(course, stage, request, target, progress)?;
     if !ran.is_success && ran.found.iter().any(|found| found.message.rendered.contains(": linking with ")) {
         // A build that was killed can leave half an incremental compilation behind.
         std::fs::remove_dir_all(stage.build_dir.join("debug/incremental")).ok();
-        ran = cargo::build(course, stage, target, limit, progress)?;
+        ran = cargo::build(course, stage, request, target, progress)?;
     }
     if ran.is_success {
         return finished(course, stage, lab, target, ran);
@@ -94,7 +93,7 @@ pub fn compile(
         return Ok(Compiled::Failed { messages: submission, notes });
     }
     if ran.is_out_of_time {
-        let seconds = limit.as_secs();
+        let seconds = request.compile_seconds;
         let what = match ran.pending(stage, course) {
             Some(name) => format!("compiling {name} took longer than {seconds} s and was stopped"),
             None => format!("compiling the hidden tests against {} did not end and was stopped", lab.path()),

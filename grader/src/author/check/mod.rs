@@ -8,16 +8,18 @@
 //!   reference  passes every test and every gate
 //!   skeleton   compiles without a warning, every test fails at once
 //!   stubs      one task a hole: its own tests fail, no earlier task's does
-//!   mutants    a known mistake: every test it names fails
-//!   variants   another correct design: every test passes
 //!   ladder     on the learner's labs 1 to k and the reference's above, for each k:
 //!              every test passes, with all the learner's every gate too
+//!   variants   another correct design: every test passes
+//!   mutants    a known mistake: every test it names fails
 //! ```
 //!
-//! Every step collects its problems; none stops the check, so that one run shows all there is to mend.
+//! Every step collects its problems; none stops the check, so that one run shows all there is to mend. Stubs, mutants,
+//! variants and rungs run side by side ([`lane`]); what is timed runs alone, after them.
 
 mod book;
 mod ladder;
+mod lane;
 mod patches;
 mod runs;
 mod text;
@@ -25,12 +27,13 @@ mod text;
 use std::time::Instant;
 
 use anyhow::Result;
+use lane::{Ended, Lane, Listener as _, Step};
 
 use super::generate::{Generator, Plan};
 use crate::catalog::{Course, Lab};
 use crate::cmd::common::Live;
-use crate::grade::{Request, grade};
-use crate::model::{BuildReport, LabReport};
+use crate::grade;
+use crate::model::{BuildReport, LabReport, TestReport};
 use crate::report::paint::{Paint, pad, plural};
 
 /// A part of the check.
@@ -75,9 +78,6 @@ impl Options {
     }
 }
 
-/// Longest wait for one crate to compile.
-const COMPILE_SECONDS: u64 = 900;
-
 /// What a step found.
 #[derive(Debug, Default)]
 struct Found {
@@ -106,7 +106,7 @@ pub fn run(course: &Course, options: &Options, paint: Paint) -> Result<bool> {
     let mut check = Check { course, options, paint, live: Live::new(), steps: 0, problems: Vec::new() };
     if options.lab.is_none() && options.wants(Part::Text) {
         println!("{}", paint.strong("The documents"));
-        check.step("text documents", |check| book::documents(check.course));
+        check.step("text documents", |lane| book::documents(lane.course));
         println!();
     }
     for lab in labs {
@@ -117,59 +117,61 @@ pub fn run(course: &Course, options: &Options, paint: Paint) -> Result<bool> {
     Ok(check.summary(start))
 }
 
-impl Check<'_> {
-    fn lab(&mut self, lab: &Lab) {
+impl<'a> Check<'a> {
+    fn lab(&mut self, lab: &'a Lab) {
         let wants = |part| self.options.wants(part);
         let (text, reference, skeleton) = (wants(Part::Text), wants(Part::Reference), wants(Part::Skeleton));
-        let (stubs, mutants, variants) = (wants(Part::Stubs), wants(Part::Mutants), wants(Part::Variants));
         if text {
-            self.step("text", |check| text::generated(check.course, lab));
+            self.step("text", |lane| text::generated(lane.course, lab));
             self.step("text lab.toml", |_| Ok(text::catalog(lab)));
-            self.step("text marks", |check| text::marks(check.course, lab));
-            self.step("text handout", |check| text::handout(check.course, lab));
+            self.step("text marks", |lane| text::marks(lane.course, lab));
+            self.step("text handout", |lane| text::handout(lane.course, lab));
             self.step("text workloads", |_| text::workloads(lab));
             self.step("text task modules", |_| text::task_modules(lab));
         }
         if reference {
-            self.step("reference", |check| check.reference(lab));
+            self.step("reference", |lane| lane.reference(lab));
         }
         if skeleton {
-            self.step("skeleton", |check| check.skeleton(lab));
+            self.step("skeleton", |lane| lane.skeleton(lab));
         }
-        if stubs {
-            for task in &lab.tasks {
-                self.step(&format!("stub {}", task.id), |check| check.stub(lab, task));
-            }
-        }
-        if mutants {
-            self.patches(lab, patches::Kind::Mutant);
-        }
-        if variants {
-            self.patches(lab, patches::Kind::Variant);
-        }
-        if self.options.wants(Part::Ladder) {
-            self.ladder(lab);
+        let (together, alone) = self.steps_of(lab);
+        let course = self.course;
+        lane::run_all(course, &together, self);
+        for step in alone {
+            self.step(&step.name, &step.work);
         }
     }
 
-    /// Runs one step and prints its line. An error is a problem like any other.
-    fn step(&mut self, name: &str, work: impl FnOnce(&mut Self) -> Result<Found>) {
-        let start = Instant::now();
-        let found = work(self).unwrap_or_else(|error| Found {
-            says: "could not be checked".into(),
-            problems: vec![format!("{error:#}")],
-        });
-        self.live.clear();
-        self.steps += 1;
-        let word = if found.problems.is_empty() { self.paint.good("ok  ") } else { self.paint.bad("FAIL") };
-        let seconds = format!("{:>6.1} s", start.elapsed().as_secs_f64());
-        println!("  {word}  {seconds}  {}  {}", pad(name, 44), found.says);
-        for problem in found.problems {
-            for (index, line) in problem.lines().enumerate() {
-                println!("        {}{line}", if index == 0 { "" } else { "  " });
+    /// The steps of `lab` that may run side by side, and those that measure.
+    fn steps_of(&self, lab: &'a Lab) -> (Vec<Step<'a>>, Vec<Step<'a>>) {
+        let (mut together, mut alone) = (Vec::new(), Vec::new());
+        if self.options.wants(Part::Stubs) {
+            for task in &lab.tasks {
+                together.push(Step::new(format!("stub {}", task.id), move |lane| lane.stub(lab, task)));
             }
-            self.problems.push(format!("{name}: {problem}"));
         }
+        // The long steps first, so that the many short ones fill the lanes to the end.
+        if self.options.wants(Part::Ladder) {
+            let (tests, gates) = ladder::steps(self.course, lab);
+            together.extend(tests);
+            alone.extend(gates);
+        }
+        for (part, kind) in [(Part::Variants, patches::Kind::Variant), (Part::Mutants, patches::Kind::Mutant)]
+        {
+            if self.options.wants(part) {
+                let (tests, gates) = patches::steps(self.course, lab, kind, self.options);
+                together.extend(tests);
+                alone.extend(gates);
+            }
+        }
+        (together, alone)
+    }
+
+    /// Runs one step and prints its line.
+    fn step(&mut self, name: &str, work: impl FnOnce(&mut Lane<'_>) -> Result<Found>) {
+        let ended = lane::timed(&mut Lane::alone(self.course, &mut self.live), work);
+        self.ended(name, ended);
     }
 
     fn summary(&self, start: Instant) -> bool {
@@ -190,11 +192,40 @@ impl Check<'_> {
         }
         false
     }
+}
 
-    /// Grades with more patience than a learner's run: a busy machine must not look like a broken lab.
-    fn grade(&mut self, mut request: Request<'_>) -> Result<LabReport> {
-        request.compile_seconds = COMPILE_SECONDS;
-        grade(self.course, &request, &mut self.live)
+impl grade::Progress for Check<'_> {
+    fn say(&mut self, line: &str) {
+        self.live.say(line);
+    }
+
+    fn tests(&mut self, count: usize) {
+        self.live.tests(count);
+    }
+
+    fn test_done(&mut self, test: &TestReport) {
+        self.live.test_done(test);
+    }
+}
+
+impl lane::Listener for Check<'_> {
+    /// Prints the line of a step. An error is a problem like any other.
+    fn ended(&mut self, name: &str, ended: Ended) {
+        let found = ended.found.unwrap_or_else(|error| Found {
+            says: "could not be checked".into(),
+            problems: vec![format!("{error:#}")],
+        });
+        self.live.clear();
+        self.steps += 1;
+        let word = if found.problems.is_empty() { self.paint.good("ok  ") } else { self.paint.bad("FAIL") };
+        let seconds = format!("{:>6.1} s", ended.took.as_secs_f64());
+        println!("  {word}  {seconds}  {}  {}", pad(name, 44), found.says);
+        for problem in found.problems {
+            for (index, line) in problem.lines().enumerate() {
+                println!("        {}{line}", if index == 0 { "" } else { "  " });
+            }
+            self.problems.push(format!("{name}: {problem}"));
+        }
     }
 }
 

@@ -16,16 +16,18 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use super::super::generate::files_below;
+use super::lane::{Lane, Step};
 use super::runs::told;
-use super::{Check, Found, build_error};
+use super::{Found, Options, build_error};
 use crate::catalog::{Course, Lab, task_of_test};
 use crate::grade::{PerfMode, Request, Source};
-use crate::model::{LabReport, PerfVerdict};
+use crate::model::{LabReport, PerfReport, PerfVerdict};
 use crate::report::explain;
 use crate::report::paint::plural;
 
@@ -124,101 +126,158 @@ fn replaced_once(text: &str, find: &str, replace: &str) -> Result<String> {
     }
 }
 
-impl Check<'_> {
-    /// Checks all mutants or variants of a lab.
-    pub(super) fn patches(&mut self, lab: &Lab, kind: Kind) {
-        let folder = format!("{}s", kind.word());
-        let files = files_below(&lab.suite_dir, Path::new(&folder)).unwrap_or_default();
-        let files: Vec<PathBuf> = files
-            .into_iter()
-            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-            .collect();
-        if kind == Kind::Mutant && self.options.mutant.is_none() && files.len() < MUTANTS {
-            let problem = format!("a lab has at least {MUTANTS} mutants, this one has {}", files.len());
-            self.step("mutants", |_| Ok(Found { says: String::new(), problems: vec![problem] }));
+/// The steps of all mutants or variants of a lab that `options` ask for: those that run tests, and those that measure.
+pub(super) fn steps<'a>(
+    course: &'a Course,
+    lab: &'a Lab,
+    kind: Kind,
+    options: &Options,
+) -> (Vec<Step<'a>>, Vec<Step<'a>>) {
+    let folder = format!("{}s", kind.word());
+    let mut files = files_below(&lab.suite_dir, Path::new(&folder)).unwrap_or_default();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let (mut tests, mut gates) = (Vec::new(), Vec::new());
+    if kind == Kind::Mutant && options.mutant.is_none() && files.len() < MUTANTS {
+        let problem = format!("a lab has at least {MUTANTS} mutants, this one has {}", files.len());
+        tests.push(Step::new("mutants", move |_| {
+            Ok(Found { says: String::new(), problems: vec![problem.clone()] })
+        }));
+    }
+    for path in files {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if !options.wants_patch(&name) {
+            continue;
         }
-        for path in files {
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            if self.options.wants_patch(&name) {
-                let path = lab.suite_dir.join(path);
-                self.step(&format!("{} {name}", kind.word()), |check| check.patch(lab, kind, &path));
+        let name = format!("{} {name}", kind.word());
+        match Plan::read(course, lab, kind, &lab.suite_dir.join(path)) {
+            Ok(plan) => {
+                let plan = Arc::new(plan);
+                let measured = Arc::clone(&plan);
+                if !plan.gates.is_empty() {
+                    let name = format!("{name}, gates");
+                    gates.push(Step::new(name, move |lane| lane.patch_gates(lab, &measured)));
+                }
+                if kind == Kind::Variant || !plan.tests.is_empty() {
+                    tests.push(Step::new(name, move |lane| lane.patch_tests(lab, &plan)));
+                }
+            }
+            Err(error) => {
+                let problem = format!("{error:#}");
+                tests.push(Step::new(name, move |_| bail!("{problem}")));
             }
         }
     }
+    (tests, gates)
+}
 
-    fn patch(&mut self, lab: &Lab, kind: Kind, path: &Path) -> Result<Found> {
+/// What to do with a patch.
+struct Plan {
+    kind: Kind,
+    task: String,
+    files: BTreeMap<PathBuf, String>,
+    /// The tests of a mutant, by task; nothing for a variant.
+    tests: BTreeMap<String, Vec<String>>,
+    /// The gates.
+    gates: Vec<String>,
+}
+
+impl Plan {
+    fn read(course: &Course, lab: &Lab, kind: Kind, path: &Path) -> Result<Self> {
         let patch = Patch::read(path, lab, kind)?;
-        let files = patch.apply(self.course, lab)?;
-        match kind {
-            Kind::Mutant => self.mutant(lab, &patch, files),
-            Kind::Variant => self.variant(lab, &patch.task, files),
+        let files = patch.apply(course, lab)?;
+        let mut plan = Plan { kind, task: patch.task, files, tests: BTreeMap::new(), gates: Vec::new() };
+        if kind == Kind::Variant {
+            plan.gates = lab.gates(&plan.task).map(|gate| gate.id.clone()).collect();
+            return Ok(plan);
         }
-    }
-
-    /// Every test and gate that the mutant names must fail. Only these are run, those of a task together.
-    fn mutant(&mut self, lab: &Lab, patch: &Patch, files: BTreeMap<PathBuf, String>) -> Result<Found> {
-        let says = format!("{} to catch it", plural(patch.caught_by.len(), "test"));
-        let mut found = Found { says, problems: Vec::new() };
-        let mut tests: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let mut gates: Vec<(String, String)> = Vec::new();
+        let mut is_own = false;
         for name in &patch.caught_by {
             let gate = name.strip_prefix("perf:");
             let known = gate.and_then(|gate| lab.perf.iter().find(|known| known.id == gate));
             let task = known.map(|gate| gate.task.clone()).or_else(|| task_of_test(name));
             let Some(task) = task else { bail!("`{name}` is no test and no gate of this lab") };
+            is_own |= task == plan.task;
             match gate {
-                Some(gate) => gates.push((task, gate.to_owned())),
-                None => tests.entry(task).or_default().push(name.clone()),
+                Some(gate) => plan.gates.push(gate.to_owned()),
+                None => plan.tests.entry(task).or_default().push(name.clone()),
             }
         }
-        if !tests.contains_key(&patch.task) && !gates.iter().any(|(task, _)| *task == patch.task) {
-            found.problems.push(format!("no test of its own task {} catches it", patch.task));
+        if !is_own {
+            bail!("no test of its own task {} catches it", plan.task);
         }
-        for (task, names) in tests {
-            let mut request = Request::new(lab, Source::Patched { files: files.clone() });
-            (request.task, request.names, request.perf) = (Some(task), names.clone(), PerfMode::Off);
+        Ok(plan)
+    }
+
+    fn source(&self) -> Source {
+        Source::Patched { files: self.files.clone() }
+    }
+}
+
+impl Lane<'_> {
+    fn patch_tests(&mut self, lab: &Lab, plan: &Plan) -> Result<Found> {
+        match plan.kind {
+            Kind::Mutant => self.mutant(lab, plan),
+            Kind::Variant => self.variant(lab, plan),
+        }
+    }
+
+    /// Every test that the mutant names must fail. Only these are run, those of a task together.
+    fn mutant(&mut self, lab: &Lab, plan: &Plan) -> Result<Found> {
+        let count = plan.tests.values().map(Vec::len).sum();
+        let mut found =
+            Found { says: format!("{} to catch it", plural(count, "test")), problems: Vec::new() };
+        for (task, names) in &plan.tests {
+            let mut request = Request::new(lab, plan.source());
+            (request.task, request.names, request.perf) = (Some(task.clone()), names.clone(), PerfMode::Off);
             let report = self.grade(request)?;
             if let Some(error) = build_error(&report) {
                 found.problems.push(format!("does not compile: {error}"));
-                return Ok(found);
+                break;
             }
             found.problems.extend(names.iter().filter_map(|name| test_survived(&report, name)));
-        }
-        for (task, gate) in gates {
-            let mut request = Request::new(lab, Source::Patched { files: files.clone() });
-            (request.task, request.perf) = (Some(task), PerfMode::Quick);
-            let report = self.grade(request)?;
-            found.problems.extend(build_error(&report).map(|error| format!("does not compile: {error}")));
-            found.problems.extend(gate_survived(&report, &gate));
         }
         Ok(found)
     }
 
-    /// A variant passes every test of its own task and of those after it, and the gates of its own. Tests of earlier
-    /// tasks do not reach what it changes: that is what the stubs prove.
-    fn variant(&mut self, lab: &Lab, task: &str, files: BTreeMap<PathBuf, String>) -> Result<Found> {
-        let mut request = Request::new(lab, Source::Patched { files: files.clone() });
+    /// A variant passes every test of its own task and of those after it. Tests of earlier tasks do not reach what it
+    /// changes: that is what the stubs prove.
+    fn variant(&mut self, lab: &Lab, plan: &Plan) -> Result<Found> {
+        let mut request = Request::new(lab, plan.source());
         request.perf = PerfMode::Off;
-        request.from = Some(task.to_owned());
+        request.from = Some(plan.task.clone());
         let report = self.grade(request)?;
-        let mut request = Request::new(lab, Source::Patched { files });
-        (request.task, request.perf) = (Some(task.to_owned()), PerfMode::Quick);
-        let measured = self.grade(request)?;
         let mut problems: Vec<String> = build_error(&report).into_iter().collect();
         let tests = || report.tasks.iter().flat_map(|task| &task.tests);
-        problems.extend(
-            tests()
-                .filter(|test| !test.outcome.is_pass())
-                .map(|test| format!("{}: {}", test.name, told(test))),
-        );
-        for gate in
-            measured.tasks.iter().flat_map(|task| &task.perf).filter(|gate| explain::gate_failed(gate))
-        {
-            let figure = gate.value.as_ref().map(explain::figure).unwrap_or_default();
-            problems.push(format!("gate {}: {figure}, at most {}", gate.id, explain::limit(gate)));
-        }
+        let failed = tests().filter(|test| !test.outcome.is_pass());
+        problems.extend(failed.map(|test| format!("{}: {}", test.name, told(test))));
         Ok(Found { says: format!("{} pass", plural(tests().count(), "test")), problems })
     }
+
+    /// A mutant fails every gate that it names, a variant none of its own task.
+    fn patch_gates(&mut self, lab: &Lab, plan: &Plan) -> Result<Found> {
+        let mut request = Request::new(lab, plan.source());
+        (request.perf, request.gates) = (PerfMode::Quick, plan.gates.clone());
+        let report = self.grade(request)?;
+        let says = plural(plan.gates.len(), "gate");
+        if let Some(error) = build_error(&report) {
+            return Ok(Found { says, problems: vec![format!("does not compile: {error}")] });
+        }
+        let gates = report.tasks.iter().flat_map(|task| &task.perf);
+        let gates = gates.filter(|gate| plan.gates.contains(&gate.id));
+        let problems = match plan.kind {
+            Kind::Mutant => gates.filter_map(gate_survived).collect(),
+            Kind::Variant => gates.filter(|gate| explain::gate_failed(gate)).map(lost).collect(),
+        };
+        Ok(Found { says: format!("{says} measured"), problems })
+    }
+}
+
+fn lost(gate: &PerfReport) -> String {
+    format!("gate {}: {}, at most {}", gate.id, figure(gate), explain::limit(gate))
+}
+
+fn figure(gate: &PerfReport) -> String {
+    gate.value.as_ref().map(explain::figure).unwrap_or_default()
 }
 
 /// A problem unless the test called `name` was run and failed.
@@ -232,17 +291,16 @@ fn test_survived(report: &LabReport, name: &str) -> Option<String> {
 }
 
 /// A problem unless the gate failed beyond doubt.
-fn gate_survived(report: &LabReport, id: &str) -> Option<String> {
-    let gate = report.tasks.iter().flat_map(|task| &task.perf).find(|gate| gate.id == id)?;
-    let figure = gate.value.as_ref().map(explain::figure).unwrap_or_default();
+fn gate_survived(gate: &PerfReport) -> Option<String> {
     match &gate.verdict {
         PerfVerdict::Fail | PerfVerdict::Broken(_) => None,
-        PerfVerdict::Pass | PerfVerdict::TooNoisy => {
-            Some(format!("gate {id} does not catch it: {figure}, at most {}", explain::limit(gate)))
-        }
-        PerfVerdict::NotRun(why) => {
-            Some(format!("gate {id} was not measured: {why}; name the tests that catch it"))
-        }
+        PerfVerdict::Pass | PerfVerdict::TooNoisy => Some(format!(
+            "gate {} does not catch it: {}, at most {}",
+            gate.id,
+            figure(gate),
+            explain::limit(gate)
+        )),
+        PerfVerdict::NotRun(why) => Some(format!("gate {} was not measured: {why}", gate.id)),
     }
 }
 

@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result};
 
 use super::super::generate::{files_below, write_file};
 use super::super::marks;
-use super::{Check, Found, build_error};
+use super::lane::Lane;
+use super::{Found, build_error};
 use crate::catalog::{Course, Lab, Task};
 use crate::grade::{Earlier, PerfMode, Request, Source};
 use crate::model::{BuildReport, LabReport, PerfVerdict, TestOutcome, TestReport};
@@ -18,7 +19,7 @@ use crate::report::paint::plural;
 /// Longest time a test of a skeleton may take, in milliseconds: a hole fails at once.
 const AT_ONCE_MS: u64 = 3_000;
 
-impl Check<'_> {
+impl Lane<'_> {
     /// The reference passes every test and every gate, and every test is in order itself.
     pub(super) fn reference(&mut self, lab: &Lab) -> Result<Found> {
         let mut request = Request::new(lab, Source::Solutions);
@@ -82,7 +83,7 @@ impl Check<'_> {
     /// The skeleton compiles without a warning, and every test fails at once. It stands on the reference's
     /// earlier labs, so that no test fails only because an earlier lab is missing.
     pub(super) fn skeleton(&mut self, lab: &Lab) -> Result<Found> {
-        let labs = self.course.work_dir().join("check/labs");
+        let labs = self.folder().join("check/labs");
         let (plan, _) = super::plan(self.course, lab)?;
         let before = files_below(&labs, Path::new(&lab.id))?;
         for path in before.iter().filter(|path| !plan.wanted.contains_key(*path)) {

@@ -1,0 +1,148 @@
+//! Lanes: steps of the check that run side by side.
+//!
+//! Most steps compile one changed file and run one test, and use one core for nearly all of that time. So there
+//! is a lane for each core, with a stage and a build folder of its own, and the steps are shared out.
+//!
+//! ```text
+//!   lane 0   |reference|skeleton|stub 1.1|mutant a|mutant d| ... |gates of a variant|
+//!   lane 1                      |stub 1.2|mutant b|mutant c| ... |
+//!              alone              side by side                     alone
+//! ```
+//!
+//! - I1: whatever is timed runs alone on the machine: gates are steps of their own, in lane 0.
+//! - I2: lines are printed in the order of the steps, whichever ends first.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::Found;
+use crate::catalog::Course;
+use crate::grade::{Progress, Request, Silent, grade};
+use crate::model::LabReport;
+
+/// Most lanes: each has a build folder of its own.
+const MOST: usize = 4;
+
+/// Steps for which one more lane pays: it has to compile everything once.
+const PAYS: usize = 20;
+
+/// Longest wait for one crate to compile. A busy machine must not look like a broken lab.
+const COMPILE_SECONDS: u64 = 900;
+
+/// What grades one step after the other.
+pub(super) struct Lane<'a> {
+    pub(super) course: &'a Course,
+    number: usize,
+    /// Tests and compilers at a time; 0 for one a core.
+    jobs: usize,
+    progress: &'a mut dyn Progress,
+}
+
+impl<'a> Lane<'a> {
+    /// The lane of steps that have the machine for themselves.
+    pub(super) fn alone(course: &'a Course, progress: &'a mut dyn Progress) -> Self {
+        Self { course, number: 0, jobs: 0, progress }
+    }
+
+    /// Where the lane keeps its files. Lane 0 shares with the commands of learners.
+    pub(super) fn folder(&self) -> PathBuf {
+        let shared = self.course.work_dir();
+        if self.number == 0 { shared } else { shared.join(format!("lane-{}", self.number)) }
+    }
+
+    /// Grades in this lane.
+    pub(super) fn grade(&mut self, mut request: Request<'_>) -> Result<LabReport> {
+        request.compile_seconds = COMPILE_SECONDS;
+        request.work_dir = Some(self.folder());
+        (request.jobs, request.compile_jobs) = (self.jobs, self.jobs);
+        grade(self.course, &request, self.progress)
+    }
+}
+
+/// What a step does in the lane that takes it.
+type Work<'a> = dyn Fn(&mut Lane<'_>) -> Result<Found> + Send + Sync + 'a;
+
+/// A step that may run beside others.
+pub(super) struct Step<'a> {
+    pub(super) name: String,
+    pub(super) work: Box<Work<'a>>,
+}
+
+impl<'a> Step<'a> {
+    pub(super) fn new(
+        name: impl Into<String>,
+        work: impl Fn(&mut Lane<'_>) -> Result<Found> + Send + Sync + 'a,
+    ) -> Self {
+        Self { name: name.into(), work: Box::new(work) }
+    }
+}
+
+/// A step that has ended.
+pub(super) struct Ended {
+    pub(super) took: Duration,
+    pub(super) found: Result<Found>,
+}
+
+/// Runs one step.
+pub(super) fn timed(lane: &mut Lane<'_>, work: impl FnOnce(&mut Lane<'_>) -> Result<Found>) -> Ended {
+    let start = Instant::now();
+    let found = work(lane);
+    Ended { took: start.elapsed(), found }
+}
+
+/// Who is told how the steps go.
+pub(super) trait Listener: Progress {
+    /// A step and all before it have ended.
+    fn ended(&mut self, name: &str, ended: Ended);
+}
+
+/// Runs `steps` in as many lanes as pay.
+pub(super) fn run_all(course: &Course, steps: &[Step<'_>], listener: &mut dyn Listener) {
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+    let lanes = cores.min(MOST).min(steps.len() / PAYS).max(1);
+    if lanes == 1 {
+        for step in steps {
+            let ended = timed(&mut Lane::alone(course, listener), &step.work);
+            listener.ended(&step.name, ended);
+        }
+        return;
+    }
+    let next = AtomicUsize::new(0);
+    let (to, from) = mpsc::channel();
+    thread::scope(|scope| {
+        for number in 0..lanes {
+            let (next, to) = (&next, to.clone());
+            scope.spawn(move || {
+                let mut silent = Silent;
+                let mut lane = Lane { course, number, jobs: 1, progress: &mut silent };
+                while let Some((index, step)) = take(next, steps) {
+                    if to.send((index, timed(&mut lane, &step.work))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(to);
+        let mut waiting = BTreeMap::new();
+        let mut count = 0;
+        for (done, (index, ended)) in from.into_iter().enumerate() {
+            listener.say(&format!("{} of {} steps", done + 1, steps.len()));
+            waiting.insert(index, ended);
+            while let Some(ended) = waiting.remove(&count) {
+                listener.ended(&steps[count].name, ended);
+                count += 1;
+            }
+        }
+    });
+}
+
+fn take<'s, 'a>(next: &AtomicUsize, steps: &'s [Step<'a>]) -> Option<(usize, &'s Step<'a>)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    steps.get(index).map(|step| (index, step))
+}
