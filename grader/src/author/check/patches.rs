@@ -187,7 +187,8 @@ impl Plan {
         let files = patch.apply(course, lab)?;
         let mut plan = Plan { kind, task: patch.task, files, tests: BTreeMap::new(), gates: Vec::new() };
         if kind == Kind::Variant {
-            plan.gates = lab.gates(&plan.task).map(|gate| gate.id.clone()).collect();
+            let tasks = lab.tasks.iter().skip_while(|task| task.id != plan.task);
+            plan.gates = tasks.flat_map(|task| lab.gates(&task.id)).map(|gate| gate.id.clone()).collect();
             return Ok(plan);
         }
         let mut is_own = false;
@@ -253,22 +254,25 @@ impl Lane<'_> {
         Ok(Found { says: format!("{} pass", plural(tests().count(), "test")), problems })
     }
 
-    /// A mutant fails every gate that it names, a variant none of its own task.
+    /// A mutant fails every gate that it names; a variant none of its own task and of those after it.
     fn patch_gates(&mut self, lab: &Lab, plan: &Plan) -> Result<Found> {
         let mut request = Request::new(lab, plan.source());
         (request.perf, request.gates) = (PerfMode::Quick, plan.gates.clone());
         let report = self.grade(request)?;
-        let says = plural(plan.gates.len(), "gate");
         if let Some(error) = build_error(&report) {
-            return Ok(Found { says, problems: vec![format!("does not compile: {error}")] });
+            let problems = vec![format!("does not compile: {error}")];
+            return Ok(Found { says: "no gate measured".into(), problems });
         }
-        let gates = report.tasks.iter().flat_map(|task| &task.perf);
-        let gates = gates.filter(|gate| plan.gates.contains(&gate.id));
-        let problems = match plan.kind {
-            Kind::Mutant => gates.filter_map(gate_survived).collect(),
-            Kind::Variant => gates.filter(|gate| explain::gate_failed(gate)).map(lost).collect(),
+        let gates = || {
+            let gates = report.tasks.iter().flat_map(|task| &task.perf);
+            gates.filter(|gate| plan.gates.contains(&gate.id))
         };
-        Ok(Found { says: format!("{says} measured"), problems })
+        let problems = match plan.kind {
+            Kind::Mutant => gates().filter_map(gate_survived).collect(),
+            Kind::Variant => gates().filter(|gate| explain::gate_failed(gate)).map(lost).collect(),
+        };
+        let measured = gates().filter(|gate| gate.value.is_some()).count();
+        Ok(Found { says: format!("{} measured", plural(measured, "gate")), problems })
     }
 }
 

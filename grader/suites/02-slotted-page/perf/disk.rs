@@ -14,7 +14,7 @@ use testkit::perf::Workload;
 /// Operations whose disk calls are counted, a sync after each hundred.
 const COUNTED_OPS: usize = 6_000;
 /// Groups of the large file, of 32,512 pages each.
-const LARGE_GROUPS: u32 = 8;
+const LARGE_GROUPS: u32 = 24;
 /// Pages freed and allocated again in a round.
 const CHURNED_PAGES: usize = 2_000;
 
