@@ -64,6 +64,7 @@ impl PageWriteGuard<'_> {
 
 impl Deref for PageReadGuard<'_> {
     type Target = PageBuf;
+    #[inline]
     fn deref(&self) -> &PageBuf {
         &self.latch
     }
@@ -71,6 +72,7 @@ impl Deref for PageReadGuard<'_> {
 
 impl Deref for PageWriteGuard<'_> {
     type Target = PageBuf;
+    #[inline]
     fn deref(&self) -> &PageBuf {
         &self.latch
     }
@@ -78,6 +80,7 @@ impl Deref for PageWriteGuard<'_> {
 
 impl DerefMut for PageWriteGuard<'_> {
     /// The bytes, to be changed. The page is dirty from now on (G2).
+    #[inline]
     fn deref_mut(&mut self) -> &mut PageBuf {
         //# task 3.3 mark a page as dirty
         if !self.is_marked {
@@ -93,6 +96,7 @@ impl Pager for BufferPool {
     type Read<'a> = PageReadGuard<'a>;
     type Write<'a> = PageWriteGuard<'a>;
 
+    #[inline]
     fn read(&self, id: PageId) -> Result<PageReadGuard<'_>, Error> {
         //# task 3.3 latch a page for reading
         //+ // Nudge: Pin::frame leads to the latch. What may have become of the page when you have it (G3)?
@@ -107,6 +111,7 @@ impl Pager for BufferPool {
         //# end
     }
 
+    #[inline]
     fn write(&self, id: PageId) -> Result<PageWriteGuard<'_>, Error> {
         //# task 3.3 latch a page for writing
         let pin = self.pin(id, Access::Again)?;

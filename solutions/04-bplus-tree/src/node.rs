@@ -460,21 +460,29 @@ fn prefix(key: &[u8]) -> u64 {
     }
 }
 
-/// Whether entry `index` is below the target, straight from the page's bytes; `None` if the entry is no entry.
-#[inline]
+/// Whether entry `index` is below the target, straight from the page's bytes; `None` if the entry is no entry. Most
+/// comparisons end with the first eight bytes.
+#[inline(always)]
 fn is_below(bytes: &PageBuf, index: usize, head: usize, target: &Target<'_>) -> Option<bool> {
     let slot = get_u32(bytes, SLOTS_AT + index * SLOT_SIZE) as usize;
     let (offset, len) = (slot & 0xFFFF, slot >> 16);
-    let key = bytes.get(offset + head + RecordId::LEN..offset + len)?;
-    let found = prefix(key);
-    if found != target.prefix {
-        return Some(found < target.prefix);
+    let entry = bytes.get(offset + head..offset + len)?;
+    let (record, key) = entry.split_first_chunk()?;
+    match key.first_chunk() {
+        Some(first) if u64::from_be_bytes(*first) != target.prefix => {
+            Some(u64::from_be_bytes(*first) < target.prefix)
+        }
+        _ => Some(is_below_in_full(Entry { key, record: RecordId::from_bytes(*record) }, target)),
     }
-    let record = RecordId::from_bytes(*bytes.get(offset + head..)?.first_chunk()?);
-    match key.cmp(target.key).then(record.cmp(&target.record)) {
-        Ordering::Less => Some(true),
-        Ordering::Equal => Some(target.or_equal),
-        Ordering::Greater => Some(false),
+}
+
+/// As [`is_below`], of an entry that begins as the target does, or is shorter.
+#[inline(never)]
+fn is_below_in_full(entry: Entry<'_>, target: &Target<'_>) -> bool {
+    match entry.key.cmp(target.key).then(entry.record.cmp(&target.record)) {
+        Ordering::Less => true,
+        Ordering::Equal => target.or_equal,
+        Ordering::Greater => false,
     }
 }
 //# end

@@ -334,6 +334,7 @@ impl<'p> Pin<'p> {
 }
 
 impl Drop for Pin<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.pool.pins.release(self.frame);
     }
