@@ -64,6 +64,7 @@ impl PageWriteGuard<'_> {
 
 impl Deref for PageReadGuard<'_> {
     type Target = PageBuf;
+    #[inline]
     fn deref(&self) -> &PageBuf {
         &self.latch
     }
@@ -71,6 +72,7 @@ impl Deref for PageReadGuard<'_> {
 
 impl Deref for PageWriteGuard<'_> {
     type Target = PageBuf;
+    #[inline]
     fn deref(&self) -> &PageBuf {
         &self.latch
     }
@@ -78,6 +80,7 @@ impl Deref for PageWriteGuard<'_> {
 
 impl DerefMut for PageWriteGuard<'_> {
     /// The bytes, to be changed. The page is dirty from now on (G2).
+    #[inline]
     fn deref_mut(&mut self) -> &mut PageBuf {
         todo!("task 3.3: mark a page as dirty")
     }
@@ -87,6 +90,7 @@ impl Pager for BufferPool {
     type Read<'a> = PageReadGuard<'a>;
     type Write<'a> = PageWriteGuard<'a>;
 
+    #[inline]
     fn read(&self, id: PageId) -> Result<PageReadGuard<'_>, Error> {
         // Nudge: Pin::frame leads to the latch. What may have become of the page when you have it (G3)?
         todo!("task 3.3: latch a page for reading")
@@ -97,6 +101,7 @@ impl Pager for BufferPool {
         todo!("task 3.4: read without counting")
     }
 
+    #[inline]
     fn write(&self, id: PageId) -> Result<PageWriteGuard<'_>, Error> {
         todo!("task 3.3: latch a page for writing")
     }

@@ -33,11 +33,13 @@ impl PinCounts {
     }
 
     /// Pins of `frame` now.
+    #[inline]
     pub fn get(&self, frame: FrameId) -> u32 {
         self.counts[frame.0].load(Ordering::Acquire)
     }
 
     /// One pin more. Only under the lock of the frame table (P1).
+    #[inline]
     pub fn add(&self, frame: FrameId) {
         self.counts[frame.0].fetch_add(1, Ordering::Relaxed);
     }
@@ -46,6 +48,7 @@ impl PinCounts {
     ///
     /// # Panics
     /// The frame is not pinned: a pin was given back twice.
+    #[inline]
     pub fn release(&self, frame: FrameId) {
         let before = self.counts[frame.0].fetch_sub(1, Ordering::Release);
         assert!(before > 0, "P1: frame {} was unpinned more often than pinned", frame.0);

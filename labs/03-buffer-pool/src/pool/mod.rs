@@ -294,6 +294,7 @@ impl<'p> Pin<'p> {
 }
 
 impl Drop for Pin<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.pool.pins.release(self.frame);
     }
