@@ -14,6 +14,7 @@
 //! - [`scene`]: the operations so far and a picture, for whatever fails next.
 //! - [`prop`], [`schedule`], [`disk`]: properties, thread interleavings, storage faults.
 //! - [`drops`], [`alloc`], [`counted`], [`hashers`], [`generate`]: counting and generating.
+//! - [`pages`]: what is in a file of pages, by code that shares nothing with the labs.
 //! - [`perf`]: paired measurements of a learner's code beside the reference.
 //! - [`harness`]: runs the tests and tells the grader how they ended.
 //!
@@ -28,6 +29,7 @@ mod failure;
 pub mod generate;
 pub mod harness;
 pub mod hashers;
+pub mod pages;
 pub mod perf;
 pub mod prop;
 pub mod scene;

@@ -9,6 +9,7 @@ use kit::sync::Arc;
 use slotted_page::header::{get_u32, put_u32};
 use slotted_page::{DiskManager, PageId, PageKind, SlotId, SlottedPage};
 use testkit::disk::FaultDisk;
+use testkit::pages::{account, expect_sound};
 use testkit::{Failure, check, check_eq, step};
 
 /// Length of a forward, and of the shortest record in a page.
@@ -430,4 +431,18 @@ pub(crate) fn check_no_leak(pool: &BufferPool, heaps: &[&TableHeap]) {
         owned,
         "pages that are allocated (found) against pages of the heaps (expected)"
     );
+}
+
+/// Syncs the pool and reads the whole file from its bytes, by code that shares nothing with the labs: each page is the disk
+/// manager's, free, or of exactly one of these heaps, and the heaps hold what they must.
+pub(crate) fn check_file(disk: &FaultDisk, pool: &BufferPool, tables: &[&Table]) {
+    check_eq!(pool.sync(), Ok(()), "sync of the pool");
+    let heaps: Vec<u32> = tables.iter().map(|table| table.heap.id().0).collect();
+    let account = account(&disk.durable(), &heaps, &[], &[]);
+    expect_sound("the pages of the file, read from its bytes", &account.problems);
+    for (table, walk) in tables.iter().zip(account.heaps) {
+        let id = |(page, slot)| RecordId { page: PageId(page), slot: SlotId(slot) };
+        let records = walk.records.into_iter().map(|(place, record)| (id(place), record)).collect();
+        check_records(&records, &table.model, "the records, read from the bytes of the file");
+    }
 }

@@ -11,8 +11,7 @@ use testkit::{Failure, Rng, check, check_eq, step};
 
 use crate::support::keys::shown;
 use crate::support::model::Model;
-use crate::support::raw::{Entry, entries_of};
-use crate::support::walk::Walked;
+use crate::support::raw::Entry;
 use crate::support::{Fault, Pages, Story, keys, pool};
 
 /// Bytes of a node for entries and their slots.
@@ -91,12 +90,6 @@ fn any_sorted_entries_load() {
     }
 }
 
-/// Bytes that a node of each internal page uses.
-fn internal_bytes(story: &Story, walked: &Walked) -> Vec<usize> {
-    let used = |page| entries_of(&page).iter().map(|entry| entry.len() + 4).sum();
-    walked.internals.iter().map(|id| used(story.pages.bytes(*id).expect("it is there"))).collect()
-}
-
 /// Each leaf is filled as far as was asked, up to one entry, but for the last two; an internal node likewise.
 #[testkit::test]
 fn nodes_are_filled_as_asked() {
@@ -124,7 +117,6 @@ fn the_last_nodes_are_not_nearly_empty() {
         for count in 0..180 {
             let story = load(Pages::new(), KeyMode::Unique, percent, &numbered(9 * count, 239));
             let walked = story.check_quietly();
-            let inner = internal_bytes(&story, &walked);
             let is_root = |at: usize, ids: &[slotted_page::PageId]| ids[at] == story.tree.id();
             for (at, bytes) in walked.leaf_bytes.iter().enumerate() {
                 let is_right = is_root(at, &walked.leaves) || *bytes > CAPACITY / 4;
@@ -134,7 +126,7 @@ fn the_last_nodes_are_not_nearly_empty() {
                     9 * count
                 );
             }
-            for (at, bytes) in inner.iter().enumerate() {
+            for (at, bytes) in walked.internal_bytes.iter().enumerate() {
                 let is_right = is_root(at, &walked.internals) || *bytes > CAPACITY / 5;
                 check!(
                     is_right,

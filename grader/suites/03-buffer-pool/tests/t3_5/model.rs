@@ -4,7 +4,7 @@ use buffer_pool::MAX_HEAP_RECORD_LEN;
 use proptest::prelude::*;
 use testkit::{check, step};
 
-use crate::heap_support::{Op, Table, check_no_leak, dice, pool, reopened, some_op};
+use crate::heap_support::{Op, Table, check_file, check_no_leak, dice, pool, reopened, some_op};
 
 fn len() -> impl Strategy<Value = usize> {
     prop_oneof![
@@ -34,7 +34,7 @@ pub(crate) fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
 #[testkit::test]
 fn is_a_map_of_records() {
     testkit::prop::check(120, (3..20usize, ops(70)), |(frames, ops)| {
-        let (_, pool) = pool(frames);
+        let (disk, pool) = pool(frames);
         let mut table = Table::create(&pool);
         for (index, op) in ops.iter().enumerate() {
             table.apply(&pool, op);
@@ -43,7 +43,7 @@ fn is_a_map_of_records() {
             }
         }
         table.check(&pool);
-        check_no_leak(&pool, &[&table.heap]);
+        check_file(&disk, &pool, &[&table]);
     });
 }
 
@@ -78,7 +78,7 @@ fn lives_long() {
             done += usize::from(table.apply(&pool, &op));
             if round % 250 == 249 {
                 moved += table.check(&pool).moved.len();
-                check_no_leak(&pool, &[&table.heap]);
+                check_file(&disk, &pool, &[&table]);
             }
             if round % 600 == 599 {
                 step!("// the file is closed and opened again");

@@ -4,7 +4,7 @@ use buffer_pool::{BufferPool, Pager};
 use pager_kit::{BatchPager, CountingPager, MemPager};
 use testkit::{check, check_eq, step};
 
-use crate::heap_support::{Table, check_no_leak, dice, must, pool, some_op};
+use crate::heap_support::{Table, check_file, check_no_leak, dice, must, pool, some_op};
 
 /// On pages in memory, whose numbers go down as the chain goes on: nothing relies on the pool or on an order of pages.
 #[testkit::test]
@@ -57,7 +57,7 @@ fn a_reader_holds_one_page() {
 /// Under a pager that keeps every changed page until the end, as the mini-transactions of lab 6 do.
 #[testkit::test]
 fn works_when_changed_pages_are_kept() {
-    let (_, pool) = pool(32);
+    let (disk, pool) = pool(32);
     let mut table = Table::create(&pool);
     let mut dice = dice();
     for round in 0..1_200 {
@@ -71,7 +71,7 @@ fn works_when_changed_pages_are_kept() {
         }
     }
     table.check(&pool);
-    check_no_leak(&pool, &[&table.heap]);
+    check_file(&disk, &pool, &[&table]);
 }
 
 /// Several operations in one batch see what those before them did.

@@ -5,12 +5,12 @@ use slotted_page::header::put_u32;
 use slotted_page::{PageId, SlottedPage};
 use testkit::{check, check_eq, step};
 
-use crate::heap_support::{Table, check_no_leak, dice, must, pool, some_op};
+use crate::heap_support::{Table, check_file, check_no_leak, dice, must, pool, some_op};
 
 /// Heaps whose pages lie mixed in one file do not touch each other's records.
 #[testkit::test]
 fn heaps_do_not_mix() {
-    let (_, pool) = pool(6);
+    let (disk, pool) = pool(6);
     let mut tables: Vec<Table> = (0..3).map(|_| Table::create(&pool)).collect();
     let mut dice = dice();
     for _ in 0..700 {
@@ -21,8 +21,7 @@ fn heaps_do_not_mix() {
     for table in &tables {
         table.check(&pool);
     }
-    let heaps: Vec<_> = tables.iter().map(|table| &table.heap).collect();
-    check_no_leak(&pool, &heaps);
+    check_file(&disk, &pool, &tables.iter().collect::<Vec<_>>());
 }
 
 /// A record id of one heap means nothing to another: it is refused, not answered from the wrong heap.

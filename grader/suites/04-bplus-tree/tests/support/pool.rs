@@ -1,16 +1,15 @@
 //! Trees in a file, through the buffer pool.
 
-use std::collections::BTreeSet;
-
 use bplus_tree::{BTree, Error, Latching};
 use buffer_pool::BufferPool;
 use kit::sync::Arc;
-use slotted_page::{DiskManager, PAGE_SIZE, PageBuf, PageId, verify};
+use slotted_page::{DiskManager, PageId};
 use testkit::disk::FaultDisk;
+use testkit::pages::{account, expect_sound};
 use testkit::{Failure, check_eq};
 
 use super::model::Model;
-use super::walk::walk_with;
+use super::walk::Walked;
 
 /// A pool of `frames` frames over a new file.
 pub(crate) fn new_file(frames: usize) -> (FaultDisk, BufferPool) {
@@ -48,17 +47,8 @@ pub(crate) fn check_file(disk: &FaultDisk, pool: &BufferPool, root: PageId, mode
     for id in pool.resident() {
         check_eq!(pool.pin_count(id), 0, "pins of {id} that are left over");
     }
-    let bytes = disk.durable();
-    let read = |id: PageId| {
-        let at = id.0 as usize * PAGE_SIZE;
-        let page: &PageBuf = bytes.get(at..at + PAGE_SIZE)?.try_into().ok()?;
-        check_eq!(verify(page, id), Ok(()), "checksum of {id} in the file");
-        Some(*page)
-    };
-    let walked = walk_with(&read, root);
-    model.check(&walked.entries, "the entries, read from the bytes of the file");
-    let page_count = (bytes.len() / PAGE_SIZE) as u32;
-    let found: BTreeSet<PageId> =
-        (3..page_count).map(PageId).filter(|id| pool.disk().is_allocated(*id)).collect();
-    check_eq!(found, walked.pages(), "pages of the file that are allocated, beside those of the tree");
+    let account = account(&disk.durable(), &[], &[root.0], &[]);
+    expect_sound("the pages of the file, read from its bytes", &account.problems);
+    let [tree] = account.trees.try_into().expect("one was asked for");
+    model.check(&Walked::of(tree).entries, "the entries, read from the bytes of the file");
 }

@@ -1,0 +1,110 @@
+//! The disk manager's own pages: two meta pages, and the free map in pairs of pages (lab 2, task 2.6).
+
+use std::collections::BTreeSet;
+
+use super::{FREE_MAP, MAGIC, META, kind, page, u32_at, u64_at};
+
+/// Pages of a group, its map included.
+const GROUP: u32 = 32_512;
+/// First page of group 0.
+const FIRST_GROUP: u32 = 2;
+/// Pages at the front of a group that hold its map.
+const MAPS: u32 = 2;
+
+/// What the books of a file say, as of the last sync.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Books {
+    /// Pages of the file, the disk manager's own included.
+    pub page_count: u32,
+    /// How many times the books were made durable.
+    pub epoch: u64,
+    /// The root page, 0 if none.
+    pub root: u32,
+    /// The allocated pages; none of the disk manager's own.
+    pub allocated: BTreeSet<u32>,
+    /// What is wrong.
+    pub problems: Vec<String>,
+}
+
+/// True for meta and map pages.
+pub(super) fn is_reserved(id: u32) -> bool {
+    id < FIRST_GROUP || (id - FIRST_GROUP) % GROUP < MAPS
+}
+
+/// Reads the books from the bytes of a file.
+pub fn books(bytes: &[u8]) -> Books {
+    let metas = (0..FIRST_GROUP).filter_map(|id| page(bytes, id).filter(|page| is_sealed(page, id, META)));
+    let Some(meta) = metas.reduce(|a, b| if u64_at(b, 32) > u64_at(a, 32) { b } else { a }) else {
+        return Books { problems: vec!["neither meta page is sound".into()], ..Books::default() };
+    };
+    let mut books = Books {
+        page_count: u32_at(meta, 28),
+        epoch: u64_at(meta, 32),
+        root: u32_at(meta, 40),
+        ..Books::default()
+    };
+    let pages_there = bytes.len() / super::PAGE;
+    if pages_there < books.page_count as usize {
+        books.problems.push(format!("{} pages in the books, {pages_there} in the file", books.page_count));
+    }
+    let groups = books.page_count.saturating_sub(FIRST_GROUP).div_ceil(GROUP);
+    for group in 0..groups {
+        let copy = u32::from(meta[48 + group as usize / 8] >> (group % 8) & 1);
+        let id = FIRST_GROUP + group * GROUP + copy;
+        let Some(map) = page(bytes, id).filter(|page| is_sealed(page, id, FREE_MAP)) else {
+            books.problems.push(format!("page {id}, the map of group {group}, is not sound"));
+            continue;
+        };
+        read_map(map, group, &mut books);
+    }
+    if books.root != 0 && !books.allocated.contains(&books.root) {
+        books.problems.push(format!("the root, page {}, is not allocated", books.root));
+    }
+    books
+}
+
+fn read_map(map: &[u8], group: u32, books: &mut Books) {
+    let first = FIRST_GROUP + group * GROUP;
+    for index in 0..GROUP {
+        let is_used = map[32 + index as usize / 8] >> (index % 8) & 1 == 1;
+        let id = first + index;
+        if index < MAPS && !is_used {
+            books.problems.push(format!("the map page {id} is marked as free"));
+        } else if is_used && id >= books.page_count {
+            books.problems.push(format!("page {id} is marked as used, past the end of the file"));
+        } else if is_used && index >= MAPS {
+            books.allocated.insert(id);
+        }
+    }
+}
+
+/// A whole page of that place and kind.
+fn is_sealed(page: &[u8], id: u32, wanted: u16) -> bool {
+    &page[..4] == MAGIC && u32_at(page, 8) == id && kind(page) == wanted && u32_at(page, 4) == checksum(page)
+}
+
+/// CRC32C of a page with the checksum's own bytes as zero.
+pub(super) fn checksum(page: &[u8]) -> u32 {
+    let bytes = page.iter().enumerate().map(|(at, byte)| if (4..8).contains(&at) { 0 } else { *byte });
+    !bytes.fold(u32::MAX, |crc, byte| {
+        let index = (crc as u8 ^ byte) as usize;
+        crc >> 8 ^ TABLE[index]
+    })
+}
+
+/// The CRC of each byte.
+static TABLE: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = byte as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0x82F6_3B78 } else { crc >> 1 };
+            bit += 1;
+        }
+        table[byte] = crc;
+        byte += 1;
+    }
+    table
+};
