@@ -58,6 +58,9 @@ const STEP: usize = 160;
 /// Longest input shown without `-v`, in lines.
 const CASE_LINES: usize = 8;
 
+/// Longest picture shown without `-v`, in lines.
+const PICTURE_LINES: usize = 30;
+
 /// Most steps shown without `-v`.
 const STEPS: usize = 20;
 
@@ -216,11 +219,7 @@ fn facts(rows: &mut Vec<Row>, failure: &Failure, full: bool) {
         if full || !is_long {
             rows.push(row("smallest", Body::Exact(clip(case, full))));
         } else if failure.steps.is_empty() {
-            let start: Vec<&str> = case.lines().take(CASE_LINES).collect();
-            rows.push(row(
-                "smallest",
-                Body::Exact(clip(&start.join("\n"), full) + "\n... (-v shows the rest)"),
-            ));
+            rows.push(row("smallest", Body::Exact(clip(&beginning(case, CASE_LINES), full))));
         }
     }
     if !failure.steps.is_empty() {
@@ -233,7 +232,8 @@ fn facts(rows: &mut Vec<Row>, failure: &Failure, full: bool) {
         rows.push(row("steps", Body::Steps(steps)));
     }
     if let Some(picture) = &failure.picture {
-        rows.push(row("picture", Body::Exact(picture.trim_end().to_string())));
+        let lines = if full { usize::MAX } else { PICTURE_LINES };
+        rows.push(row("picture", Body::Exact(beginning(picture.trim_end(), lines))));
     }
     if let Some((id, text)) = &failure.invariant {
         rows.push(row("invariant", Body::Prose(format!("{id}: {text}"))));
@@ -241,6 +241,16 @@ fn facts(rows: &mut Vec<Row>, failure: &Failure, full: bool) {
     for note in &failure.notes {
         rows.push(row("note", Body::Prose(note.clone())));
     }
+}
+
+/// The first `lines` lines of `text`, and how many more there are.
+fn beginning(text: &str, lines: usize) -> String {
+    let more = text.lines().count().saturating_sub(lines);
+    if more == 0 {
+        return text.to_string();
+    }
+    let start: Vec<&str> = text.lines().take(lines).collect();
+    format!("{}\n... ({}; -v shows them)", start.join("\n"), plural(more, "more line"))
 }
 
 /// Lines in the learner's code, or else the task's file.
@@ -406,6 +416,15 @@ mod tests {
         let (left, right) = (left.unwrap(), right.unwrap());
         assert!(left.contains("aX") && right.contains("aY"));
         assert!(left.starts_with("... ") && left.ends_with(" ...") && left.len() < 700);
+    }
+
+    /// A tree of a hundred nodes must not push the rest of the report out of sight.
+    #[test]
+    fn a_large_picture_is_cut() {
+        let lines: Vec<String> = (0..100).map(|line| line.to_string()).collect();
+        let shown = beginning(&lines.join("\n"), 30);
+        assert!(shown.ends_with("29\n... (70 more lines; -v shows them)"), "{shown}");
+        assert_eq!(beginning("a\nb", 2), "a\nb");
     }
 
     #[test]
