@@ -29,6 +29,8 @@
 //!
 //! Left out: links to the right in internal nodes, with which readers need one latch at a time and none on the way down
 //! waits (Lehman and Yao's B-link tree). The price is that a split or merge holds up all who go through its parent.
+//! Nor is every circle found: a damaged link that leads to a page the thread itself holds, further up than the parent and
+//! not the root, makes the thread wait for itself. Checksums cannot tell, only a mistake in the code writes such a link.
 //!
 //! Source: Bayer and Schkolnick, "Concurrency of operations on B-trees" (1977), solutions 1 to 3; Lehman and Yao,
 //! "Efficient locking for concurrent operations on B-trees" (1981).

@@ -1,6 +1,6 @@
 //! The tree: what it promises and how it is called.
 //!
-//! Called by who wants an index: a table in lab 5, the executor in lab 8. What is stored under a key is a
+//! Called by who wants an index: a table in lab 5, the engine in lab 7. What is stored under a key is a
 //! [`RecordId`], never a row.
 //!
 //! ```text
