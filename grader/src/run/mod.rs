@@ -9,6 +9,7 @@
 
 pub mod children;
 pub mod outcome;
+mod patience;
 pub mod process;
 
 use std::collections::BTreeSet;
@@ -26,6 +27,7 @@ use serde::Deserialize;
 use crate::catalog::task_of_test;
 use crate::grade::Progress;
 use crate::model::{TestOutcome, TestReport};
+use patience::Patience;
 use process::Job;
 
 /// Seconds a process may take longer than the limit it sets itself, before it is killed from outside.
@@ -105,16 +107,21 @@ pub fn run_all(tests: &[Listed], settings: &Settings, progress: &mut dyn Progres
     };
     progress.tests(tests.len());
     let next = AtomicUsize::new(0);
+    let patience = Patience::default();
     let (to, from) = mpsc::channel();
     let mut done: Vec<Option<TestReport>> = vec![None; tests.len()];
     let mut seen = Seen::default();
     thread::scope(|scope| -> io::Result<()> {
         for _ in 0..jobs.min(tests.len()) {
             let to = to.clone();
-            let next = &next;
+            let (next, patience) = (&next, &patience);
             scope.spawn(move || {
                 while let Some((index, test)) = take(next, tests) {
-                    let result = run_one(test, settings);
+                    let limits = patience.limits(&test.task(), settings.limits);
+                    let result = run_one(test, &Settings { limits, ..*settings });
+                    if let Ok((report, _)) = &result {
+                        patience.saw(report);
+                    }
                     let has_failed = result.is_err();
                     if to.send((index, result)).is_err() || has_failed {
                         break;
@@ -132,7 +139,9 @@ pub fn run_all(tests: &[Listed], settings: &Settings, progress: &mut dyn Progres
         Ok(())
     })
     .context("cannot run a test program")?;
-    Ok(Results { tests: done.into_iter().flatten().collect(), notes: seen.notes() })
+    let mut notes = patience.notes(settings.limits);
+    notes.extend(seen.notes());
+    Ok(Results { tests: done.into_iter().flatten().collect(), notes })
 }
 
 fn take<'a>(next: &AtomicUsize, tests: &'a [Listed]) -> Option<(usize, &'a Listed)> {
