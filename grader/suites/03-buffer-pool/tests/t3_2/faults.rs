@@ -187,6 +187,21 @@ fn a_damaged_page_is_refused() {
     visit(&pool, ids[1]);
 }
 
+/// A page that was allocated past the pool and never written is damage. It may only be taken for a page that is not there
+/// yet while new pages are being made, and those that were made before are none of these.
+#[testkit::test]
+fn a_page_that_was_never_written_is_damage() {
+    let (_, pool, ids) = pool_over(2, 3);
+    for _ in 0..2 {
+        make(&pool);
+        let id = pool.disk().allocate().expect("the disk has room");
+        let found = pool.pin(id, Access::Again).err();
+        let damage = slotted_page::Error::Corrupt(Corruption::NeverWritten { page: id });
+        check_eq!(found, Some(Error::Page(damage)), "pin of {id}, which nobody wrote");
+    }
+    check_frames(&pool, &ids);
+}
+
 /// A page of slots is checked when it comes in, though its checksum is right: whoever wrote it may have been wrong, and
 /// later nobody looks again.
 #[testkit::test]
