@@ -85,7 +85,7 @@ pub enum HeapDamage {
         /// Where it leads.
         target: RecordId,
     },
-    /// The first page's `last` is not the end of the chain.
+    /// The first page's `last` is not the end of the chain, or no page of the heap at all.
     #[error("the chain does not end at {last}")]
     BadLast {
         /// What the first page says.

@@ -123,6 +123,7 @@ fn a_new_table_is_empty() {
     let mut frames = Frames::new(3);
     frames.check_lookup(7, Lookup::Absent, "in a new table");
     check_eq!(frames.table.resident(), vec![], "resident pages of a new table");
+    check!(!frames.pins.is_empty(), "there are frames to pin");
     for page in 1..=3 {
         check_eq!(frames.claim(page).victim, None, "the victim while frames are free");
     }

@@ -87,6 +87,8 @@ fn a_deleted_record_is_gone() {
         table.delete(&pool, id);
         let missing = || Error::NoRecord { record: id };
         check_eq!(table.heap.get(&pool, id), Err(missing()), "get of a deleted record");
+        let text = missing().to_string();
+        check!(text.ends_with(&format!("{}.{}", id.page.0, id.slot.0)), "the error names the record: {text}");
         check_eq!(
             table.heap.get_with(&pool, id, <[u8]>::len),
             Err(missing()),
