@@ -15,7 +15,7 @@
 //! ```
 //!
 //! Every step collects its problems; none stops the check, so that one run shows all there is to mend. Stubs, mutants,
-//! variants and rungs run side by side ([`lane`]); what is timed runs alone, after them.
+//! variants and rungs run side by side (`lane.rs`); what is timed runs alone, after them.
 
 mod book;
 mod ladder;
