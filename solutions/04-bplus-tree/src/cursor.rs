@@ -47,6 +47,7 @@
 //! Source: Graefe, "A survey of B-tree locking techniques" (2010), section 4.1 on cursors that keep no latch; PostgreSQL
 //! `nbtree/README`, which copies the items of a leaf in the same way.
 
+use std::cmp::Ordering;
 use std::ops::{Bound, Deref, RangeBounds};
 
 use buffer_pool::{Pager, RecordId};
@@ -103,6 +104,20 @@ impl Cut {
                 (*record, *side) = (new_record, new_side);
             }
             Cut::Top => *self = Cut::at(new_key, new_record, new_side),
+        }
+    }
+
+    /// True if a walk in `direction` comes from here to the cut on `side` of the entry.
+    fn is_before(&self, key: &[u8], record: RecordId, side: Side, direction: Direction) -> bool {
+        let order = match self {
+            Cut::At { key: own_key, record: own_record, side: own_side } => {
+                (own_key.as_slice(), *own_record, *own_side).cmp(&(key, record, side))
+            }
+            Cut::Top => Ordering::Greater,
+        };
+        match direction {
+            Direction::Forward => order == Ordering::Less,
+            Direction::Backward => order == Ordering::Greater,
         }
     }
 
@@ -254,6 +269,10 @@ impl<'a, P: Pager> Range<'a, P> {
 
     /// Copies `leaf`, and notes which of its entries are wanted, where the walk is when they are given out, and how it goes on from
     /// there. If none is wanted, the walk stays where it was.
+    ///
+    /// # Errors
+    /// [`Error::BadNode`]: [`NodeDamage::OutOfOrder`] if the last one wanted is not on the far side of `from`. The entries of a
+    /// damaged leaf may lead back, and the walk would never end.
     fn copy(&mut self, leaf: NodeRef<P::Read<'a>>) -> Result<(), Error> {
         //# task 4.4 copy a leaf
         //+ // Nudge: what is true only while the leaf is latched, and what can be found out from the copy?
@@ -285,7 +304,11 @@ impl<'a, P: Pager> Range<'a, P> {
             // A key of a unique tree that is removed and comes back with another record id is still given out once.
             let is_unique = self.tree.mode() == KeyMode::Unique;
             let entry = batch.entry(last)?;
-            self.from.set(entry.key, if is_unique { edge } else { entry.record }, side);
+            let record = if is_unique { edge } else { entry.record };
+            if !self.from.is_before(entry.key, record, side, self.direction) {
+                return Err(batch.damaged(NodeDamage::OutOfOrder));
+            }
+            self.from.set(entry.key, record, side);
         }
         self.left = wanted;
         Ok(())
