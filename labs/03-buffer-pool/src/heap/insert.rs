@@ -67,7 +67,8 @@ impl TableHeap {
     /// Nothing is held.
     ///
     /// # Errors
-    /// The chain is as before: the pager's, [`HeapDamage::BadLast`].
+    /// The chain is as before: [`HeapDamage::BadLast`] if `last` is not the end of the chain, or no page of the heap at all; else the
+    /// pager's.
     ///
     /// # Cost
     /// Two pages and a new one, latched in the order of the chain.
