@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::catalog::{Course, Lab, PerfGate, Task, task_of_test};
+use crate::catalog::{Course, Lab, Task, task_of_test};
 use crate::compile::{Compiled, Target, compile};
 use crate::model::{BuildReport, LabReport, PerfReport, PerfVerdict, TaskReport, TestReport, Times};
 use crate::perf;
@@ -293,7 +293,6 @@ impl Perf<'_> {
         progress: &mut dyn Progress,
     ) -> Result<Vec<PerfReport>> {
         let lab = self.request.lab;
-        let is_chosen = |gate: &PerfGate| self.request.gates.contains(&gate.id);
         let why_not = if self.request.perf == PerfMode::Off {
             Some("not asked for")
         } else if !self.request.gates.is_empty() {
@@ -310,7 +309,7 @@ impl Perf<'_> {
         }
         let mut reports = Vec::new();
         for gate in lab.gates(&task.id) {
-            if !self.request.gates.is_empty() && !is_chosen(gate) {
+            if !self.request.gates.is_empty() && !self.request.gates.contains(&gate.id) {
                 reports.push(perf::not_run(gate, "not asked for"));
                 continue;
             }

@@ -37,7 +37,8 @@ pub(super) fn steps<'a>(course: &'a Course, lab: &'a Lab) -> (Vec<Step<'a>>, Vec
         let name = format!("ladder, learner's labs up to {number}");
         Step::new(name, move |lane| lane.rung(lab, number))
     };
-    let gates = earlier.iter().max().map(|_| Step::new("ladder, gates", move |lane| lane.top_gates(lab)));
+    let has_gates = !earlier.is_empty() && !lab.perf.is_empty();
+    let gates = has_gates.then(|| Step::new("ladder, gates", move |lane| lane.top_gates(lab)));
     (earlier.iter().copied().map(rung).collect(), gates.into_iter().collect())
 }
 
