@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use grader_protocol::Limits;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 pub use crate::model::GateKind;
 
@@ -76,8 +76,15 @@ pub struct Task {
     pub minutes: u32,
     /// For its tests; gates come on top.
     pub points: u32,
-    /// Three, each saying more than the one before.
+    /// Three, each saying more than the one before. In the file a hint has several lines; here each is one line.
+    #[serde(deserialize_with = "one_line_each")]
     pub hints: Vec<String>,
+}
+
+/// Reads texts of several lines, and joins the lines of each with a space.
+fn one_line_each<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    Ok(texts.iter().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ")).collect())
 }
 
 /// One performance threshold.
@@ -347,6 +354,16 @@ mod tests {
             let problems = lab.unwrap().problems();
             assert!(problems.iter().any(|problem| problem.text.contains(says)), "{says}: {problems:?}");
         }
+    }
+
+    #[test]
+    fn a_hint_of_several_lines_is_read_as_one_line() {
+        let found = GOOD.find("hints = [").expect("the sample has hints");
+        let end = found + GOOD[found..].find(']').expect("the list ends");
+        let three = "hints = [\"\"\"\n    Look at\n    the wrap.\n    \"\"\", \"b\", \"c\"";
+        let text = format!("{}{three}{}", &GOOD[..found], &GOOD[end..]);
+        let lab = Lab::parse(Path::new("grader/suites/01-tiny"), &text).unwrap();
+        assert_eq!(lab.tasks[0].hints, ["Look at the wrap.", "b", "c"]);
     }
 
     #[test]
