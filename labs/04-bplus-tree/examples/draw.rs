@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use bplus_tree::{BTree, KeyMode, Latching, dump_tree, tree_svg};
+use bplus_tree::{BPlusTree, KeyMode, Latching, dump_tree, tree_svg};
 use buffer_pool::{BufferPool, RecordId};
 use kit::disk::MemDisk;
 use kit::sync::Arc;
@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "target".to_string()));
     let disk = DiskManager::create(Arc::new(MemDisk::new()))?;
     let pool = BufferPool::new(disk, 16)?;
-    let tree = BTree::create(&pool, KeyMode::Unique)?.with_latching(Latching::WholePath);
+    let tree = BPlusTree::create(&pool, KeyMode::Unique)?.with_latching(Latching::WholePath);
     let insert = |name: &str, slot| {
         let record = RecordId { page: PageId(100), slot: SlotId(slot) };
         tree.insert(&pool, format!("{name:_<900}").as_bytes(), record)

@@ -1,6 +1,6 @@
 //! Walking over a range of entries (task 4.4).
 //!
-//! Called through [`BTree::range`]; reads nodes through the pager. A [`Range`] works a leaf at a time: it latches the leaf,
+//! Called through [`BPlusTree::range`]; reads nodes through the pager. A [`Range`] works a leaf at a time: it latches the leaf,
 //! copies it, notes the sibling to go to, and lets go. Between two calls it holds no latch and no pin, so that whoever walks
 //! may take all the time in the world, change the tree meanwhile, or never come back.
 //!
@@ -54,7 +54,7 @@ use buffer_pool::{Pager, RecordId};
 use slotted_page::{PageBuf, PageId};
 
 use crate::node::NodeRef;
-use crate::{BTree, Direction, Error, KeyMode, NodeDamage};
+use crate::{BPlusTree, Direction, Error, KeyMode, NodeDamage};
 
 /// A place between two entries, or at an end of the tree. Cuts are ordered as the places are.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -142,7 +142,7 @@ impl Cut {
 
 /// Iterator over a range of a tree. Holds no latch between two calls (R1). After an error it has ended.
 pub struct Range<'a, P: Pager> {
-    tree: &'a BTree,
+    tree: &'a BPlusTree,
     pager: &'a P,
     direction: Direction,
     /// Just behind the last entry of `batch`, in the direction of the walk; while there is none, where the range begins.
@@ -180,7 +180,7 @@ impl<'a, P: Pager> Range<'a, P> {
     /// # Cost
     /// As many page reads as the tree is high.
     pub(crate) fn open(
-        tree: &'a BTree,
+        tree: &'a BPlusTree,
         pager: &'a P,
         keys: impl RangeBounds<[u8]>,
         direction: Direction,

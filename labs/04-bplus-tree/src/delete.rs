@@ -44,7 +44,7 @@ use slotted_page::{PageBuf, PageId};
 
 use crate::descend::{Change, Level, Path, Sibling};
 use crate::node::{CAPACITY, Entry, LOW_WATER, NodeRef};
-use crate::{BTree, Error, NodeDamage};
+use crate::{BPlusTree, Error, NodeDamage};
 
 /// The leaves beside those of the way and their siblings, whose links a removal changes.
 struct Neighbours<W> {
@@ -52,7 +52,7 @@ struct Neighbours<W> {
     right: Option<NodeRef<W>>,
 }
 
-impl BTree {
+impl BPlusTree {
     /// Removes with a write latch on the leaf alone, if that is enough.
     ///
     /// # Ensures

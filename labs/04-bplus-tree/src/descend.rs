@@ -41,7 +41,7 @@ use buffer_pool::Pager;
 use slotted_page::{PageBuf, PageId};
 
 use crate::node::{Entry, MAX_ENTRY_SIZE, NodeRef};
-use crate::{BTree, Error, Latching, NodeDamage};
+use crate::{BPlusTree, Error, Latching, NodeDamage};
 
 /// A node latched for writing, on the way down to a leaf.
 pub(crate) struct Level<W> {
@@ -80,7 +80,7 @@ impl<W> Level<W> {
     }
 }
 
-impl BTree {
+impl BPlusTree {
     /// Takes `page` for a node of this tree.
     pub(crate) fn node<B: Deref<Target = PageBuf>>(
         &self,

@@ -13,7 +13,7 @@ use buffer_pool::{Pager, RecordId};
 use slotted_page::{PageBuf, PageId};
 
 use crate::node::{CAPACITY, Entry, NodeRef};
-use crate::{BTree, Error, KeyMode};
+use crate::{BPlusTree, Error, KeyMode};
 
 /// Most nodes in a text; the others are counted.
 const NODES_IN_TEXT: usize = 200;
@@ -25,7 +25,7 @@ const NODES_IN_SVG: usize = 60;
 ///
 /// # Errors
 /// Those of [`Pager::read`], if the root cannot be read. What is wrong further down is part of the text.
-pub fn dump_tree<P: Pager>(pager: &P, tree: &BTree) -> Result<String, Error> {
+pub fn dump_tree<P: Pager>(pager: &P, tree: &BPlusTree) -> Result<String, Error> {
     Ok(text::draw(tree, &Sketch::of_tree(pager, tree, NODES_IN_TEXT)?))
 }
 
@@ -34,7 +34,7 @@ pub fn dump_tree<P: Pager>(pager: &P, tree: &BTree) -> Result<String, Error> {
 ///
 /// # Errors
 /// As [`dump_tree`].
-pub fn tree_svg<P: Pager>(pager: &P, tree: &BTree) -> Result<String, Error> {
+pub fn tree_svg<P: Pager>(pager: &P, tree: &BPlusTree) -> Result<String, Error> {
     Ok(svg::draw(tree, &Sketch::of_tree(pager, tree, NODES_IN_SVG)?))
 }
 
@@ -49,7 +49,7 @@ struct Sketch {
 
 impl Sketch {
     /// A copy of at most `most` nodes of `tree`.
-    fn of_tree<P: Pager>(pager: &P, tree: &BTree, most: usize) -> Result<Self, Error> {
+    fn of_tree<P: Pager>(pager: &P, tree: &BPlusTree, most: usize) -> Result<Self, Error> {
         // Reads it twice, to tell a root that cannot be read from a node that is damaged.
         drop(pager.read(tree.id())?);
         let mut seen = BTreeSet::new();
@@ -59,7 +59,7 @@ impl Sketch {
     /// A copy of the node `page`, which should be of that level, and of what is below it.
     fn below<P: Pager>(
         pager: &P,
-        tree: &BTree,
+        tree: &BPlusTree,
         (page, level): (PageId, Option<u16>),
         most: usize,
         seen: &mut BTreeSet<PageId>,

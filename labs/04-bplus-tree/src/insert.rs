@@ -41,7 +41,7 @@ use slotted_page::{PageBuf, PageId};
 
 use crate::descend::{Change, Level, Path, is_safe_for_insert};
 use crate::node::{Entry, NodeRef, kind_of};
-use crate::{BTree, Error, KeyMode, NodeDamage};
+use crate::{BPlusTree, Error, KeyMode, NodeDamage};
 
 /// An entry that is to go into a node, with its key kept apart from any page.
 pub(crate) struct NewEntry {
@@ -72,7 +72,7 @@ impl NewEntry {
     }
 }
 
-impl BTree {
+impl BPlusTree {
     /// Inserts with a write latch on the leaf alone, if that is enough.
     ///
     /// # Ensures

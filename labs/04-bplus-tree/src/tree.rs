@@ -16,7 +16,7 @@
 //! - B3: the leaves are linked both ways in the order of their entries, from end to end.
 //! - B4: each page that the tree allocated is reached from the root exactly once, or it was freed.
 //! - B5: the root page never changes its number.
-//! - B6: a call that fails leaves the tree as before, except for what is said at [`BTree::remove`].
+//! - B6: a call that fails leaves the tree as before, except for what is said at [`BPlusTree::remove`].
 //!
 //! Left out: a lower limit for how full a node is. An insert leaves nodes at least a quarter full (P2, P3 apart), a
 //! removal mends what falls below a third where it can (D2), and no node is ever empty; textbooks promise a half, which
@@ -87,8 +87,8 @@ pub struct TreeStats {
 }
 
 /// A B+Tree. The pager is given with each call, so that one tree can be used through the pool and through
-/// mini-transactions. All users of a tree share one `BTree` value, or iterators could miss a change of its structure.
-pub struct BTree {
+/// mini-transactions. All users of a tree share one `BPlusTree` value, or iterators could miss a change of its structure.
+pub struct BPlusTree {
     pub(crate) root: PageId,
     pub(crate) mode: KeyMode,
     pub(crate) latching: Latching,
@@ -97,7 +97,7 @@ pub struct BTree {
     pub(crate) structure: AtomicU64,
 }
 
-impl BTree {
+impl BPlusTree {
     /// A new, empty tree: one leaf.
     ///
     /// # Errors
@@ -130,7 +130,7 @@ impl BTree {
 
     /// A tree whose root page is `root`, which is a node already.
     pub(crate) fn at(root: PageId, mode: KeyMode) -> Self {
-        BTree { root, mode, latching: Latching::Optimistic, structure: AtomicU64::new(0) }
+        BPlusTree { root, mode, latching: Latching::Optimistic, structure: AtomicU64::new(0) }
     }
 
     /// The record id that `record` is compared as: in a unique tree keys alone are compared.
@@ -155,7 +155,7 @@ impl BTree {
 
     /// The same tree, changed from now on with `latching`. A tree that was created or opened has [`Latching::Optimistic`].
     pub fn with_latching(self, latching: Latching) -> Self {
-        BTree { latching, ..self }
+        BPlusTree { latching, ..self }
     }
 
     /// The root page, which names the tree.

@@ -3,7 +3,7 @@
 
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 
-use bplus_tree::{BTree, Direction, Error, KeyMode, Latching, MAX_KEY_LEN, NodeRef};
+use bplus_tree::{BPlusTree, Direction, Error, KeyMode, Latching, MAX_KEY_LEN, NodeRef};
 use buffer_pool::{BufferPool, Pager, RecordId};
 use kit::disk::MemDisk;
 use kit::sync::{Arc, thread};
@@ -69,16 +69,16 @@ fn a_separator_belongs_to_the_right() {
 #[test]
 fn an_empty_tree_finds_nothing() {
     let pool = pool();
-    let tree = BTree::create(&pool, KeyMode::Unique).unwrap();
+    let tree = BPlusTree::create(&pool, KeyMode::Unique).unwrap();
     assert_eq!(tree.get(&pool, b"cat"), Ok(None));
-    assert_eq!(BTree::open(&pool, tree.id()).unwrap().mode(), KeyMode::Unique);
+    assert_eq!(BPlusTree::open(&pool, tree.id()).unwrap().mode(), KeyMode::Unique);
 }
 
 // Task 4.2: insert.
 
 /// A tree that latches its whole way, with the even numbers below `2 * count`, put in in a mixed order.
-fn even_numbers(pool: &BufferPool, count: u32) -> BTree {
-    let tree = BTree::create(pool, KeyMode::Unique).unwrap().with_latching(Latching::WholePath);
+fn even_numbers(pool: &BufferPool, count: u32) -> BPlusTree {
+    let tree = BPlusTree::create(pool, KeyMode::Unique).unwrap().with_latching(Latching::WholePath);
     for step in 0..count {
         let number = step * 7919 % count * 2;
         tree.insert(pool, &key(number), record(number)).unwrap();
@@ -118,7 +118,7 @@ fn refused_inserts_change_nothing() {
 #[test]
 fn duplicates_fill_several_leaves() {
     let pool = pool();
-    let tree = BTree::create(&pool, KeyMode::Duplicates).unwrap().with_latching(Latching::WholePath);
+    let tree = BPlusTree::create(&pool, KeyMode::Duplicates).unwrap().with_latching(Latching::WholePath);
     for number in (1..100).rev() {
         tree.insert(&pool, b"the same key, again and again and again", record(number)).unwrap();
     }
@@ -164,7 +164,7 @@ fn a_tree_shrinks_to_its_root() {
 /// The numbers that a range gives, whose keys are those of [`key`].
 fn numbers(
     pool: &BufferPool,
-    tree: &BTree,
+    tree: &BPlusTree,
     keys: (Bound<u32>, Bound<u32>),
     direction: Direction,
 ) -> Vec<u32> {
@@ -218,7 +218,7 @@ fn a_tree_is_built_from_sorted_entries() {
     let pool = pool();
     for (percent, leaves) in [(100, 53..=54), (50, 111..=113)] {
         let entries = (0..1_000).map(|number| (key(number), record(number)));
-        let tree = BTree::bulk_load(&pool, KeyMode::Unique, percent, entries).unwrap();
+        let tree = BPlusTree::bulk_load(&pool, KeyMode::Unique, percent, entries).unwrap();
         let stats = tree.stats(&pool).unwrap();
         assert_eq!(stats.entries, 1_000);
         assert!(leaves.contains(&stats.leaf_pages), "{percent} %: {} leaves", stats.leaf_pages);
@@ -234,7 +234,7 @@ fn unsorted_entries_are_refused() {
     let pool = pool();
     let mut entries: Vec<_> = (0..500).map(|number| (key(number), record(number))).collect();
     entries.swap(300, 301);
-    let refused = BTree::bulk_load(&pool, KeyMode::Unique, 90, entries).err();
+    let refused = BPlusTree::bulk_load(&pool, KeyMode::Unique, 90, entries).err();
     assert_eq!(refused, Some(Error::NotSorted { index: 301 }));
     assert_eq!(pool.disk().stats().allocated, 0);
 }
@@ -245,7 +245,7 @@ fn unsorted_entries_are_refused() {
 #[test]
 fn threads_share_a_tree() {
     let pool = pool();
-    let tree = BTree::create(&pool, KeyMode::Unique).unwrap();
+    let tree = BPlusTree::create(&pool, KeyMode::Unique).unwrap();
     let (pool, tree) = (&pool, &tree);
     thread::scope(|scope| {
         for own in 0..4 {

@@ -1,6 +1,6 @@
 //! Building a tree from entries that are sorted already (task 4.5).
 //!
-//! Called through [`BTree::bulk_load`]. Entries that come one by one in order fill the leaves from left to right, and never touch
+//! Called through [`BPlusTree::bulk_load`]. Entries that come one by one in order fill the leaves from left to right, and never touch
 //! a leaf again: so no search is needed, no split, and each node is written once. Of each level only the end is in the making:
 //!
 //! ```text
@@ -38,15 +38,15 @@ use slotted_page::slotted::SLOT_SIZE;
 use slotted_page::{PageId, header};
 
 use crate::node::{CAPACITY, CHILD_LEN, Entry, LOW_WATER, NodeRef, kind_of};
-use crate::{BTree, Error, KeyMode, MAX_KEY_LEN};
+use crate::{BPlusTree, Error, KeyMode, MAX_KEY_LEN};
 
-/// A new tree of `entries`, see [`BTree::bulk_load`].
+/// A new tree of `entries`, see [`BPlusTree::bulk_load`].
 pub(crate) fn load<P: Pager, K: AsRef<[u8]>>(
     pager: &P,
     mode: KeyMode,
     fill_percent: u8,
     entries: impl IntoIterator<Item = (K, RecordId)>,
-) -> Result<BTree, Error> {
+) -> Result<BPlusTree, Error> {
     //# task 4.5 build a tree
     //+ // Nudge: `Loader::new`, then each entry to level 0, then `finish`. And if one of them fails?
     if !(50..=100).contains(&fill_percent) {
@@ -58,7 +58,7 @@ pub(crate) fn load<P: Pager, K: AsRef<[u8]>>(
         loader.give_up();
         return Err(error);
     }
-    Ok(BTree::at(loader.root, mode))
+    Ok(BPlusTree::at(loader.root, mode))
     //# end
 }
 

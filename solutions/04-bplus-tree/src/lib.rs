@@ -4,7 +4,7 @@
 //! order. Keys are any bytes (lab 2 makes them of values); what is found is a record id of the heap.
 //!
 //! ```text
-//!   BTree::get ------> descend --> NodeRef --> SlottedPage --> bytes of a page
+//!   BPlusTree::get ------> descend --> NodeRef --> SlottedPage --> bytes of a page
 //!   insert, remove --> descend ----^           (lab 2)              |
 //!   range -----------> cursor -----^                             Pager (lab 3)
 //! ```
@@ -35,4 +35,4 @@ pub use cursor::Range;
 pub use dump::{dump_tree, tree_svg};
 pub use error::{Error, NodeDamage};
 pub use node::{Entry, NodeRef};
-pub use tree::{BTree, Direction, KeyMode, Latching, MAX_KEY_LEN, TreeStats};
+pub use tree::{BPlusTree, Direction, KeyMode, Latching, MAX_KEY_LEN, TreeStats};

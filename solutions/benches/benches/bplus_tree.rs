@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::ops::Bound;
 
-use bplus_tree::{BTree, Direction, KeyMode, Latching};
+use bplus_tree::{BPlusTree, Direction, KeyMode, Latching};
 use buffer_pool::{BufferPool, RecordId};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use kit::disk::MemDisk;
@@ -38,8 +38,8 @@ fn record(n: u64) -> RecordId {
 }
 
 /// A tree of mixed keys.
-fn full(pool: &BufferPool) -> BTree {
-    let tree = BTree::create(pool, KeyMode::Unique).expect("memory has room");
+fn full(pool: &BufferPool) -> BPlusTree {
+    let tree = BPlusTree::create(pool, KeyMode::Unique).expect("memory has room");
     for n in 0..ENTRIES {
         tree.insert(pool, &mixed(n), record(n)).expect("keys differ");
     }
@@ -127,7 +127,7 @@ fn bulk(criterion: &mut Criterion) {
         bencher.iter_batched_ref(
             pool,
             |pool| {
-                BTree::bulk_load(
+                BPlusTree::bulk_load(
                     pool,
                     KeyMode::Unique,
                     90,

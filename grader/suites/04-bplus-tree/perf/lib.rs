@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use bplus_tree::node::CAPACITY;
-use bplus_tree::{BTree, Direction, Entry, KeyMode, Latching, NodeRef};
+use bplus_tree::{BPlusTree, Direction, Entry, KeyMode, Latching, NodeRef};
 use buffer_pool::{Pager, RecordId};
 use memory::Memory;
 use slotted_page::{PageId, PageKind, SlotId, header};
@@ -46,7 +46,7 @@ pub fn workloads() -> Vec<Workload> {
         Workload::timed("delete", || {
             let (order, other) = (shuffled(CHANGED_KEYS), shuffled_by(CHANGED_KEYS, 9));
             let pager = Memory::new(200);
-            let tree = BTree::create(&pager, KeyMode::Unique).expect("there is room");
+            let tree = BPlusTree::create(&pager, KeyMode::Unique).expect("there is room");
             let tree = tree.with_latching(Latching::WholePath);
             Box::new(move || {
                 for number in &order {
@@ -131,27 +131,27 @@ fn shuffled_by(count: u64, seed: u64) -> Vec<u64> {
     numbers
 }
 
-fn insert_all(pager: &Memory, tree: &BTree, numbers: &[u64]) {
+fn insert_all(pager: &Memory, tree: &BPlusTree, numbers: &[u64]) {
     for number in numbers {
         tree.insert(pager, &key(*number), record(*number)).expect("there is room");
     }
 }
 
 /// A tree of these keys, inserted in this order.
-fn inserted(numbers: &[u64], latching: Latching) -> (Memory, BTree) {
+fn inserted(numbers: &[u64], latching: Latching) -> (Memory, BPlusTree) {
     let pager = Memory::new(numbers.len() / 40 + 20);
-    let tree = BTree::create(&pager, KeyMode::Unique).expect("there is room").with_latching(latching);
+    let tree = BPlusTree::create(&pager, KeyMode::Unique).expect("there is room").with_latching(latching);
     insert_all(&pager, &tree, numbers);
     (pager, tree)
 }
 
-fn bulk_load(pager: &Memory, count: u64) -> BTree {
+fn bulk_load(pager: &Memory, count: u64) -> BPlusTree {
     let entries = (0..count).map(|number| (key(number), record(number)));
-    BTree::bulk_load(pager, KeyMode::Unique, 90, entries).expect("the keys are in order")
+    BPlusTree::bulk_load(pager, KeyMode::Unique, 90, entries).expect("the keys are in order")
 }
 
 /// A thread's round: look-ups everywhere, keys of its own that come and go.
-fn mixed_work(pager: &Memory, tree: &BTree, own: u64) {
+fn mixed_work(pager: &Memory, tree: &BPlusTree, own: u64) {
     let mut rng = Rng::with_seed(own);
     for at in 0..2_000_u64 {
         let number = rng.u64(..20_000);
@@ -183,7 +183,7 @@ fn reads_per_get() -> f64 {
 }
 
 /// A tree of `count` keys, put together node by node with what is given: needs no insert.
-fn written_by_hand(count: u64) -> (Memory, BTree) {
+fn written_by_hand(count: u64) -> (Memory, BPlusTree) {
     const PER_NODE: usize = 130;
     let pager = Memory::new(count as usize / 100);
     let root = header::id(&pager.allocate(PageKind::BTREE_INTERNAL).expect("there is room"));
@@ -229,6 +229,6 @@ fn written_by_hand(count: u64) -> (Memory, BTree) {
         }
         nodes = above;
     }
-    let tree = BTree::open(&pager, root).expect("the tree is in order");
+    let tree = BPlusTree::open(&pager, root).expect("the tree is in order");
     (pager, tree)
 }

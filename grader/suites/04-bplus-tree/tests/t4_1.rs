@@ -1,6 +1,6 @@
 //! Task 4.1: nodes and search. The trees here are written by hand, byte by byte.
 
-use bplus_tree::{BTree, Error, KeyMode, MAX_KEY_LEN, NodeRef};
+use bplus_tree::{BPlusTree, Error, KeyMode, MAX_KEY_LEN, NodeRef};
 use buffer_pool::RecordId;
 use proptest::prelude::*;
 use slotted_page::{PAGE_SIZE, PageBuf, PageId, PageKind, header};
@@ -198,7 +198,7 @@ fn a_new_tree_is_empty() {
         }
         let walked = story.check();
         check_eq!((walked.height, walked.leaves.len()), (1, 1), "height and leaves of an empty tree");
-        let again = BTree::open(&story.pages, story.tree.id()).map(|tree| (tree.id(), tree.mode()));
+        let again = BPlusTree::open(&story.pages, story.tree.id()).map(|tree| (tree.id(), tree.mode()));
         check_eq!(again, Ok((story.tree.id(), mode)), "id and mode of the tree, opened again");
     }
 }
@@ -429,14 +429,14 @@ fn only_a_root_opens_a_tree() {
     let (story, levels) = three_levels();
     story.get(&keys::number(10));
     for id in &levels[1..] {
-        let found = BTree::open(&story.pages, *id).map(|tree| tree.id());
+        let found = BPlusTree::open(&story.pages, *id).map(|tree| tree.id());
         check_eq!(found, Err(Error::NotARoot { page: *id }), "open of a node below the root");
     }
     let mut page = [0; PAGE_SIZE];
     header::init(&mut page, PageId(0), PageKind::HEAP);
     let heap = story.pages.place(page);
-    let found = BTree::open(&story.pages, heap).map(|tree| tree.id());
+    let found = BPlusTree::open(&story.pages, heap).map(|tree| tree.id());
     check_eq!(found, Err(Error::NotARoot { page: heap }), "open of a heap's page");
-    check!(BTree::open(&story.pages, PageId(1_000)).is_err(), "open of a free page is an error");
+    check!(BPlusTree::open(&story.pages, PageId(1_000)).is_err(), "open of a free page is an error");
     check_eq!(story.pages.held(), 0, "guards held after opening");
 }

@@ -1,6 +1,6 @@
 //! Task 4.2: insert. Any split point will do; what counts is what the tree holds, and that it is a tree.
 
-use bplus_tree::{BTree, Error, KeyMode, Latching, MAX_KEY_LEN, TreeStats};
+use bplus_tree::{BPlusTree, Error, KeyMode, Latching, MAX_KEY_LEN, TreeStats};
 use proptest::prelude::*;
 use slotted_page::slotted::SLOTS_AT;
 use slotted_page::{PAGE_SIZE, PageId};
@@ -398,7 +398,7 @@ fn pages_in_use_keep_their_lsn() {
 fn a_tree_survives_reopening() {
     let (disk, pool) = pool::new_file(16);
     let mut model = Model::new(KeyMode::Unique);
-    let tree = pool::done(BTree::create(&pool, KeyMode::Unique), "create in a file");
+    let tree = pool::done(BPlusTree::create(&pool, KeyMode::Unique), "create in a file");
     let root = tree.id();
     let mut tree = tree.with_latching(Latching::WholePath);
     let (mut disk, mut pool) = (disk, pool);
@@ -421,7 +421,7 @@ fn a_tree_survives_reopening() {
 #[testkit::test]
 fn trees_do_not_disturb_each_other() {
     let mut first = Story::new(KeyMode::Unique);
-    let second = match BTree::create(&first.pages, KeyMode::Duplicates) {
+    let second = match BPlusTree::create(&first.pages, KeyMode::Duplicates) {
         Ok(tree) => tree.with_latching(Latching::WholePath),
         Err(error) => {
             testkit::Failure::new("create of a second tree").expected_text("Ok").found(error).raise()

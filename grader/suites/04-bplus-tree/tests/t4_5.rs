@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use bplus_tree::{BTree, Direction, Error, KeyMode, Latching, MAX_KEY_LEN};
+use bplus_tree::{BPlusTree, Direction, Error, KeyMode, Latching, MAX_KEY_LEN};
 use buffer_pool::{Pager, RecordId};
 use proptest::prelude::*;
 use slotted_page::slotted::SLOTS_AT;
@@ -19,9 +19,10 @@ const CAPACITY: usize = PAGE_SIZE - SLOTS_AT;
 
 /// Loads what must load.
 fn load(pages: Pages, mode: KeyMode, percent: u8, entries: &[Entry]) -> Story {
-    step!("BTree::bulk_load(&pager, KeyMode::{mode:?}, {percent}, {} entries)", entries.len());
+    step!("BPlusTree::bulk_load(&pager, KeyMode::{mode:?}, {percent}, {} entries)", entries.len());
     let tree =
-        match BTree::bulk_load(&pages, mode, percent, entries.iter().map(|(key, record)| (key, *record))) {
+        match BPlusTree::bulk_load(&pages, mode, percent, entries.iter().map(|(key, record)| (key, *record)))
+        {
             Ok(tree) => tree.with_latching(Latching::WholePath),
             Err(error) => {
                 Failure::new("bulk_load of sorted entries").expected_text("Ok").found(error).raise()
@@ -163,7 +164,7 @@ fn each_page_goes_to_disk_once() {
     let (disk, pool) = pool::new_file(8);
     let entries = numbered(3_000, 100);
     let tree =
-        BTree::bulk_load(&pool, KeyMode::Unique, 90, entries.iter().map(|(key, record)| (key, *record)));
+        BPlusTree::bulk_load(&pool, KeyMode::Unique, 90, entries.iter().map(|(key, record)| (key, *record)));
     let root = pool::done(tree, "bulk_load into a file").id();
     let model = Model { mode: KeyMode::Unique, entries: entries.into_iter().collect() };
     pool::check_file(&disk, &pool, root, &model);
@@ -209,7 +210,7 @@ fn the_input_is_not_kept() {
         }
         (keys::long(number, 100), keys::record(number + 1))
     });
-    let found = BTree::bulk_load(&pages, KeyMode::Unique, 100, entries).map(|tree| tree.mode());
+    let found = BPlusTree::bulk_load(&pages, KeyMode::Unique, 100, entries).map(|tree| tree.mode());
     check_eq!(found, Ok(KeyMode::Unique), "bulk_load of 4,000 entries");
     check_eq!(taken.get(), 3_999, "the last entry that was taken");
 }
@@ -217,8 +218,9 @@ fn the_input_is_not_kept() {
 /// What must be refused, with its error, leaves no page behind.
 fn check_refused(mode: KeyMode, percent: u8, entries: &[Entry], expected: Error) {
     let pages = Pages::new();
-    let found = BTree::bulk_load(&pages, mode, percent, entries.iter().map(|(key, record)| (key, *record)))
-        .map(|tree| tree.id());
+    let found =
+        BPlusTree::bulk_load(&pages, mode, percent, entries.iter().map(|(key, record)| (key, *record)))
+            .map(|tree| tree.id());
     check_eq!(found, Err(expected), "bulk_load of {} entries, KeyMode::{mode:?}", entries.len());
     check_eq!(pages.held(), 0, "guards held after an error");
     check_eq!(pages.allocated().len(), 0, "pages left over after an error");
@@ -273,7 +275,7 @@ fn a_failed_request_leaves_no_page() {
             let pages = Pages::new();
             pages.fail_at(n, fault);
             let input = entries.iter().map(|(key, record)| (key, *record));
-            let found = BTree::bulk_load(&pages, KeyMode::Unique, 70, input).map(|tree| tree.id());
+            let found = BPlusTree::bulk_load(&pages, KeyMode::Unique, 70, input).map(|tree| tree.id());
             check_eq!(pages.held(), 0, "guards held after bulk_load");
             if pages.stop_failing() {
                 check!(n > 20, "a load of 120 long keys asks for more than 20 pages");
@@ -334,7 +336,7 @@ fn a_tree_is_rebuilt_from_another() {
     let range = pool::done(old.tree.range(&old.pages, .., Direction::Forward), "opening a range");
     let input = range.map(|entry| pool::done(entry, "the next entry of a range"));
     let tree =
-        pool::done(BTree::bulk_load(&old.pages, KeyMode::Unique, 100, input), "bulk_load from a range");
+        pool::done(BPlusTree::bulk_load(&old.pages, KeyMode::Unique, 100, input), "bulk_load from a range");
     let read = |id| old.pages.bytes(id);
     let walked = crate::support::walk::walk_with(&read, tree.id());
     check!(walked.entries == entries, "the new tree has the entries of the old one");

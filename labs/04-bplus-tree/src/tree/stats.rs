@@ -7,9 +7,9 @@ use buffer_pool::Pager;
 
 use super::TreeStats;
 use crate::node::{CAPACITY, NodeRef};
-use crate::{BTree, Error};
+use crate::{BPlusTree, Error};
 
-impl BTree {
+impl BPlusTree {
     /// Walks over the whole tree and counts.
     ///
     /// # Errors

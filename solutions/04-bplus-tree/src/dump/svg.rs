@@ -10,7 +10,7 @@ use slotted_page::{PageBuf, PageId};
 
 use super::{Sketch, fill_percent, key_text};
 use crate::node::NodeRef;
-use crate::{BTree, KeyMode};
+use crate::{BPlusTree, KeyMode};
 
 /// Height of a node, and from one level to the next, in pixels.
 const NODE_HEIGHT: usize = 32;
@@ -45,7 +45,7 @@ text { font-family: "DejaVu Sans", Verdana, Arial, sans-serif; font-size: 14px; 
 "##;
 
 /// Draws a whole tree.
-pub(super) fn draw(tree: &BTree, root: &Sketch) -> String {
+pub(super) fn draw(tree: &BPlusTree, root: &Sketch) -> String {
     let levels = root.node.as_ref().map_or(0, |node| usize::from(node.level())) + 1;
     let mut drawing = Drawing { body: String::new(), leaves: Vec::new(), has_wrong_link: false };
     drawing.subtree(root, SIDE, TOP);

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use super::{Sketch, entry_text};
 use crate::node::{CAPACITY, NodeRef};
-use crate::{BTree, Error, KeyMode};
+use crate::{BPlusTree, Error, KeyMode};
 use slotted_page::{PageBuf, PageId};
 
 /// Most entries of a node that are shown: so many first ones, and so many last ones.
@@ -20,7 +20,7 @@ const SHOWN: (usize, usize) = (6, 3);
 const KEY_CHARS: usize = 24;
 
 /// Draws a whole tree.
-pub(super) fn draw(tree: &BTree, root: &Sketch) -> String {
+pub(super) fn draw(tree: &BPlusTree, root: &Sketch) -> String {
     let mode = match tree.mode() {
         KeyMode::Unique => "unique",
         KeyMode::Duplicates => "with duplicates",

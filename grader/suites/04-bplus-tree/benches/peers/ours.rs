@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use bplus_tree::{BTree, Direction, KeyMode};
+use bplus_tree::{BPlusTree, Direction, KeyMode};
 use buffer_pool::{BufferPool, RecordId};
 use kit::disk::MemDisk;
 use kit::sync::Arc;
@@ -16,14 +16,14 @@ const FRAMES: usize = 16_384;
 /// A tree and its pool.
 pub(crate) struct Ours {
     pool: BufferPool,
-    tree: BTree,
+    tree: BPlusTree,
 }
 
 impl Store for Ours {
     fn new() -> Self {
         let disk = DiskManager::create(Arc::new(MemDisk::new())).expect("memory has room");
         let pool = BufferPool::new(disk, FRAMES).expect("there are frames");
-        let tree = BTree::create(&pool, KeyMode::Unique).expect("memory has room");
+        let tree = BPlusTree::create(&pool, KeyMode::Unique).expect("memory has room");
         Ours { pool, tree }
     }
 

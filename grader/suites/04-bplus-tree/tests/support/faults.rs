@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bplus_tree::{BTree, Error};
+use bplus_tree::{BPlusTree, Error};
 use buffer_pool::RecordId;
 use pager_kit::{BatchPager, in_batch};
 use slotted_page::header::{self, put_u32};
@@ -26,7 +26,7 @@ pub(crate) enum Op {
 
 impl Op {
     /// Does it to the tree alone. A remove that finds nothing is an error of the test.
-    pub(crate) fn run<P: buffer_pool::Pager>(&self, tree: &BTree, pager: &P) -> Result<(), Error> {
+    pub(crate) fn run<P: buffer_pool::Pager>(&self, tree: &BPlusTree, pager: &P) -> Result<(), Error> {
         match self {
             Op::Insert(key, record) => tree.insert(pager, key, *record),
             Op::Remove(key, record) => tree.remove(pager, key, *record).map(|is_removed| {

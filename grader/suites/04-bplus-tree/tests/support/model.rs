@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bplus_tree::{BTree, Error, KeyMode, Latching, MAX_KEY_LEN, dump_tree};
+use bplus_tree::{BPlusTree, Error, KeyMode, Latching, MAX_KEY_LEN, dump_tree};
 use buffer_pool::{Pager, RecordId};
 use testkit::{Failure, check_eq, scene, step};
 
@@ -77,7 +77,7 @@ pub(crate) struct Story {
     /// The pages.
     pub(crate) pages: Pages,
     /// The tree.
-    pub(crate) tree: BTree,
+    pub(crate) tree: BPlusTree,
     /// What it must hold.
     pub(crate) model: Model,
 }
@@ -90,8 +90,10 @@ impl Story {
 
     /// An empty tree in these pages.
     pub(crate) fn with(pages: Pages, mode: KeyMode, latching: Latching) -> Self {
-        step!("let tree = BTree::create(&pager, KeyMode::{mode:?})?.with_latching(Latching::{latching:?})");
-        let tree = match BTree::create(&pages, mode) {
+        step!(
+            "let tree = BPlusTree::create(&pager, KeyMode::{mode:?})?.with_latching(Latching::{latching:?})"
+        );
+        let tree = match BPlusTree::create(&pages, mode) {
             Ok(tree) => tree.with_latching(latching),
             Err(error) => Failure::new("create of a tree").expected_text("Ok").found(error).raise(),
         };
@@ -101,8 +103,8 @@ impl Story {
 
     /// A tree that was put there by hand.
     pub(crate) fn open(pages: Pages, root: slotted_page::PageId, entries: &[Entry], mode: KeyMode) -> Self {
-        step!("let tree = BTree::open(&pager, {root})?");
-        let tree = match BTree::open(&pages, root) {
+        step!("let tree = BPlusTree::open(&pager, {root})?");
+        let tree = match BPlusTree::open(&pages, root) {
             Ok(tree) => tree.with_latching(Latching::WholePath),
             Err(error) => Failure::new("open of a tree").expected_text("Ok").found(error).raise(),
         };
@@ -176,6 +178,6 @@ impl Story {
 }
 
 /// The tree as the picture of whatever fails next.
-pub(crate) fn draw<P: Pager>(pager: &P, tree: &BTree) {
+pub(crate) fn draw<P: Pager>(pager: &P, tree: &BPlusTree) {
     scene::picture(|| dump_tree(pager, tree).unwrap_or_else(|error| format!("no picture: {error}")));
 }

@@ -1,6 +1,6 @@
 //! Trees in a file, through the buffer pool.
 
-use bplus_tree::{BTree, Error, Latching};
+use bplus_tree::{BPlusTree, Error, Latching};
 use buffer_pool::BufferPool;
 use kit::sync::Arc;
 use slotted_page::{DiskManager, PageId};
@@ -26,8 +26,8 @@ pub(crate) fn reopen(disk: &FaultDisk, frames: usize) -> (FaultDisk, BufferPool)
 }
 
 /// The tree at `root` of the pool's file.
-pub(crate) fn open_tree(pool: &BufferPool, root: PageId) -> BTree {
-    match BTree::open(pool, root) {
+pub(crate) fn open_tree(pool: &BufferPool, root: PageId) -> BPlusTree {
+    match BPlusTree::open(pool, root) {
         Ok(tree) => tree.with_latching(Latching::WholePath),
         Err(error) => Failure::new("open of a tree in a file").expected_text("Ok").found(error).raise(),
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use bplus_tree::{BTree, Direction, Range};
+use bplus_tree::{BPlusTree, Direction, Range};
 use buffer_pool::Pager;
 use testkit::{Failure, check, step};
 
@@ -18,7 +18,7 @@ pub(crate) type KeyBound<'a> = Bound<&'a [u8]>;
 
 /// Opens a range that must open.
 pub(crate) fn open<'a, P: Pager>(
-    tree: &'a BTree,
+    tree: &'a BPlusTree,
     pager: &'a P,
     low: KeyBound<'_>,
     high: KeyBound<'_>,

@@ -3,7 +3,7 @@
 
 mod only_children;
 
-use bplus_tree::{BTree, KeyMode, Latching, MAX_KEY_LEN};
+use bplus_tree::{BPlusTree, KeyMode, Latching, MAX_KEY_LEN};
 use buffer_pool::RecordId;
 use proptest::prelude::*;
 use slotted_page::PageId;
@@ -373,7 +373,7 @@ fn a_removal_is_one_batch() {
 fn removals_survive_reopening() {
     let (mut disk, mut pool) = pool::new_file(16);
     let mut model = Model::new(KeyMode::Unique);
-    let tree = pool::done(BTree::create(&pool, KeyMode::Unique), "create in a file");
+    let tree = pool::done(BPlusTree::create(&pool, KeyMode::Unique), "create in a file");
     let root = tree.id();
     let mut tree = tree.with_latching(Latching::WholePath);
     for number in 0..400 {
@@ -414,7 +414,7 @@ fn pages_in_use_keep_their_lsn() {
 #[testkit::test]
 fn freed_pages_serve_another_tree() {
     let mut first = filled(KeyMode::Unique, 200, 400, 11);
-    let second = pool::done(BTree::create(&first.pages, KeyMode::Unique), "create of a second tree");
+    let second = pool::done(BPlusTree::create(&first.pages, KeyMode::Unique), "create of a second tree");
     let second = second.with_latching(Latching::WholePath);
     let mut model = Model::new(KeyMode::Unique);
     for number in orders(200)[4].1.clone() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use bplus_tree::{BTree, Direction, KeyMode, Latching, MAX_KEY_LEN};
+use bplus_tree::{BPlusTree, Direction, KeyMode, Latching, MAX_KEY_LEN};
 use buffer_pool::RecordId;
 use proptest::prelude::*;
 use slotted_page::PageId;
@@ -121,7 +121,8 @@ fn a_freed_leaf_may_be_used_again() {
     for direction in BOTH {
         for stop in 0..20 {
             let mut story = tens(KeyMode::Unique, 40, 900, 10);
-            let other = pool::done(BTree::create(&story.pages, KeyMode::Unique), "create of another tree");
+            let other =
+                pool::done(BPlusTree::create(&story.pages, KeyMode::Unique), "create of another tree");
             let other = other.with_latching(Latching::WholePath);
             // What stays: every tenth key.
             let stable: BTreeSet<Entry> = story

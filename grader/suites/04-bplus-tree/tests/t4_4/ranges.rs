@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use bplus_tree::{BTree, Direction, Error, KeyMode, Latching, MAX_KEY_LEN};
+use bplus_tree::{BPlusTree, Direction, Error, KeyMode, Latching, MAX_KEY_LEN};
 use pager_kit::BatchPager;
 use proptest::prelude::*;
 use testkit::{Rng, check, check_eq, step};
@@ -301,7 +301,7 @@ fn a_walk_sees_its_own_batch() {
 #[testkit::test]
 fn walks_through_a_small_pool() {
     let (_disk, pool) = pool::new_file(10);
-    let tree = pool::done(BTree::create(&pool, KeyMode::Unique), "create in a file")
+    let tree = pool::done(BPlusTree::create(&pool, KeyMode::Unique), "create in a file")
         .with_latching(Latching::WholePath);
     let mut wanted = BTreeMap::new();
     for number in orders(300)[4].1.clone() {

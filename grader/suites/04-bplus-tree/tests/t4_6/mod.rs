@@ -4,7 +4,7 @@ mod alone;
 mod blocking;
 mod threads;
 
-use bplus_tree::{BTree, KeyMode, Latching};
+use bplus_tree::{BPlusTree, KeyMode, Latching};
 use buffer_pool::RecordId;
 use testkit::step;
 
@@ -36,7 +36,7 @@ pub(super) fn roomy(count: u64, len: usize, per_leaf: usize, fanout: usize) -> S
     let separator = |_: &Entry, right: &Entry| (right.0.clone(), RecordId::MIN);
     let root =
         Shape { has_duplicates: false, per_leaf, fanout, separator: &separator }.build(&pages, &entries);
-    let tree = pool::done(BTree::open(&pages, root), "open of a tree");
+    let tree = pool::done(BPlusTree::open(&pages, root), "open of a tree");
     step!(
         "// a tree of the keys 10, 20, .. {} of {len} bytes, {per_leaf} a leaf, {fanout} children a node",
         10 * count

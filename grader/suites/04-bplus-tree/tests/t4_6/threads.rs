@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use bplus_tree::{BTree, Error, KeyMode};
+use bplus_tree::{BPlusTree, Error, KeyMode};
 use kit::sync::thread;
 use testkit::{Rng, check, check_eq, schedule};
 
@@ -370,7 +370,7 @@ fn real_threads_lose_nothing() {
 }
 
 /// A walk that meets each stable entry once, in order, whatever else it meets.
-fn check_walk(tree: &BTree, pages: &Pages, stable: &BTreeSet<Entry>, direction: bplus_tree::Direction) {
+fn check_walk(tree: &BPlusTree, pages: &Pages, stable: &BTreeSet<Entry>, direction: bplus_tree::Direction) {
     let mut met: Vec<Entry> = Vec::new();
     let mut range = open(tree, pages, Bound::Unbounded, Bound::Unbounded, direction);
     while let Some(entry) = crate::support::seen::next(&mut range) {
