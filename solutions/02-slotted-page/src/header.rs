@@ -54,8 +54,15 @@ pub const LSN_AT: usize = FLAGS_AT + 2;
 /// Length of the header, and offset of the body.
 pub const HEADER_SIZE: usize = LSN_AT + 8;
 
-/// What a page is for. An open set: a later lab makes its own constants, and who opens a page says which
-/// kind it expects. 0 is never a kind, so that a zeroed header is not taken for a page.
+/// What a page is for. An open set: a later lab makes its own constants, and code that opens a page says
+/// which kind it expects. The number also says what the body is:
+///
+/// | number     | body                                                                            |
+/// | ---------- | ------------------------------------------------------------------------------- |
+/// | 0          | never a kind, so that a zeroed header is not taken for a page                   |
+/// | 1, 2       | the disk manager's own                                                          |
+/// | 3 to 31    | a [slotted page](crate::slotted): lab 3 checks it when it is read from the disk |
+/// | 32 and up  | whatever the owner makes of it: labs 2 and 3 never look at it                   |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PageKind(pub u16);
 
@@ -70,6 +77,16 @@ impl PageKind {
     pub const BTREE_LEAF: PageKind = PageKind(4);
     /// Internal node of a B+Tree (lab 4).
     pub const BTREE_INTERNAL: PageKind = PageKind(5);
+
+    /// The first number of a slotted kind.
+    pub const FIRST_SLOTTED: PageKind = PageKind(3);
+    /// The last number of a slotted kind.
+    pub const LAST_SLOTTED: PageKind = PageKind(31);
+
+    /// True if a page of this kind is a slotted page.
+    pub const fn is_slotted(self) -> bool {
+        Self::FIRST_SLOTTED.0 <= self.0 && self.0 <= Self::LAST_SLOTTED.0
+    }
 }
 
 impl fmt::Display for PageKind {

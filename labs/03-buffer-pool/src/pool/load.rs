@@ -112,10 +112,10 @@ impl BufferPool {
     }
 }
 
-/// Checks once what hits then take for granted (B5): that a page of a kind that is slotted is a sound slotted page. Given.
+/// Checks once what hits then take for granted (B5): a page of a slotted kind ([`PageKind::is_slotted`]) is a sound slotted page. Given.
 fn check(page: &PageBuf) -> Result<(), Error> {
     let kind = header::kind(page);
-    if matches!(kind, PageKind::HEAP | PageKind::BTREE_LEAF | PageKind::BTREE_INTERNAL) {
+    if kind.is_slotted() {
         SlottedPage::open(page, kind)?;
     }
     Ok(())

@@ -40,7 +40,7 @@
 //!   the page's latch, so that no change can slip in between.
 //! - **B4** A claim ends with `publish` or `cancel`, whatever fails, and each end is announced to `settled`. Nobody waits for a page that
 //!   nobody is working on.
-//! - **B5** A page of a kind that is a slotted page was checked when it came in, so a hit may take it for one
+//! - **B5** A page of a slotted kind ([`PageKind::is_slotted`]) was checked when it was read, so a hit may take it for a slotted page
 //!   ([`SlottedPage::assume_valid`](slotted_page::SlottedPage::assume_valid)).
 //!
 //! # Locks
