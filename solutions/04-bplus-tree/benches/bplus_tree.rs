@@ -1,4 +1,4 @@
-//! How fast lab 4 is: `cargo bench -p benches --bench bplus_tree`, or with a word after it, such as
+//! How fast lab 4 is: `cargo bench -p bplus-tree-benches`, or with a word after it, such as
 //! `-- range`, to run only what has that word in its name. All pages fit into the pool.
 
 use std::cell::Cell;

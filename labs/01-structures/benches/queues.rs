@@ -1,4 +1,4 @@
-//! Queue, channel and cache of lab 1: `cargo bench -p benches --bench structures_queues`.
+//! Queue, channel and cache of lab 1: `cargo bench -p structures-benches --bench queues`.
 
 use std::hint::black_box;
 

@@ -1,4 +1,4 @@
-//! Hash map and B-tree of lab 1 beside std's: `cargo bench -p benches --bench structures_maps`.
+//! Hash map and B-tree of lab 1 beside std's: `cargo bench -p structures-benches --bench maps`.
 //!
 //! Each name is operation/structure; criterion prints the time of one operation's batch and, from the second
 //! run on, how it changed. Add a filter to run less: `-- map-hit`.

@@ -1,4 +1,4 @@
-//! How fast lab 3's pool is: `cargo bench -p benches --bench buffer_pool`, or with a word after it, such as
+//! How fast lab 3's pool is: `cargo bench -p buffer-pool-benches`, or with a word after it, such as
 //! `-- hit`, to run only what has that word in its name. The disk is memory, so a miss costs a copy and a checksum, not a seek.
 
 use std::hint::black_box;

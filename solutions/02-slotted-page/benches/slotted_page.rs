@@ -1,4 +1,4 @@
-//! How fast lab 2 is: `cargo bench -p benches --bench slotted_page`, or with a word after it, such as
+//! How fast lab 2 is: `cargo bench -p slotted-page-benches`, or with a word after it, such as
 //! `-- crc32c`, to run only what has that word in its name.
 
 use std::hint::black_box;
