@@ -20,12 +20,12 @@
 //! ```
 //!
 //! # Invariants
-//! - **I1** `times` of a frame are its last accesses, at most K, the oldest first. A frame is *known* exactly
+//! - **K1** `times` of a frame are its last accesses, at most K, the oldest first. A frame is *known* exactly
 //!   if it has one.
-//! - **I2** `order` holds the rank of each evictable frame and of no other.
-//! - **I3** The backward K-distance of a frame is `now` minus its K-th last access, and infinite with fewer
+//! - **K2** `order` holds the rank of each evictable frame and of no other.
+//! - **K3** The backward K-distance of a frame is `now` minus its K-th last access, and infinite with fewer
 //!   than K. The greatest distance goes first; among infinite ones the least recently used.
-//! - **I4** Times are unique, so no two frames have the same rank.
+//! - **K4** Times are unique, so no two frames have the same rank.
 //!
 //! # Left out, and the price
 //! - Several accesses in one transaction count as several (the paper's correlated reference period): a
@@ -57,7 +57,7 @@ pub struct LruK {
 /// What is known of a frame.
 #[derive(Default)]
 pub(crate) struct Frame {
-    /// See I1.
+    /// See K1.
     pub(crate) times: RingQueue<u64>,
     /// Whether it may be evicted.
     pub(crate) is_evictable: bool,
@@ -112,7 +112,7 @@ impl LruK {
         self.order.first().map(|rank| rank.frame)
     }
 
-    /// Rank of a known frame (I3).
+    /// Rank of a known frame (K3).
     fn rank(&self, frame: usize) -> Rank {
         todo!("task 1.4: rank a frame")
     }
@@ -124,7 +124,7 @@ impl LruK {
     /// Frame numbers are small: there is memory for every number up to the largest seen.
     ///
     /// # Ensures
-    /// An evictable frame stays evictable and gets its new rank (I2).
+    /// An evictable frame stays evictable and gets its new rank (K2).
     ///
     /// # Cost
     /// O(log n).
@@ -144,7 +144,7 @@ impl LruK {
         todo!("task 1.4: allow or forbid eviction")
     }
 
-    /// Picks the evictable frame with the greatest backward K-distance (I3), forgets it and returns it;
+    /// Picks the evictable frame with the greatest backward K-distance (K3), forgets it and returns it;
     /// `None` if no frame is evictable.
     ///
     /// # Ensures

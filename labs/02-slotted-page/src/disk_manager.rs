@@ -17,7 +17,7 @@
 //!         0      1       2       3     4 ...
 //! ```
 //!
-//! The bytes of the meta and map pages are described in `books.rs`, the free map in memory in `free_map.rs`.
+//! The bytes of the meta and map pages are described in `allocation.rs`, the free map in memory in `free_map.rs`.
 //!
 //! # What a crash leaves
 //!
@@ -62,7 +62,7 @@
 //!
 //! # What is left out, and its price
 //!
-//! A file never shrinks. Allocation order is lowest page first; nothing keeps the pages of one table together. The books are made durable
+//! A file never shrinks. Allocation order is lowest page first; nothing keeps the pages of one table together. The allocation state is made durable
 //! on their own, by up to two syncs of the disk; lab 7 logs allocations instead and so needs one, and then P1 is the log's
 //! work. `create` is not atomic: make a file under another name and rename it when `create` has returned.
 //!
@@ -75,12 +75,12 @@ use std::fmt;
 use kit::disk::Disk;
 use kit::sync::{Arc, Mutex};
 
-use crate::books::{self, Meta, group_count, is_reserved, map_page};
+use crate::allocation::{self, Meta, group_count, is_reserved, map_page};
 use crate::file_io::{read_whole, write_whole};
 use crate::free_map::{FreeMap, Snapshot};
 use crate::{Corruption, Error, PAGE_SIZE, PageBuf, PageId, seal, verify};
 
-pub use crate::books::{GROUP_PAGES, MAX_PAGE_COUNT};
+pub use crate::allocation::{GROUP_PAGES, MAX_PAGE_COUNT};
 
 /// By how many pages the file grows when it has to.
 const GROWTH_PAGES: u32 = 64;
@@ -296,7 +296,7 @@ impl DiskManager {
     pub fn stats(&self) -> DiskStats {
         let map = self.map.lock();
         let page_count = map.free.page_count;
-        let reserved = books::META_PAGES + group_count(page_count) as u32 * books::MAP_COPIES;
+        let reserved = allocation::META_PAGES + group_count(page_count) as u32 * allocation::MAP_COPIES;
         let allocated = map.free.allocated_count();
         DiskStats { page_count, allocated, free: page_count - reserved - allocated, reserved }
     }
@@ -306,7 +306,7 @@ impl DiskManager {
     pub fn usage(&self) -> String {
         let map = self.map.lock();
         let letter = |id: PageId| match id {
-            _ if id.0 < books::META_PAGES => 'M',
+            _ if id.0 < allocation::META_PAGES => 'M',
             _ if is_reserved(id) => 'm',
             _ if id == map.free.root => 'R',
             _ if map.free.is_allocated(id) => 'A',

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! `now` is what the owner did, `held` is what some state that a crash could bring back says. They are kept as one
-//! long row of words for all groups ([`books`](crate::books) cuts it into pages).
+//! long row of words for all groups ([`allocation`](crate::allocation) cuts it into pages).
 //!
 //! Invariants:
 //!
@@ -20,11 +20,11 @@
 //! - M3: the manager's own pages are marked in `now` and never handed out or freed.
 //! - M4: a page whose room is still being prepared is marked in `now`, but left out of snapshots, and nobody reads or writes it.
 
-use crate::books::{GROUP_PAGES, GROUP_WORDS, MAP_COPIES, MAX_PAGE_COUNT, Meta};
-use crate::books::{bit_index, group_count, is_reserved, page_at};
+use crate::allocation::{GROUP_PAGES, GROUP_WORDS, MAP_COPIES, MAX_PAGE_COUNT, Meta};
+use crate::allocation::{bit_index, group_count, is_reserved, page_at};
 use crate::{Error, PageId};
 
-/// A state of the books, as it is made durable or was found durable.
+/// An allocation state, as `sync` makes it durable or `open` found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Snapshot {
     /// Pages of the file, the manager's own included.
@@ -53,7 +53,7 @@ pub(crate) struct FreeMap {
 impl Snapshot {
     /// The state of a file in which nothing is allocated.
     pub(crate) fn empty() -> Self {
-        Snapshot { page_count: crate::books::MIN_PAGE_COUNT, root: PageId::NONE, words: new_group() }
+        Snapshot { page_count: crate::allocation::MIN_PAGE_COUNT, root: PageId::NONE, words: new_group() }
     }
 
     /// The words of one group, or none if the state has no such group.
@@ -161,7 +161,7 @@ impl FreeMap {
         todo!("task 2.6: take a page back")
     }
 
-    /// The state to make durable. From now on until [`FreeMap::settle`], both it and the last durable one may be found
+    /// The state to make durable. From now on until [`FreeMap::apply_durable`], both it and the last durable one may be found
     /// after a crash.
     ///
     /// # Ensures
@@ -175,7 +175,7 @@ impl FreeMap {
     /// # Ensures
     /// M2, and pages that it no longer holds can be handed out. Pages freed or allocated since the snapshot are treated
     /// as what they are: freed or allocated after the sync.
-    pub(crate) fn settle(&mut self, durable: &Snapshot) {
+    pub(crate) fn apply_durable(&mut self, durable: &Snapshot) {
         todo!("task 2.6: release what a finished sync held")
     }
 }

@@ -1,7 +1,7 @@
 //! The key codec: tuples of values as bytes that compare like the tuples.
 //!
 //! An index (lab 4) compares keys as plain bytes and knows no types. This codec makes that right: for tuples `a`
-//! and `b` whose columns have the same directions, `encode(a).cmp(encode(b))` is `a.cmp(b)`. Called by lab 8
+//! and `b` whose columns have the same sort orders, `encode(a).cmp(encode(b))` is `a.cmp(b)`. Called by lab 8
 //! (index keys, sort keys, group keys); calls nothing.
 //!
 //! # The format
@@ -28,7 +28,7 @@
 //! `7ff8000000000000`, so that equal values have equal keys and NaN sorts last.
 //!
 //! A *descending* column is written as above and then every byte of it, the tag too, is flipped (`xor FF`). Flipped
-//! tags are `F9` to `FE`, so the direction can be read from the key itself.
+//! tags are `F9` to `FE`, so the sort order can be read from the key itself.
 //!
 //! # Invariants
 //!
@@ -80,19 +80,19 @@ const NAN_BITS: u64 = 0x7ff8_0000_0000_0000;
 
 /// Which way a column of a key sorts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Direction {
+pub enum SortOrder {
     /// Smallest first, NULL before everything.
     Ascending,
     /// Largest first, NULL after everything.
     Descending,
 }
 
-impl Direction {
+impl SortOrder {
     /// What each byte of a column is xor-ed with.
     pub const fn mask(self) -> u8 {
         match self {
-            Direction::Ascending => 0x00,
-            Direction::Descending => 0xFF,
+            SortOrder::Ascending => 0x00,
+            SortOrder::Descending => 0xFF,
         }
     }
 }
@@ -135,12 +135,12 @@ pub enum KeyFault {
 pub fn encode_key(values: &[Value]) -> Vec<u8> {
     let mut out = Vec::with_capacity(values.len() * 9);
     for value in values {
-        push_value(&mut out, value, Direction::Ascending);
+        push_value(&mut out, value, SortOrder::Ascending);
     }
     out
 }
 
-/// The values of a key, whatever their directions.
+/// The values of a key, whatever their sort orders.
 ///
 /// # Errors
 /// [`Error::Key`] if `bytes` is not exactly what encoding some tuple gives (K2).
@@ -163,27 +163,27 @@ pub fn decode_key(bytes: &[u8]) -> Result<Vec<Value>, Error> {
 ///
 /// # Cost
 /// O(bytes written).
-pub fn push_value(out: &mut Vec<u8>, value: &Value, direction: Direction) {
+pub fn push_value(out: &mut Vec<u8>, value: &Value, order: SortOrder) {
     // Nudge: write it ascending, then flip what you appended if the column descends.
     todo!("task 2.4: write a column of a key")
 }
 
-/// Reads the column of the key `bytes` that begins at `offset`: its value, its direction, and the offset of the
+/// Reads the column of the key `bytes` that begins at `offset`: its value, its sort order, and the offset of the
 /// next column (or the length of the key after the last).
 ///
 /// # Requires
 /// Nothing: `bytes` and `offset` may be anything.
 ///
 /// # Ensures
-/// Never panics (K4). On success, pushing the value in that direction gives `bytes[offset..next]` again (K2).
+/// Never panics (K4). On success, pushing the value with that sort order gives `bytes[offset..next]` again (K2).
 ///
 /// # Errors
 /// The [`KeyFault`] of this column; `Truncated` if `offset` is not inside `bytes`.
 ///
 /// # Cost
 /// O(bytes of the column).
-pub fn read_value(bytes: &[u8], offset: usize) -> Result<(Value, Direction, usize), KeyFault> {
-    // Nudge: the first bit of the tag tells the direction.
+pub fn read_value(bytes: &[u8], offset: usize) -> Result<(Value, SortOrder, usize), KeyFault> {
+    // Nudge: the first bit of the tag shows the sort order.
     todo!("task 2.4: read a column of a key")
 }
 

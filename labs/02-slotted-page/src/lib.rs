@@ -17,10 +17,10 @@
 //! | [`row_codec`]                       | rows as records of bytes                            | 2.4      |
 //! | [`key_codec`]                       | tuples as bytes that compare like the tuples        | 2.4      |
 //! | [`disk_manager`]                    | the file: allocate, free, read, write, sync, open   | 2.6      |
-//! | `file_io.rs`, `free_map.rs`, `books.rs` | its parts: whole pages, bits in memory, bytes on disk | 2.6  |
+//! | `file_io.rs`, `free_map.rs`, `allocation.rs` | its parts: whole pages, bits in memory, bytes on disk | 2.6  |
 //! | `dump.rs`                           | text pictures of pages, rows, keys, files           | given    |
 
-mod books;
+mod allocation;
 pub mod checksum;
 pub mod disk_manager;
 mod dump;
@@ -40,7 +40,7 @@ pub use dump::{dump_disk, dump_key, dump_page, dump_row};
 pub use error::{Corruption, Error, IoError};
 pub use header::PageKind;
 pub use ids::{Lsn, PageId, SlotId};
-pub use key_codec::{Direction, KeyFault, decode_key, encode_key, prefix_end, push_value, read_value};
+pub use key_codec::{KeyFault, SortOrder, decode_key, encode_key, prefix_end, push_value, read_value};
 pub use row_codec::{MAX_COLUMNS, MAX_ROW_LEN, RowFault, Schema};
 pub use slotted::{MAX_RECORD_LEN, MAX_SLOTS, OWNER_SIZE, Records, SlottedPage};
 pub use value::{ColumnType, Value};

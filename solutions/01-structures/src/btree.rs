@@ -21,15 +21,15 @@
 //!
 //! # Invariants
 //! For a tree of order t (at least 2):
-//! - **I1** The keys of a node rise strictly, and there are as many values as keys.
-//! - **I2** An internal node with n keys has n + 1 children; all keys below child i lie strictly between
+//! - **T1** The keys of a node rise strictly, and there are as many values as keys.
+//! - **T2** An internal node with n keys has n + 1 children; all keys below child i lie strictly between
 //!   key i - 1 and key i.
-//! - **I3** Every node has at most 2t - 1 keys, and every node but the root at least t - 1.
-//! - **I4** All leaves are at the same depth.
-//! - **I5** An internal root has at least one key: a root that has lost its last one gives way to its
+//! - **T3** Every node has at most 2t - 1 keys, and every node but the root at least t - 1.
+//! - **T4** All leaves are at the same depth.
+//! - **T5** An internal root has at least one key: a root that has lost its last one gives way to its
 //!   only child.
 //!
-//! With I3 and I4 a tree of n entries has height at most 1 + log base t of ((n + 1) / 2).
+//! With T3 and T4 a tree of n entries has height at most 1 + log base t of ((n + 1) / 2).
 //!
 //! # Left out, and the price
 //! - Keys and values lie in two `Vec`s outside the node: two jumps a level where fixed arrays inside the
@@ -62,7 +62,7 @@ pub struct BTree<K, V> {
     pub(crate) root: Node<K, V>,
     /// Number of entries.
     len: usize,
-    /// The t of I3.
+    /// The t of T3.
     order: usize,
 }
 
@@ -73,7 +73,7 @@ impl<K, V> BTree<K, V> {
         Self::with_order(DEFAULT_ORDER)
     }
 
-    /// An empty tree in which every node but the root has `order - 1` to `2 * order - 1` keys (I3).
+    /// An empty tree in which every node but the root has `order - 1` to `2 * order - 1` keys (T3).
     ///
     /// # Panics
     /// If `order` is less than 2: a node could then be left without a key.
@@ -206,13 +206,13 @@ impl<K: Ord, V> BTree<K, V> {
     ///
     /// # Ensures
     /// Returns the value that was there before; an equal key that was there stays (the new key is dropped),
-    /// as in std. I1 to I5 hold.
+    /// as in std. T1 to T5 hold.
     ///
     /// # Cost
     /// One node a level, and at most one split a level.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         //# task 1.5 insert, and grow a level when the root splits
-        //+ // Nudge: `Node::insert` says what is left to do; only here can the tree become higher (I4).
+        //+ // Nudge: `Node::insert` says what is left to do; only here can the tree become higher (T4).
         match self.root.insert(key, value, self.order) {
             Outcome::Replaced(old) => return Some(old),
             Outcome::Inserted => {}
@@ -231,7 +231,7 @@ impl<K: Ord, V> BTree<K, V> {
     /// Removes `key` and returns its value.
     ///
     /// # Ensures
-    /// I1 to I5 hold.
+    /// T1 to T5 hold.
     ///
     /// # Cost
     /// One node a level, and at most one borrow or merge a level.

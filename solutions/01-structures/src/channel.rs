@@ -28,13 +28,13 @@
 //! | a channel nobody reads fills up | dropping the last receiver closes, and drops what is left |
 //!
 //! # Invariants
-//! - **I1** Every value that a send accepted is received exactly once, or dropped exactly once when the
+//! - **C1** Every value that a send accepted is received exactly once, or dropped exactly once when the
 //!   last receiver goes. A value that was not accepted is returned to the caller.
-//! - **I2** Values accepted from one sender are received in the order in which it sent them.
-//! - **I3** At most `capacity` accepted values are in the channel.
-//! - **I4** Closed is for ever. After `close` returned, no send is accepted.
-//! - **I5** A receive reports "closed" only when the channel is closed and no accepted value is left.
-//! - **I6** Nobody sleeps while it could go on: not with room to send, not with a value to receive,
+//! - **C2** Values accepted from one sender are received in the order in which it sent them.
+//! - **C3** At most `capacity` accepted values are in the channel.
+//! - **C4** Closed is for ever. After `close` returned, no send is accepted.
+//! - **C5** A receive reports "closed" only when the channel is closed and no accepted value is left.
+//! - **C6** Nobody sleeps while it could go on: not with room to send, not with a value to receive,
 //!   not on a closed channel.
 //!
 //! # Left out, and the price
@@ -46,8 +46,8 @@
 
 mod buffered;
 mod error;
-mod patience;
 mod rendezvous;
+mod wait_limit;
 
 use std::fmt;
 use std::time::Duration;
@@ -60,7 +60,7 @@ pub use error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRec
 pub(crate) use rendezvous::Rendezvous;
 
 use error::{Nothing, Refused};
-use patience::Patience;
+use wait_limit::WaitLimit;
 
 /// What both ends of a channel point to.
 pub(crate) struct Shared<T> {
@@ -165,7 +165,7 @@ impl<T> Sender<T> {
     /// # Errors
     /// Returns the value if the channel is closed, also if that happens during the wait.
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        self.shared.core.send(value, Patience::Forever).map_err(SendError::from)
+        self.shared.core.send(value, WaitLimit::Forever).map_err(SendError::from)
     }
 
     /// Sends `value` if that needs no wait.
@@ -173,7 +173,7 @@ impl<T> Sender<T> {
     /// # Errors
     /// Returns the value, and whether the channel is full or closed. A full and closed one is closed.
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        self.shared.core.send(value, Patience::Never).map_err(TrySendError::from)
+        self.shared.core.send(value, WaitLimit::NoWait).map_err(TrySendError::from)
     }
 
     /// Sends `value`, and waits at most `limit` while the channel is full.
@@ -181,7 +181,7 @@ impl<T> Sender<T> {
     /// # Errors
     /// Returns the value, and whether the time was up or the channel is closed.
     pub fn send_timeout(&self, value: T, limit: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.shared.core.send(value, Patience::at_most(limit)).map_err(SendTimeoutError::from)
+        self.shared.core.send(value, WaitLimit::at_most(limit)).map_err(SendTimeoutError::from)
     }
 }
 
@@ -191,7 +191,7 @@ impl<T> Receiver<T> {
     /// # Errors
     /// The channel is closed and drained, also if that happens during the wait.
     pub fn recv(&self) -> Result<T, RecvError> {
-        self.shared.core.recv(Patience::Forever).map_err(RecvError::from)
+        self.shared.core.recv(WaitLimit::Forever).map_err(RecvError::from)
     }
 
     /// Receives the next value if that needs no wait. Does not wait for another receiver that waits, either.
@@ -199,7 +199,7 @@ impl<T> Receiver<T> {
     /// # Errors
     /// Whether the channel is only empty, or closed and drained.
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.shared.core.recv(Patience::Never).map_err(TryRecvError::from)
+        self.shared.core.recv(WaitLimit::NoWait).map_err(TryRecvError::from)
     }
 
     /// Receives the next value, and waits at most `limit` while there is none.
@@ -207,7 +207,7 @@ impl<T> Receiver<T> {
     /// # Errors
     /// Whether the time was up, or the channel is closed and drained.
     pub fn recv_timeout(&self, limit: Duration) -> Result<T, RecvTimeoutError> {
-        self.shared.core.recv(Patience::at_most(limit)).map_err(RecvTimeoutError::from)
+        self.shared.core.recv(WaitLimit::at_most(limit)).map_err(RecvTimeoutError::from)
     }
 
     /// The values as they come: waits while there is none, ends when the channel is closed and drained.
@@ -223,8 +223,8 @@ macro_rules! both_ends {
             /// Closes the channel. Returns false if it was closed before.
             ///
             /// # Ensures
-            /// No send is accepted any more (I4), what was sent can still be received, and everybody who
-            /// waits on either end goes on (I6).
+            /// No send is accepted any more (C4), what was sent can still be received, and everybody who
+            /// waits on either end goes on (C6).
             pub fn close(&self) -> bool {
                 self.shared.core.close()
             }
@@ -234,7 +234,7 @@ macro_rules! both_ends {
                 self.shared.core.is_closed()
             }
 
-            /// Number of values in the channel: at most the capacity (I3). Another thread may change it
+            /// Number of values in the channel: at most the capacity (C3). Another thread may change it
             /// before you look at the answer.
             pub fn len(&self) -> usize {
                 self.shared.core.len()
@@ -267,17 +267,17 @@ macro_rules! both_ends {
 both_ends!(Sender, Receiver);
 
 impl<T> Core<T> {
-    fn send(&self, value: T, patience: Patience) -> Result<(), Refused<T>> {
+    fn send(&self, value: T, limit: WaitLimit) -> Result<(), Refused<T>> {
         match self {
-            Core::Buffered(buffered) => buffered.send(value, patience),
-            Core::Rendezvous(rendezvous) => rendezvous.send(value, patience),
+            Core::Buffered(buffered) => buffered.send(value, limit),
+            Core::Rendezvous(rendezvous) => rendezvous.send(value, limit),
         }
     }
 
-    fn recv(&self, patience: Patience) -> Result<T, Nothing> {
+    fn recv(&self, limit: WaitLimit) -> Result<T, Nothing> {
         match self {
-            Core::Buffered(buffered) => buffered.recv(patience),
-            Core::Rendezvous(rendezvous) => rendezvous.recv(patience),
+            Core::Buffered(buffered) => buffered.recv(limit),
+            Core::Rendezvous(rendezvous) => rendezvous.recv(limit),
         }
     }
 

@@ -28,13 +28,13 @@
 //! a wrong one about once in 128 full slots. If the group has no empty byte the probe goes to another group.
 //!
 //! # Invariants
-//! - **I1** The number of groups is 0 or a power of two, and there are eight slots for each group.
-//! - **I2** A control byte is full exactly when its slot is `Some`, and then it is the tag of that key's hash.
-//! - **I3** Every group that a key's probe visits before the key's own group has no empty byte. So a probe
+//! - **H1** The number of groups is 0 or a power of two, and there are eight slots for each group.
+//! - **H2** A control byte is full exactly when its slot is `Some`, and then it is the tag of that key's hash.
+//! - **H3** Every group that a key's probe visits before the key's own group has no empty byte. So a probe
 //!   that has met an empty byte has seen every place the key could be in.
-//! - **I4** `growth_left` = 7 * groups - full - deleted, and is never negative: at least one byte in eight
+//! - **H4** `growth_left` = 7 * groups - full - deleted, and is never negative: at least one byte in eight
 //!   is empty, so every probe ends.
-//! - **I5** No two slots hold equal keys.
+//! - **H5** No two slots hold equal keys.
 //!
 //! # Left out, and the price
 //! - A slot is an `Option`, which takes 24 bytes for a pair of `u64` where an uninitialised slot takes 16:
@@ -243,7 +243,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
     #[inline]
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         //# task 1.3 store a value under a key
-        //+ // Nudge: `reserve_one` first, so that `find_or_free` may rely on I4.
+        //+ // Nudge: `reserve_one` first, so that `find_or_free` may rely on H4.
         self.reserve_one();
         let hash = self.hash_builder.hash_one(&key);
         match self.table.find_or_free(hash, |present| *present == key) {

@@ -28,14 +28,14 @@
 //! ```
 //!
 //! # Invariants
-//! - **I1** The map and the two lists hold the same keys: `map[k] = i` exactly if node `i` is linked and its
+//! - **L1** The map and the two lists hold the same keys: `map[k] = i` exactly if node `i` is linked and its
 //!   entry has key `k`. No key is in two nodes.
-//! - **I2** `nodes[nodes[i].next].prev == i` and `nodes[nodes[i].prev].next == i` for linked nodes and sentinels.
-//! - **I3** A node is in the list of `PINNED` exactly if its `pins > 0`, else in the list of `LOOSE`.
-//! - **I4** Each list is ordered by last use, the latest first. `put`, `get`, `get_mut`, `pin`, and the
+//! - **L2** `nodes[nodes[i].next].prev == i` and `nodes[nodes[i].prev].next == i` for linked nodes and sentinels.
+//! - **L3** A node is in the list of `PINNED` exactly if its `pins > 0`, else in the list of `LOOSE`.
+//! - **L4** Each list is ordered by last use, the latest first. `put`, `get`, `get_mut`, `pin`, and the
 //!   `unpin` that takes the last pin away are uses; `peek`, `peek_lru`, `contains`, `pins` and `iter` are not.
-//! - **I5** `len() <= capacity()`.
-//! - **I6** Each index from 2 is either linked or in `free`, and a free node has no entry.
+//! - **L5** `len() <= capacity()`.
+//! - **L6** Each index from 2 is either linked or in `free`, and a free node has no entry.
 //!
 //! # Left out, and the price
 //! - A key is stored twice, in the map (to be found) and in the node (to be removed when evicted), so it must
@@ -134,7 +134,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     /// Takes a linked node out of its list. Its own links are stale afterwards.
     ///
     /// # Ensures
-    /// Its neighbours are linked to each other (I2).
+    /// Its neighbours are linked to each other (L2).
     #[inline]
     fn unlink(&mut self, index: Index) {
         //# task 1.4 unlink a node
@@ -147,7 +147,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     /// Puts an unlinked node first in the list of `sentinel`.
     ///
     /// # Ensures
-    /// I2, also when the list was empty.
+    /// L2, also when the list was empty.
     #[inline]
     fn link_first(&mut self, sentinel: Index, index: Index) {
         //# task 1.4 link a node
@@ -161,7 +161,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         //# end
     }
 
-    /// Makes a linked node the latest used of its list (I4).
+    /// Makes a linked node the latest used of its list (L4).
     #[inline]
     fn touch(&mut self, index: Index) {
         //# task 1.4 touch a node
@@ -176,7 +176,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     /// Puts an entry into a node that is not linked yet, and returns its index.
     ///
     /// # Ensures
-    /// A free node is used before the arena grows (I6). The node has no pins.
+    /// A free node is used before the arena grows (L6). The node has no pins.
     fn fill_node(&mut self, key: K, value: V) -> Index {
         //# task 1.4 find a node for an entry
         if let Some(index) = self.free.pop() {
@@ -195,16 +195,16 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     /// The node is linked and not pinned, and its key is not in the map any more.
     ///
     /// # Ensures
-    /// The node keeps nothing of the entry (I6).
+    /// The node keeps nothing of the entry (L6).
     fn empty_node(&mut self, index: Index) -> (K, V) {
         //# task 1.4 free a node
         self.unlink(index);
         self.free.push(index);
-        self.nodes[index as usize].entry.take().expect("I6: a linked node has an entry")
+        self.nodes[index as usize].entry.take().expect("L6: a linked node has an entry")
         //# end
     }
 
-    /// Adds an entry, or replaces the value of its key, and makes it the latest used (I4). A pinned entry
+    /// Adds an entry, or replaces the value of its key, and makes it the latest used (L4). A pinned entry
     /// stays pinned.
     ///
     /// # Ensures
@@ -265,7 +265,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         //# end
     }
 
-    /// The value of `key`, without using it (I4).
+    /// The value of `key`, without using it (L4).
     #[inline]
     pub fn peek<Q>(&self, key: &Q) -> Option<&V>
     where
@@ -278,7 +278,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         //# end
     }
 
-    /// Whether there is an entry with this key. Not a use (I4).
+    /// Whether there is an entry with this key. Not a use (L4).
     pub fn contains<Q>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -287,7 +287,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         self.peek(key).is_some()
     }
 
-    /// The entry that would be evicted next; `None` if there is none or all are pinned. Not a use (I4).
+    /// The entry that would be evicted next; `None` if there is none or all are pinned. Not a use (L4).
     pub fn peek_lru(&self) -> Option<(&K, &V)> {
         //# task 1.4 find the victim
         let last = self.nodes[LOOSE as usize].prev;
@@ -378,7 +378,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         //# end
     }
 
-    /// How often the entry of `key` is pinned; `None` if there is no such entry. Not a use (I4).
+    /// How often the entry of `key` is pinned; `None` if there is no such entry. Not a use (L4).
     pub fn pins<Q>(&self, key: &Q) -> Option<u32>
     where
         K: Borrow<Q>,
@@ -388,7 +388,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     }
 
     /// The entries from the most to the least recently used: first the pinned ones, which are in use now,
-    /// then the others. Not a use (I4).
+    /// then the others. Not a use (L4).
     pub fn iter(&self) -> Iter<'_, K, V> {
         Iter::new(&self.nodes)
     }

@@ -19,11 +19,11 @@
 //! ```
 //!
 //! # Invariants
-//! - **I1** `head < slots.len()`, or both are 0; `len <= slots.len()`.
-//! - **I2** element `i` (0 is the front) lies in slot `(head + i) mod slots.len()`.
-//! - **I3** a slot is `Some` exactly if an element lies in it. Full and empty look the same from `head` and
+//! - **Q1** `head < slots.len()`, or both are 0; `len <= slots.len()`.
+//! - **Q2** element `i` (0 is the front) lies in slot `(head + i) mod slots.len()`.
+//! - **Q3** a slot is `Some` exactly if an element lies in it. Full and empty look the same from `head` and
 //!   the end alone, which is why `len` is kept.
-//! - **I4** elements are dropped front to back, each exactly once.
+//! - **Q4** elements are dropped front to back, each exactly once.
 //!
 //! # Left out, and the price
 //! Shrinking (a queue keeps the room of its longest moment) and one contiguous slice of all
@@ -81,7 +81,7 @@ impl<T> RingQueue<T> {
         self.slots.len()
     }
 
-    /// Slot of element `index` (I2).
+    /// Slot of element `index` (Q2).
     ///
     /// # Requires
     /// `index <= len`, and the ring has at least one slot. `index == len` is the slot after the back,
@@ -106,7 +106,7 @@ impl<T> RingQueue<T> {
     /// costs on average: it must be O(1), however many are pushed.
     fn grow(&mut self) {
         //# task 1.1 grow the ring
-        //+ // Nudge: after the ring grew, I2 computes with another slots.len(). Where must the
+        //+ // Nudge: after the ring grew, Q2 computes with another slots.len(). Where must the
         //+ // wrapped part be now?
         self.slots.rotate_left(self.head);
         self.head = 0;
@@ -148,7 +148,7 @@ impl<T> RingQueue<T> {
     /// Takes the front element out; `None` if the queue is empty.
     ///
     /// # Ensures
-    /// The slot is free (I3): nothing of the element stays behind in the ring.
+    /// The slot is free (Q3): nothing of the element stays behind in the ring.
     ///
     /// # Cost
     /// O(1).
@@ -168,7 +168,7 @@ impl<T> RingQueue<T> {
     /// Takes the back element out; `None` if the queue is empty.
     ///
     /// # Ensures
-    /// The slot is free (I3).
+    /// The slot is free (Q3).
     ///
     /// # Cost
     /// O(1).
@@ -233,7 +233,7 @@ impl<T> RingQueue<T> {
     /// Drops every element and keeps the room.
     ///
     /// # Ensures
-    /// Elements are dropped front to back (I4).
+    /// Elements are dropped front to back (Q4).
     ///
     /// # Cost
     /// O(len).

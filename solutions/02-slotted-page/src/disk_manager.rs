@@ -17,7 +17,7 @@
 //!         0      1       2       3     4 ...
 //! ```
 //!
-//! The bytes of the meta and map pages are described in `books.rs`, the free map in memory in `free_map.rs`.
+//! The bytes of the meta and map pages are described in `allocation.rs`, the free map in memory in `free_map.rs`.
 //!
 //! # What a crash leaves
 //!
@@ -62,7 +62,7 @@
 //!
 //! # What is left out, and its price
 //!
-//! A file never shrinks. Allocation order is lowest page first; nothing keeps the pages of one table together. The books are made durable
+//! A file never shrinks. Allocation order is lowest page first; nothing keeps the pages of one table together. The allocation state is made durable
 //! on their own, by up to two syncs of the disk; lab 7 logs allocations instead and so needs one, and then P1 is the log's
 //! work. `create` is not atomic: make a file under another name and rename it when `create` has returned.
 //!
@@ -75,12 +75,12 @@ use std::fmt;
 use kit::disk::Disk;
 use kit::sync::{Arc, Mutex};
 
-use crate::books::{self, Meta, group_count, is_reserved, map_page};
+use crate::allocation::{self, Meta, group_count, is_reserved, map_page};
 use crate::file_io::{read_whole, write_whole};
 use crate::free_map::{FreeMap, Snapshot};
 use crate::{Corruption, Error, PAGE_SIZE, PageBuf, PageId, seal, verify};
 
-pub use crate::books::{GROUP_PAGES, MAX_PAGE_COUNT};
+pub use crate::allocation::{GROUP_PAGES, MAX_PAGE_COUNT};
 
 /// By how many pages the file grows when it has to.
 const GROWTH_PAGES: u32 = 64;
@@ -231,7 +231,7 @@ impl DiskManager {
         let mut map = self.map.lock();
         let Some(id) = map.free.take() else {
             let id = map.free.next_new()?;
-            self.make_room(&mut map, id)?;
+            self.grow_file(&mut map, id)?;
             map.free.append(id);
             return Ok(id);
         };
@@ -331,7 +331,7 @@ impl DiskManager {
         } else {
             self.commit(&mut commit, next)?;
         }
-        self.map.lock().free.settle(&commit.durable);
+        self.map.lock().free.apply_durable(&commit.durable);
         Ok(())
         //# end
     }
@@ -365,7 +365,7 @@ impl DiskManager {
     pub fn stats(&self) -> DiskStats {
         let map = self.map.lock();
         let page_count = map.free.page_count;
-        let reserved = books::META_PAGES + group_count(page_count) as u32 * books::MAP_COPIES;
+        let reserved = allocation::META_PAGES + group_count(page_count) as u32 * allocation::MAP_COPIES;
         let allocated = map.free.allocated_count();
         DiskStats { page_count, allocated, free: page_count - reserved - allocated, reserved }
     }
@@ -375,7 +375,7 @@ impl DiskManager {
     pub fn usage(&self) -> String {
         let map = self.map.lock();
         let letter = |id: PageId| match id {
-            _ if id.0 < books::META_PAGES => 'M',
+            _ if id.0 < allocation::META_PAGES => 'M',
             _ if is_reserved(id) => 'm',
             _ if id == map.free.root => 'R',
             _ if map.free.is_allocated(id) => 'A',
@@ -392,7 +392,7 @@ impl DiskManager {
 
     //# hide
     /// Makes the file long enough for page `id`: a good deal longer if the disk has the room, else just so.
-    fn make_room(&self, map: &mut Extent, id: PageId) -> Result<(), Error> {
+    fn grow_file(&self, map: &mut Extent, id: PageId) -> Result<(), Error> {
         if id.0 < map.file_pages {
             return Ok(());
         }
@@ -426,7 +426,7 @@ impl DiskManager {
             if next.group(group) != commit.durable.group(group) {
                 *copy ^= 1;
                 let id = map_page(group, *copy);
-                write_whole(&*self.disk, id, &*books::encode_map(id, epoch, next.group(group))?)?;
+                write_whole(&*self.disk, id, &*allocation::encode_map(id, epoch, next.group(group))?)?;
             }
         }
         self.sync_disk(commit)?;
@@ -473,7 +473,7 @@ fn read_maps(disk: &dyn Disk, meta: &Meta) -> Result<Snapshot, Error> {
     for (group, copy) in meta.copies.iter().enumerate() {
         let id = map_page(group, *copy);
         read_whole(disk, id, &mut page)?;
-        books::decode_map(&page, id, meta, &mut words)?;
+        allocation::decode_map(&page, id, meta, &mut words)?;
     }
     Ok(Snapshot { page_count: meta.page_count, root: meta.root, words })
 }

@@ -1,7 +1,7 @@
 //! The header that every page of the database begins with, whatever the page is for.
 //!
 //! The disk manager (task 2.6) asks only for this much of a page. What comes after the header belongs
-//! to the page's kind: slots and records ([`slotted`](crate::slotted)), or the file's own books.
+//! to the page's kind: slots and records ([`slotted`](crate::slotted)), or the file's allocation state.
 //!
 //! Layout, 8 bytes a row, all numbers little-endian:
 //!
@@ -67,7 +67,7 @@ pub const HEADER_SIZE: usize = LSN_AT + 8;
 pub struct PageKind(pub u16);
 
 impl PageKind {
-    /// The disk manager's books.
+    /// The disk manager's meta pages, which hold the allocation state.
     pub const META: PageKind = PageKind(1);
     /// The disk manager's list of which pages are in use.
     pub const FREE_MAP: PageKind = PageKind(2);

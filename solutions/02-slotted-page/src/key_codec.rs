@@ -1,7 +1,7 @@
 //! The key codec: tuples of values as bytes that compare like the tuples.
 //!
 //! An index (lab 4) compares keys as plain bytes and knows no types. This codec makes that right: for tuples `a`
-//! and `b` whose columns have the same directions, `encode(a).cmp(encode(b))` is `a.cmp(b)`. Called by lab 8
+//! and `b` whose columns have the same sort orders, `encode(a).cmp(encode(b))` is `a.cmp(b)`. Called by lab 8
 //! (index keys, sort keys, group keys); calls nothing.
 //!
 //! # The format
@@ -28,7 +28,7 @@
 //! `7ff8000000000000`, so that equal values have equal keys and NaN sorts last.
 //!
 //! A *descending* column is written as above and then every byte of it, the tag too, is flipped (`xor FF`). Flipped
-//! tags are `F9` to `FE`, so the direction can be read from the key itself.
+//! tags are `F9` to `FE`, so the sort order can be read from the key itself.
 //!
 //! # Invariants
 //!
@@ -80,19 +80,19 @@ const NAN_BITS: u64 = 0x7ff8_0000_0000_0000;
 
 /// Which way a column of a key sorts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Direction {
+pub enum SortOrder {
     /// Smallest first, NULL before everything.
     Ascending,
     /// Largest first, NULL after everything.
     Descending,
 }
 
-impl Direction {
+impl SortOrder {
     /// What each byte of a column is xor-ed with.
     pub const fn mask(self) -> u8 {
         match self {
-            Direction::Ascending => 0x00,
-            Direction::Descending => 0xFF,
+            SortOrder::Ascending => 0x00,
+            SortOrder::Descending => 0xFF,
         }
     }
 }
@@ -135,12 +135,12 @@ pub enum KeyFault {
 pub fn encode_key(values: &[Value]) -> Vec<u8> {
     let mut out = Vec::with_capacity(values.len() * 9);
     for value in values {
-        push_value(&mut out, value, Direction::Ascending);
+        push_value(&mut out, value, SortOrder::Ascending);
     }
     out
 }
 
-/// The values of a key, whatever their directions.
+/// The values of a key, whatever their sort orders.
 ///
 /// # Errors
 /// [`Error::Key`] if `bytes` is not exactly what encoding some tuple gives (K2).
@@ -163,7 +163,7 @@ pub fn decode_key(bytes: &[u8]) -> Result<Vec<Value>, Error> {
 ///
 /// # Cost
 /// O(bytes written).
-pub fn push_value(out: &mut Vec<u8>, value: &Value, direction: Direction) {
+pub fn push_value(out: &mut Vec<u8>, value: &Value, order: SortOrder) {
     //# task 2.4 write a column of a key
     //+ // Nudge: write it ascending, then flip what you appended if the column descends.
     let start = out.len();
@@ -175,36 +175,36 @@ pub fn push_value(out: &mut Vec<u8>, value: &Value, direction: Direction) {
         Value::Text(value) => push_escaped(out, TAG_TEXT, value.as_bytes()),
         Value::Bytes(value) => push_escaped(out, TAG_BYTES, value),
     }
-    if direction == Direction::Descending {
+    if order == SortOrder::Descending {
         for byte in &mut out[start..] {
-            *byte ^= Direction::Descending.mask();
+            *byte ^= SortOrder::Descending.mask();
         }
     }
     //# end
 }
 
-/// Reads the column of the key `bytes` that begins at `offset`: its value, its direction, and the offset of the
+/// Reads the column of the key `bytes` that begins at `offset`: its value, its sort order, and the offset of the
 /// next column (or the length of the key after the last).
 ///
 /// # Requires
 /// Nothing: `bytes` and `offset` may be anything.
 ///
 /// # Ensures
-/// Never panics (K4). On success, pushing the value in that direction gives `bytes[offset..next]` again (K2).
+/// Never panics (K4). On success, pushing the value with that sort order gives `bytes[offset..next]` again (K2).
 ///
 /// # Errors
 /// The [`KeyFault`] of this column; `Truncated` if `offset` is not inside `bytes`.
 ///
 /// # Cost
 /// O(bytes of the column).
-pub fn read_value(bytes: &[u8], offset: usize) -> Result<(Value, Direction, usize), KeyFault> {
+pub fn read_value(bytes: &[u8], offset: usize) -> Result<(Value, SortOrder, usize), KeyFault> {
     //# task 2.4 read a column of a key
-    //+ // Nudge: the first bit of the tag tells the direction.
+    //+ // Nudge: the first bit of the tag shows the sort order.
     let Some((&first, payload)) = bytes.get(offset..).and_then(<[u8]>::split_first) else {
         return Err(KeyFault::Truncated { offset });
     };
-    let direction = if first & 0x80 == 0 { Direction::Ascending } else { Direction::Descending };
-    let mask = direction.mask();
+    let order = if first & 0x80 == 0 { SortOrder::Ascending } else { SortOrder::Descending };
+    let mask = order.mask();
     let (value, len) = match first ^ mask {
         TAG_NULL => (Value::Null, 0),
         TAG_BOOL => match payload.first().map(|byte| byte ^ mask) {
@@ -226,7 +226,7 @@ pub fn read_value(bytes: &[u8], offset: usize) -> Result<(Value, Direction, usiz
         }
         _ => return Err(KeyFault::UnknownTag { offset, tag: first }),
     };
-    Ok((value, direction, offset + 1 + len))
+    Ok((value, order, offset + 1 + len))
     //# end
 }
 

@@ -4,8 +4,8 @@
 use kit::disk::MemDisk;
 use kit::sync::Arc;
 use slotted_page::{
-    ColumnType, Corruption, Direction, DiskManager, Error, Lsn, MAX_RECORD_LEN, PAGE_SIZE, PageBuf, PageId,
-    PageKind, RowFault, Schema, SlotId, SlottedPage, Value, crc32c, crc32c_append, decode_key, encode_key,
+    ColumnType, Corruption, DiskManager, Error, Lsn, MAX_RECORD_LEN, PAGE_SIZE, PageBuf, PageId, PageKind,
+    RowFault, Schema, SlotId, SlottedPage, SortOrder, Value, crc32c, crc32c_append, decode_key, encode_key,
     header, prefix_end, push_value, seal, verify,
 };
 
@@ -203,9 +203,9 @@ fn keys_sort_as_values() {
 
 /// A descending column is its bytes flipped, and a prefix of columns is one range of keys.
 #[test]
-fn keys_have_directions_and_prefixes() {
+fn keys_have_sort_orders_and_prefixes() {
     let mut key = Vec::new();
-    push_value(&mut key, &Value::Bool(true), Direction::Descending);
+    push_value(&mut key, &Value::Bool(true), SortOrder::Descending);
     assert_eq!(key, [!2, !1]);
 
     let from = encode_key(&[Value::Int(4)]);

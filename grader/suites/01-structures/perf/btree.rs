@@ -66,8 +66,8 @@ fn filled() -> BTree<u64, u64> {
     tree
 }
 
-/// Comparisons a lookup in a tree of order 2 that has grown and shrunk, for each of the levels that I3 and
-/// I4 allow at most for its length. Nodes of order 2 have three keys at most, so this stands for the
+/// Comparisons a lookup in a tree of order 2 that has grown and shrunk, for each of the levels that T3 and
+/// T4 allow at most for its length. Nodes of order 2 have three keys at most, so this stands for the
 /// nodes visited, which cannot be counted from outside.
 fn visits() -> f64 {
     let (grown, left) = (20_000, 2_000);

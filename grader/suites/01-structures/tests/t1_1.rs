@@ -50,7 +50,7 @@ fn tells_full_from_empty_wherever_the_ring_starts() {
     for capacity in 1..=9 {
         for offset in 0..=capacity + 1 {
             scene::clear();
-            scene::invariant("I3", "full and empty look the same from the head and the end alone");
+            scene::invariant("Q3", "full and empty look the same from the head and the end alone");
             let mut queue = rotated(capacity, offset);
             check!(queue.is_empty(), "the queue is empty after as many pops as pushes");
             check_eq!(queue.front(), None, "front of an empty queue");
@@ -71,11 +71,11 @@ fn tells_full_from_empty_wherever_the_ring_starts() {
 /// Order survives growth while the ring is wrapped: a copy of the slots as they lie puts the end before the front.
 #[testkit::test]
 fn keeps_order_when_it_grows_wrapped() {
-    const I2: &str = "element i lies in slot (head + i) mod slots.len()";
+    const SLOT_OF_AN_ELEMENT: &str = "element i lies in slot (head + i) mod slots.len()";
     for capacity in 1..=9 {
         for offset in 0..=capacity {
             scene::clear();
-            scene::invariant("I2", I2);
+            scene::invariant("Q2", SLOT_OF_AN_ELEMENT);
             let mut queue = rotated(capacity, offset);
             for value in 0..=2 * capacity as i64 {
                 queue.push_back(value);
@@ -85,7 +85,7 @@ fn keeps_order_when_it_grows_wrapped() {
                 check_eq!(queue.iter().copied().collect::<Vec<_>>(), expected, "the elements front to back");
             }
             scene::clear();
-            scene::invariant("I2", I2);
+            scene::invariant("Q2", SLOT_OF_AN_ELEMENT);
             let mut queue = rotated(capacity, offset);
             for value in 0..=2 * capacity as i64 {
                 queue.push_front(value);
@@ -126,7 +126,7 @@ fn works_at_both_ends() {
 fn indexes_count_from_the_front() {
     for offset in 0..=6 {
         scene::clear();
-        scene::invariant("I2", "element i lies in slot (head + i) mod slots.len()");
+        scene::invariant("Q2", "element i lies in slot (head + i) mod slots.len()");
         let mut queue = rotated(6, offset);
         queue.extend([10, 11, 12, 13]);
         step!("queue.extend([10, 11, 12, 13]);");
@@ -269,7 +269,7 @@ fn agrees_with_a_plain_model() {
 /// Every element is dropped exactly once: not lost in a growth, not kept in a slot, not dropped with the slots again.
 #[testkit::test]
 fn drops_each_element_exactly_once() {
-    scene::invariant("I3, I4", "a popped element leaves its slot; each element is dropped exactly once");
+    scene::invariant("Q3, Q4", "a popped element leaves its slot; each element is dropped exactly once");
     let ledger = Ledger::new();
     let mut queue = RingQueue::with_capacity(3);
     for value in 0..20 {
@@ -314,7 +314,7 @@ fn drops_front_to_back() {
     for offset in 0..=5 {
         for way in ["drop(queue)", "queue.clear()", "drop(queue.into_iter())"] {
             scene::clear();
-            scene::invariant("I4", "elements are dropped front to back");
+            scene::invariant("Q4", "elements are dropped front to back");
             let notes = Rc::new(RefCell::new(Vec::new()));
             let mut queue = RingQueue::with_capacity(5);
             step!("let mut queue = RingQueue::with_capacity(5);");

@@ -40,7 +40,7 @@ fn spawn<T: Send + 'static>(
 
 /// What a deadlock breaks.
 fn nobody_sleeps_in_vain() {
-    scene::invariant("I6", "nobody sleeps while it could go on");
+    scene::invariant("C6", "nobody sleeps while it could go on");
 }
 
 /// First in, first out, over many rounds of the ring; full and empty are told, not waited for.
@@ -70,7 +70,7 @@ fn returns_values_in_order_and_says_when_full_or_empty() {
 /// What was sent before close arrives after it: closing is the end of the stream, not its loss.
 #[testkit::test]
 fn drains_what_was_sent_before_close() {
-    scene::invariant("I5", "closed is reported only when no accepted value is left");
+    scene::invariant("C5", "closed is reported only when no accepted value is left");
     let (sender, receiver) = bounded(4);
     for value in 1..=3 {
         check_eq!(sender.send(value), Ok(()), "send({value})");
@@ -104,7 +104,7 @@ fn drains_what_was_sent_before_close() {
 /// A send after close must fail and give the value back, full or not; accepted, it would be lost or break the stream's end.
 #[testkit::test]
 fn refuses_sends_after_close_and_returns_the_value() {
-    scene::invariant("I4", "after close returned, no send is accepted");
+    scene::invariant("C4", "after close returned, no send is accepted");
     for already_in in [0, 1, 2] {
         for from_receiver in [false, true] {
             let (sender, receiver) = bounded(2);

@@ -100,7 +100,7 @@ fn tells_keys_with_equal_hashes_apart() {
 fn finds_keys_behind_a_removed_one() {
     for victim in 0..60u64 {
         scene::clear();
-        scene::invariant("I3", "every group that a key's probe visits before its own has no empty byte");
+        scene::invariant("H3", "every group that a key's probe visits before its own has no empty byte");
         step!("map = the keys 0..60, all with the same hash; map.remove({victim})");
         let mut map: HashMap<u64, u64, Collide> = (0..60).map(|key| (key, key)).collect();
         check_eq!(map.remove(&victim), Some(victim), "remove({victim})");
@@ -118,7 +118,7 @@ fn finds_keys_behind_a_removed_one() {
 fn does_not_store_a_key_twice_when_a_hole_comes_first() {
     for present in 1..40u64 {
         scene::clear();
-        scene::invariant("I5", "no two slots hold equal keys");
+        scene::invariant("H5", "no two slots hold equal keys");
         step!("map = the keys 0..40, all with the same hash");
         let mut map: HashMap<u64, u64, Collide> = (0..40).map(|key| (key, key)).collect();
         step!("map.remove(0); map.insert({present}, 777); map.remove({present})");
@@ -136,7 +136,7 @@ fn does_not_store_a_key_twice_when_a_hole_comes_first() {
 fn lookups_end_after_every_slot_was_used() {
     for wanted in [1, 14, 28, 100] {
         scene::clear();
-        scene::invariant("I4", "full and deleted slots count: at least one byte in eight is empty");
+        scene::invariant("H4", "full and deleted slots count: at least one byte in eight is empty");
         let mut map = HashMap::with_capacity_and_hasher(wanted, Seeded(6));
         let live = map.capacity().min(1_000) as u64;
         step!(
@@ -164,7 +164,7 @@ fn lookups_end_after_every_slot_was_used() {
 fn lookups_end_in_a_map_that_was_full_and_is_empty() {
     for homes in [1u64, 1 << 40] {
         scene::clear();
-        scene::invariant("I4", "full and deleted slots count: at least one byte in eight is empty");
+        scene::invariant("H4", "full and deleted slots count: at least one byte in eight is empty");
         let mut map = HashMap::with_capacity_and_hasher(20, Identity);
         for round in 0..40u64 {
             let count = map.capacity().min(1_000) as u64;

@@ -51,7 +51,7 @@ where
 /// A full cache makes room by evicting exactly the entry that was not used for the longest time.
 #[testkit::test]
 fn evicts_the_least_recently_used_entry() {
-    scene::invariant("I4", "each list is ordered by last use, the latest first");
+    scene::invariant("L4", "each list is ordered by last use, the latest first");
     let mut cache = filled(3, [1, 2, 3]);
     check_eq!(order(&cache), vec![3, 2, 1], "keys by recency after put 1, 2, 3");
     step!("cache.put(4, 40); cache.put(5, 50);");
@@ -68,7 +68,7 @@ fn evicts_the_least_recently_used_entry() {
 /// Uses change the order, looks do not: a peek that touches keeps what nobody uses.
 #[testkit::test]
 fn only_uses_count_as_uses() {
-    scene::invariant("I4", "put, get, get_mut, pin and the last unpin are uses; looking is not");
+    scene::invariant("L4", "put, get, get_mut, pin and the last unpin are uses; looking is not");
     let mut cache = filled(4, [1, 2, 3, 4]);
     check_eq!(cache.peek(&1), Some(&10), "peek(1)");
     check!(cache.contains(&1) && !cache.contains(&9), "contains says what is there");
@@ -98,7 +98,7 @@ fn touching_any_position_keeps_the_list_whole() {
         for touched in 0..size {
             for again in 0..size {
                 scene::clear();
-                scene::invariant("I2", "next and prev of neighbours agree");
+                scene::invariant("L2", "next and prev of neighbours agree");
                 let mut cache = filled(6, 0..size);
                 let mut expected: Vec<u32> = (0..size).rev().collect();
                 for key in [touched, again] {
@@ -122,7 +122,7 @@ fn touching_any_position_keeps_the_list_whole() {
 /// A key that is put again is the same entry: a second node for it would be evicted later and take the first one's place in the map.
 #[testkit::test]
 fn putting_a_key_again_makes_no_second_entry() {
-    scene::invariant("I1", "no key is in two nodes");
+    scene::invariant("L1", "no key is in two nodes");
     let mut cache = filled(2, [1, 2]);
     for round in 0..5 {
         step!("cache.put(1, {round}); cache.put(2, {round});");
@@ -184,7 +184,7 @@ fn capacity_one_turns_over_one_entry() {
 /// An entry in use must survive any number of evictions, however long ago it was used.
 #[testkit::test]
 fn never_evicts_a_pinned_entry() {
-    scene::invariant("I3", "a pinned node is not in the list that eviction takes from");
+    scene::invariant("L3", "a pinned node is not in the list that eviction takes from");
     let mut cache = filled(3, [1, 2, 3]);
     step!("cache.pin(&1); cache.pin(&2);");
     check_eq!((cache.pin(&1), cache.pin(&2)), (Ok(()), Ok(())), "pin(1) and pin(2)");
@@ -217,7 +217,7 @@ fn never_evicts_a_pinned_entry() {
 /// Pins are counted: the entry is free after as many unpins as pins, then as the one used latest.
 #[testkit::test]
 fn counts_pins() {
-    scene::invariant("I3", "a node is pinned exactly as long as its pins > 0");
+    scene::invariant("L3", "a node is pinned exactly as long as its pins > 0");
     let mut cache = filled(3, [1, 2, 3]);
     for pins in 1..=3 {
         step!("cache.pin(&1);");
@@ -251,7 +251,7 @@ fn removes_from_any_position_and_uses_the_place_again() {
     for size in 1..=5 {
         for gone in 0..size {
             scene::clear();
-            scene::invariant("I1, I6", "what is removed leaves map and list, and its node is free");
+            scene::invariant("L1, L6", "what is removed leaves map and list, and its node is free");
             let mut cache = filled(size as usize, 0..size);
             step!("cache.remove(&{gone});");
             check_eq!(cache.remove(&gone), Ok(gone * 10), "remove({gone})");

@@ -32,7 +32,7 @@ fn contents<K: Clone, V: Clone>(tree: &BTree<K, V>) -> Vec<(K, V)> {
     tree.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// Checks that the height is one that a tree of this order and length can have (I3, I4): with too few or
+/// Checks that the height is one that a tree of this order and length can have (T3, T4): with too few or
 /// too many keys in a node it is not.
 fn check_height<K: Debug, V>(tree: &BTree<K, V>, order: usize) {
     let (len, height) = (tree.len(), tree.height());
@@ -48,7 +48,7 @@ fn check_height<K: Debug, V>(tree: &BTree<K, V>, order: usize) {
         Failure::new(format!("entries of a tree of order {order} and height {height}"))
             .expected_text(format!("{fewest} to {most} entries"))
             .found(len)
-            .invariant("I3", "every node has at most 2t - 1 keys, and every node but the root at least t - 1")
+            .invariant("T3", "every node has at most 2t - 1 keys, and every node but the root at least t - 1")
             .raise();
     }
 }
@@ -65,7 +65,7 @@ fn check_contents<K: Clone + Debug + Ord, V: Clone + Debug + PartialEq>(
         Failure::new(format!("neighbours in iter(), {what}"))
             .expected_text(format!("a key greater than {:?}", found[at].0))
             .found(&found[at + 1].0)
-            .invariant("I2", "all keys below child i lie strictly between key i - 1 and key i")
+            .invariant("T2", "all keys below child i lie strictly between key i - 1 and key i")
             .raise();
     }
     check_eq!(found, wanted, "entries of iter(), {what}");

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use slotted_page::{ColumnType, Direction, Schema, Value, decode_key, push_value};
+use slotted_page::{ColumnType, Schema, SortOrder, Value, decode_key, push_value};
 use testkit::perf::Workload;
 
 /// Rows or keys in a round.
@@ -46,7 +46,7 @@ pub(crate) fn workloads() -> Vec<Workload> {
                         push_value(
                             &mut key,
                             value,
-                            if is_odd { Direction::Descending } else { Direction::Ascending },
+                            if is_odd { SortOrder::Descending } else { SortOrder::Ascending },
                         );
                     }
                     black_box(decode_key(black_box(&key)).expect("just written"));

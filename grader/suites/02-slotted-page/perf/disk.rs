@@ -77,14 +77,14 @@ fn calls_per_op() -> f64 {
 /// A large file in which every page is allocated. It forgets what it is told, so that only the manager's own work is timed.
 struct FullFile {
     /// The meta pages and the map pages that count, by their offset.
-    books: HashMap<u64, Box<PageBuf>>,
+    own_pages: HashMap<u64, Box<PageBuf>>,
     len: u64,
 }
 
 impl FullFile {
     fn new() -> Self {
         let page_count = 2 + LARGE_GROUPS * GROUP_PAGES;
-        let mut file = FullFile { books: HashMap::new(), len: PageId(page_count).offset() };
+        let mut file = FullFile { own_pages: HashMap::new(), len: PageId(page_count).offset() };
         for id in [PageId(0), PageId(1)] {
             file.put(id, PageKind::META, |page| {
                 let (version, epoch) = (1, 1);
@@ -104,14 +104,14 @@ impl FullFile {
         header::init(&mut page, id, kind);
         fill(&mut page);
         seal(&mut page, id).expect("the header is that of the page");
-        self.books.insert(id.offset(), page);
+        self.own_pages.insert(id.offset(), page);
     }
 }
 
 impl Disk for FullFile {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         let at = offset % PAGE_SIZE as u64;
-        match self.books.get(&(offset - at)) {
+        match self.own_pages.get(&(offset - at)) {
             Some(page) => buf.copy_from_slice(&page[at as usize..at as usize + buf.len()]),
             None => buf.fill(0),
         }

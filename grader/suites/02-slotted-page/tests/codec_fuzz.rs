@@ -36,9 +36,9 @@ fn key(bytes: &[u8]) {
     let _ = dump_key(bytes);
     let _ = slotted_page::prefix_end(bytes);
     let (mut again, mut offset) = (Vec::new(), 0);
-    while let Ok((value, direction, next)) = read_value(bytes, offset) {
+    while let Ok((value, order, next)) = read_value(bytes, offset) {
         assert!(next > offset && next <= bytes.len(), "K4: a column ends inside the key");
-        push_value(&mut again, &value, direction);
+        push_value(&mut again, &value, order);
         assert_eq!(again, bytes[..next], "K2: a value has one encoding");
         offset = next;
     }

@@ -1,8 +1,8 @@
 //! One node of the B-tree and what is done to it: search, insert and split, remove and refill.
 //!
-//! Called by [`BTree`](super::BTree) for the root, and by itself for the children. Invariants I1 to I5 are
+//! Called by [`BTree`](super::BTree) for the root, and by itself for the children. Invariants T1 to T5 are
 //! those of `btree.rs`. Every function here leaves the nodes below `self` with all of them; `self` may be
-//! left one key short of I3, which its parent mends, or the tree itself for the root.
+//! left one key short of T3, which its parent mends, or the tree itself for the root.
 //!
 //! ```text
 //! split of a node with 2t keys (t = 2)        merge, the reverse
@@ -27,11 +27,11 @@ const STRIDE: usize = 8;
 /// A node of a B-tree. A leaf has no children.
 #[derive(Clone)]
 pub(crate) struct Node<K, V> {
-    /// Rising keys (I1).
+    /// Rising keys (T1).
     pub(crate) keys: Vec<K>,
     /// The value of each key.
     pub(crate) values: Vec<V>,
-    /// None, or one more than there are keys (I2).
+    /// None, or one more than there are keys (T2).
     pub(crate) children: Vec<Node<K, V>>,
 }
 
@@ -102,7 +102,7 @@ impl<K, V> Node<K, V> {
     /// The node has `2 * order` keys, one too many.
     ///
     /// # Ensures
-    /// Returns [`Outcome::Split`]; both halves satisfy I1 to I3. The first `order` keys stay, the next one goes
+    /// Returns [`Outcome::Split`]; both halves satisfy T1 to T3. The first `order` keys stay, the next one goes
     /// up as the separator, the last `order - 1` go to the new node. Of the `2 * order + 1` children of an
     /// internal node the first `order + 1` stay and `order` go.
     ///
@@ -118,7 +118,7 @@ impl<K, V> Node<K, V> {
     /// The subtree has an entry.
     ///
     /// # Ensures
-    /// I1 to I4 hold below `self`; `self` may be one key short.
+    /// T1 to T4 hold below `self`; `self` may be one key short.
     fn pop_last(&mut self, order: usize) -> (K, V) {
         todo!("task 1.5: take the greatest entry out of a subtree")
     }
@@ -127,10 +127,10 @@ impl<K, V> Node<K, V> {
     /// that can spare one, else merges the child with a sibling and the separator between them.
     ///
     /// # Requires
-    /// Child `at` has `order - 2` keys or more, all other children satisfy I3.
+    /// Child `at` has `order - 2` keys or more, all other children satisfy T3.
     ///
     /// # Ensures
-    /// All children satisfy I1 to I3. After a merge `self` has a key less.
+    /// All children satisfy T1 to T3. After a merge `self` has a key less.
     ///
     /// # Cost
     /// O(order) moves.
@@ -174,7 +174,7 @@ impl<K: Ord, V> Node<K, V> {
     /// Stores `value` under `key` in this subtree.
     ///
     /// # Ensures
-    /// I1 to I4 hold for `self` and below; what is left to do for the parent is in the [`Outcome`].
+    /// T1 to T4 hold for `self` and below; what is left to do for the parent is in the [`Outcome`].
     ///
     /// # Cost
     /// One node a level, and at most one split a level.
@@ -186,7 +186,7 @@ impl<K: Ord, V> Node<K, V> {
     /// Removes `key` from this subtree.
     ///
     /// # Ensures
-    /// I1 to I4 hold below `self`; `self` may be one key short, which is for the caller to mend.
+    /// T1 to T4 hold below `self`; `self` may be one key short, which is for the caller to mend.
     ///
     /// # Cost
     /// One node a level, and at most one borrow or merge a level.

@@ -45,7 +45,7 @@ use kit::sync::atomic::{AtomicUsize, Ordering};
 use kit::sync::{Condvar, Mutex, MutexGuard, thread};
 
 use super::error::{Nothing, Refused};
-use super::patience::Patience;
+use super::wait_limit::WaitLimit;
 use crate::ring_queue::RingQueue;
 
 /// How often a thread lets others run before it sleeps.
@@ -120,17 +120,17 @@ impl<T> Buffered<T> {
         self.capacity
     }
 
-    /// Appends `value`, and waits for room as long as `patience` lasts.
+    /// Appends `value`, and waits for room up to `limit`.
     ///
     /// # Ensures
     /// A receiver that waits is woken for this value (B3).
     ///
     /// # Errors
-    /// The value comes back: closed, or full until the patience was over. Closed goes first.
+    /// The value comes back: closed, or full until the limit was reached. Closed goes first.
     ///
     /// # Cost
     /// The tail lock once, if there is room.
-    pub(super) fn send(&self, value: T, patience: Patience) -> Result<(), Refused<T>> {
+    pub(super) fn send(&self, value: T, limit: WaitLimit) -> Result<(), Refused<T>> {
         // Nudge: notify after the guard is dropped, else the thread you wake runs into your lock.
         todo!("task 1.2: send into the buffer")
     }
@@ -148,7 +148,7 @@ impl<T> Buffered<T> {
 
     /// Lets others run for a while: gives up its turn the first [`YIELDS`] times, then sleeps until a
     /// receiver made room or the channel was closed. Counts in `yields`. Returns the tail guard, and
-    /// true if the patience is over.
+    /// true if the limit was reached.
     ///
     /// # Requires
     /// There was no room under this guard.
@@ -158,23 +158,23 @@ impl<T> Buffered<T> {
     fn wait_for_room<'a>(
         &'a self,
         mut tail: MutexGuard<'a, Tail<T>>,
-        patience: Patience,
+        limit: WaitLimit,
         yields: &mut usize,
     ) -> (MutexGuard<'a, Tail<T>>, bool) {
         todo!("task 1.2: wait for room")
     }
 
-    /// Takes the oldest value, and waits for one as long as `patience` lasts.
+    /// Takes the oldest value, and waits for one up to `limit`.
     ///
     /// # Ensures
     /// A sender that waits is woken for the room (B4).
     ///
     /// # Errors
-    /// Closed and drained, or empty until the patience was over. A value goes before either.
+    /// Closed and drained, or empty until the limit was reached. A value goes before either.
     ///
     /// # Cost
     /// The head lock once, and the tail lock once a batch.
-    pub(super) fn recv(&self, patience: Patience) -> Result<T, Nothing> {
+    pub(super) fn recv(&self, limit: WaitLimit) -> Result<T, Nothing> {
         // Nudge: the tail queue is the next batch; mem::swap also keeps both allocations.
         todo!("task 1.2: receive from the buffer")
     }
@@ -199,7 +199,7 @@ impl<T> Buffered<T> {
     fn wait_for_value(
         &self,
         mut tail: MutexGuard<'_, Tail<T>>,
-        patience: Patience,
+        limit: WaitLimit,
         yields: &mut usize,
     ) -> bool {
         todo!("task 1.2: wait for a value")
@@ -208,7 +208,7 @@ impl<T> Buffered<T> {
     /// Closes the channel; false if it was closed before.
     ///
     /// # Ensures
-    /// No later send is accepted (I4). Everybody who waits, on either side, looks again (I6).
+    /// No later send is accepted (C4). Everybody who waits, on either side, looks again (C6).
     pub(super) fn close(&self) -> bool {
         todo!("task 1.2: close the buffer")
     }

@@ -19,7 +19,7 @@
 //!   from elsewhere, so an offer is gone exactly if the first ticket left is a later one.
 //! - **R2** `promised.len() <= waiting_receivers`. A receiver that stops waiting takes a promised value first,
 //!   whatever ended its wait; so no promised value is ever left behind.
-//! - **R3** After close the offers belong to their senders again: receivers take promised values only (I4).
+//! - **R3** After close the offers belong to their senders again: receivers take promised values only (C4).
 //!
 //! # Left out, and the price
 //! Every waiting sender is woken to see whether its offer is gone, and every hand-over puts somebody to
@@ -30,7 +30,7 @@
 use kit::sync::{Condvar, Mutex};
 
 use super::error::{Nothing, Refused};
-use super::patience::Patience;
+use super::wait_limit::WaitLimit;
 use crate::ring_queue::RingQueue;
 
 /// A channel without a buffer. See the [module](self) for its shape.
@@ -78,32 +78,32 @@ impl<T> Rendezvous<T> {
         Rendezvous { table: Mutex::new(table), offered: Condvar::new(), taken: Condvar::new() }
     }
 
-    /// Hands `value` to a receiver, and waits for one as long as `patience` lasts.
+    /// Hands `value` to a receiver, and waits for one up to `limit`.
     ///
     /// # Ensures
-    /// `Ok` if a receiver took the value; for [`Patience::Never`], if one is bound to take it (R2).
+    /// `Ok` if a receiver took the value; for [`WaitLimit::NoWait`], if one is bound to take it (R2).
     ///
     /// # Errors
-    /// The value comes back: closed, or nobody took it until the patience was over.
-    pub(super) fn send(&self, value: T, patience: Patience) -> Result<(), Refused<T>> {
+    /// The value comes back: closed, or nobody took it until the limit was reached.
+    pub(super) fn send(&self, value: T, limit: WaitLimit) -> Result<(), Refused<T>> {
         todo!("task 1.2: offer a value")
     }
 
-    /// Takes a value from a sender, and waits for one as long as `patience` lasts.
+    /// Takes a value from a sender, and waits for one up to `limit`.
     ///
     /// # Ensures
     /// The sender whose offer was taken goes on.
     ///
     /// # Errors
-    /// Closed, or nobody offered until the patience was over. A promised value goes before either (R2).
-    pub(super) fn recv(&self, patience: Patience) -> Result<T, Nothing> {
+    /// Closed, or nobody offered until the limit was reached. A promised value goes before either (R2).
+    pub(super) fn recv(&self, limit: WaitLimit) -> Result<T, Nothing> {
         todo!("task 1.2: take an offer")
     }
 
     /// Closes the channel; false if it was closed before.
     ///
     /// # Ensures
-    /// Everybody who waits, on either side, looks again (I6). Offers that were not taken come back (R3).
+    /// Everybody who waits, on either side, looks again (C6). Offers that were not taken come back (R3).
     pub(super) fn close(&self) -> bool {
         todo!("task 1.2: close the meeting")
     }

@@ -15,9 +15,9 @@
 //! ```
 //!
 //! # Invariants
-//! - **R1** Each gap has exactly one path: a gap beside an entry of an internal node is the first or the
+//! - **G1** Each gap has exactly one path: a gap beside an entry of an internal node is the first or the
 //!   last one of the leaf next to it. So two positions are the same when their leaves and indices are.
-//! - **R2** `front` is never past `back`, and the entries between them are those still to come.
+//! - **G2** `front` is never past `back`, and the entries between them are those still to come.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -78,7 +78,7 @@ impl<'a, K, V> Gap<'a, K, V> {
         K: Borrow<Q>,
     {
         //# task 1.5 find the gap beside a key
-        //+ // Nudge: `Gap::find` asks for an index in each node on the way; R1 also covers internal nodes.
+        //+ // Nudge: `Gap::find` asks for an index in each node on the way; G1 also covers internal nodes.
         Self::find(root, |node| match node.search(key) {
             Ok(at) => at + usize::from(is_after),
             Err(at) => at,
@@ -89,7 +89,7 @@ impl<'a, K, V> Gap<'a, K, V> {
     /// Steps over the entry after the gap and returns it; `None` after the last entry.
     ///
     /// # Ensures
-    /// R1 for the new gap.
+    /// G1 for the new gap.
     ///
     /// # Cost
     /// Amortised O(1), one node a level at most.
@@ -111,7 +111,7 @@ impl<'a, K, V> Gap<'a, K, V> {
     /// Steps over the entry before the gap and returns it; `None` before the first entry.
     ///
     /// # Ensures
-    /// R1 for the new gap.
+    /// G1 for the new gap.
     ///
     /// # Cost
     /// Amortised O(1), one node a level at most.
@@ -155,7 +155,7 @@ impl<'a, K, V> Gap<'a, K, V> {
     }
     //# end
 
-    /// Whether both are the same gap (R1).
+    /// Whether both are the same gap (G1).
     #[inline]
     fn is_same(&self, other: &Self) -> bool {
         match (self.path.last(), other.path.last()) {
@@ -178,7 +178,7 @@ impl<'a, K, V> Range<'a, K, V> {
     /// The entries of the tree under `root` between two bounds.
     ///
     /// # Ensures
-    /// R2, also where the start lies past the end: then nothing is between them.
+    /// G2, also where the start lies past the end: then nothing is between them.
     pub(super) fn new<Q: Ord + ?Sized>(root: &'a Node<K, V>, start: Bound<&Q>, end: Bound<&Q>) -> Self
     where
         K: Borrow<Q>,

@@ -45,7 +45,7 @@ use kit::sync::atomic::{AtomicUsize, Ordering};
 use kit::sync::{Condvar, Mutex, MutexGuard, thread};
 
 use super::error::{Nothing, Refused};
-use super::patience::Patience;
+use super::wait_limit::WaitLimit;
 use crate::ring_queue::RingQueue;
 
 /// How often a thread lets others run before it sleeps.
@@ -120,22 +120,22 @@ impl<T> Buffered<T> {
         self.capacity
     }
 
-    /// Appends `value`, and waits for room as long as `patience` lasts.
+    /// Appends `value`, and waits for room up to `limit`.
     ///
     /// # Ensures
     /// A receiver that waits is woken for this value (B3).
     ///
     /// # Errors
-    /// The value comes back: closed, or full until the patience was over. Closed goes first.
+    /// The value comes back: closed, or full until the limit was reached. Closed goes first.
     ///
     /// # Cost
     /// The tail lock once, if there is room.
-    pub(super) fn send(&self, value: T, patience: Patience) -> Result<(), Refused<T>> {
+    pub(super) fn send(&self, value: T, limit: WaitLimit) -> Result<(), Refused<T>> {
         //# task 1.2 send into the buffer
         //+ // Nudge: notify after the guard is dropped, else the thread you wake runs into your lock.
         let mut tail = self.tail.0.lock();
         let mut yields = 0;
-        let mut is_over = patience == Patience::Never;
+        let mut is_over = limit == WaitLimit::NoWait;
         loop {
             if tail.is_closed {
                 return Err(Refused::Closed(value));
@@ -146,7 +146,7 @@ impl<T> Buffered<T> {
             if is_over {
                 return Err(Refused::Full(value));
             }
-            (tail, is_over) = self.wait_for_room(tail, patience, &mut yields);
+            (tail, is_over) = self.wait_for_room(tail, limit, &mut yields);
         }
         tail.queue.push_back(value);
         tail.sent = tail.sent.wrapping_add(1);
@@ -178,7 +178,7 @@ impl<T> Buffered<T> {
 
     /// Lets others run for a while: gives up its turn the first [`YIELDS`] times, then sleeps until a
     /// receiver made room or the channel was closed. Counts in `yields`. Returns the tail guard, and
-    /// true if the patience is over.
+    /// true if the limit was reached.
     ///
     /// # Requires
     /// There was no room under this guard.
@@ -188,7 +188,7 @@ impl<T> Buffered<T> {
     fn wait_for_room<'a>(
         &'a self,
         mut tail: MutexGuard<'a, Tail<T>>,
-        patience: Patience,
+        limit: WaitLimit,
         yields: &mut usize,
     ) -> (MutexGuard<'a, Tail<T>>, bool) {
         //# task 1.2 wait for room
@@ -201,28 +201,28 @@ impl<T> Buffered<T> {
         self.waiting_senders.0.fetch_add(1, Ordering::SeqCst);
         let mut is_over = false;
         if !self.has_room(&mut tail) {
-            (tail, is_over) = patience.wait(&self.not_full, tail);
+            (tail, is_over) = limit.wait(&self.not_full, tail);
         }
         self.waiting_senders.0.fetch_sub(1, Ordering::SeqCst);
         (tail, is_over)
         //# end
     }
 
-    /// Takes the oldest value, and waits for one as long as `patience` lasts.
+    /// Takes the oldest value, and waits for one up to `limit`.
     ///
     /// # Ensures
     /// A sender that waits is woken for the room (B4).
     ///
     /// # Errors
-    /// Closed and drained, or empty until the patience was over. A value goes before either.
+    /// Closed and drained, or empty until the limit was reached. A value goes before either.
     ///
     /// # Cost
     /// The head lock once, and the tail lock once a batch.
-    pub(super) fn recv(&self, patience: Patience) -> Result<T, Nothing> {
+    pub(super) fn recv(&self, limit: WaitLimit) -> Result<T, Nothing> {
         //# task 1.2 receive from the buffer
         //+ // Nudge: the tail queue is the next batch; mem::swap also keeps both allocations.
         let mut yields = 0;
-        let mut is_over = patience == Patience::Never;
+        let mut is_over = limit == WaitLimit::NoWait;
         loop {
             let mut head = self.head.0.lock();
             if head.queue.is_empty() {
@@ -236,7 +236,7 @@ impl<T> Buffered<T> {
                     if is_over {
                         return Err(Nothing::Empty);
                     }
-                    is_over = self.wait_for_value(tail, patience, &mut yields);
+                    is_over = self.wait_for_value(tail, limit, &mut yields);
                     continue;
                 }
             }
@@ -276,7 +276,7 @@ impl<T> Buffered<T> {
     fn wait_for_value(
         &self,
         mut tail: MutexGuard<'_, Tail<T>>,
-        patience: Patience,
+        limit: WaitLimit,
         yields: &mut usize,
     ) -> bool {
         //# task 1.2 wait for a value
@@ -287,7 +287,7 @@ impl<T> Buffered<T> {
             return false;
         }
         tail.waiting_receivers += 1;
-        let (mut tail, is_over) = patience.wait(&self.not_empty, tail);
+        let (mut tail, is_over) = limit.wait(&self.not_empty, tail);
         tail.waiting_receivers -= 1;
         is_over
         //# end
@@ -296,7 +296,7 @@ impl<T> Buffered<T> {
     /// Closes the channel; false if it was closed before.
     ///
     /// # Ensures
-    /// No later send is accepted (I4). Everybody who waits, on either side, looks again (I6).
+    /// No later send is accepted (C4). Everybody who waits, on either side, looks again (C6).
     pub(super) fn close(&self) -> bool {
         //# task 1.2 close the buffer
         let mut tail = self.tail.0.lock();

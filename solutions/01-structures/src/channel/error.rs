@@ -1,7 +1,7 @@
 //! What a send or a receive can answer instead of success.
 //!
 //! Given. Each call has an error type with exactly the answers it can give, so that a `match` on it has
-//! no arm that cannot happen. A send hands the value back in its error (I1).
+//! no arm that cannot happen. A send hands the value back in its error (C1).
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! The table of the hash map: control bytes, slots, and the moves between full, deleted and empty.
 //!
 //! Called by [`HashMap`](super::HashMap), which hashes; calls `group.rs`, which compares. The table never
-//! sees a hasher: it takes hashes, and a function to hash a key again when it grows. Invariants I1 to I5
+//! sees a hasher: it takes hashes, and a function to hash a key again when it grows. Invariants H1 to H5
 //! are those of `hash_map.rs`.
 //!
 //! ```text
@@ -20,7 +20,7 @@
 pub(crate) use super::group::{DELETED, EMPTY, GROUP};
 use super::group::{Group, Probe, tag_of};
 
-/// Entries a group takes on average before the table grows: seven of eight slots (I4).
+/// Entries a group takes on average before the table grows: seven of eight slots (H4).
 const FULL_PER_GROUP: usize = GROUP - 1;
 
 /// Open-addressing table. A slot is named by its index in `0..slot_count()`.
@@ -51,7 +51,7 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// An empty table of `groups` groups, a power of two (I1).
+    /// An empty table of `groups` groups, a power of two (H1).
     fn with_groups(groups: usize) -> Self {
         let mut slots = Vec::with_capacity(groups * GROUP);
         slots.resize_with(groups * GROUP, || None);
@@ -70,7 +70,7 @@ impl<K, V> Table<K, V> {
         self.controls.len() * FULL_PER_GROUP
     }
 
-    /// Whether the next `occupy` could break I4.
+    /// Whether the next `occupy` could break H4.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.growth_left == 0
@@ -127,7 +127,7 @@ impl<K, V> Table<K, V> {
     /// At least one group.
     ///
     /// # Ensures
-    /// `None` only if no slot holds the key (I3). Calls `is_key` only for full slots with the tag of `hash`.
+    /// `None` only if no slot holds the key (H3). Calls `is_key` only for full slots with the tag of `hash`.
     ///
     /// # Cost
     /// One group in most cases; a key comparison that fails once in 128 full slots looked at.
@@ -161,7 +161,7 @@ impl<K, V> Table<K, V> {
     ///
     /// # Ensures
     /// `Err` only if no slot holds the key, and then with the first empty or deleted slot of its probe, so
-    /// that I3 holds after `occupy`.
+    /// that H3 holds after `occupy`.
     ///
     /// # Cost
     /// One probe, as in `find`.
@@ -200,7 +200,7 @@ impl<K, V> Table<K, V> {
     /// `slot` came from `find_or_free` for this key, and nothing changed since.
     ///
     /// # Ensures
-    /// I2, I3 and I4. A tombstone that is used again does not count against `growth_left` a second time.
+    /// H2, H3 and H4. A tombstone that is used again does not count against `growth_left` a second time.
     #[inline]
     pub(crate) fn occupy(&mut self, slot: usize, hash: u64, key: K, value: V) {
         //# task 1.3 fill a free slot
@@ -220,7 +220,7 @@ impl<K, V> Table<K, V> {
     /// The slot is full.
     ///
     /// # Ensures
-    /// I2, I3 and I4: the slot becomes empty if no probe can have passed its group, deleted otherwise.
+    /// H2, H3 and H4: the slot becomes empty if no probe can have passed its group, deleted otherwise.
     #[inline]
     pub(crate) fn erase(&mut self, slot: usize) -> (K, V) {
         //# task 1.3 free a full slot
@@ -233,7 +233,7 @@ impl<K, V> Table<K, V> {
             controls[slot % GROUP] = DELETED;
         }
         self.len -= 1;
-        self.slots[slot].take().expect("I2: only a full slot is erased")
+        self.slots[slot].take().expect("H2: only a full slot is erased")
         //# end
     }
 

@@ -77,7 +77,7 @@ fn a_send_returns_only_after_the_value_was_taken() {
 fn hands_over_each_value_once() {
     explore(120, || {
         scene::invariant(
-            "I1",
+            "C1",
             "every accepted value is received exactly once, or dropped with the last receiver",
         );
         let (sender, receiver) = channel(0);
@@ -189,7 +189,7 @@ fn close_loses_no_promised_value() {
     let promised = Arc::new(AtomicUsize::new(0));
     let count = promised.clone();
     explore(150, move || {
-        scene::invariant("I1", "every accepted value is received exactly once");
+        scene::invariant("C1", "every accepted value is received exactly once");
         let (sender, receiver) = channel(0);
         let waiting = {
             let receiver = receiver.clone();
@@ -216,7 +216,7 @@ fn close_loses_no_promised_value() {
 #[testkit::test]
 fn close_returns_values_that_were_not_taken() {
     explore(200, || {
-        scene::invariant("I1", "a value that was not accepted is returned to the caller");
+        scene::invariant("C1", "a value that was not accepted is returned to the caller");
         let (sender, receiver) = channel(0);
         let waiting: Vec<_> = (0..2)
             .map(|value| {
@@ -263,7 +263,7 @@ fn close_wakes_receivers_that_wait_for_a_meeting() {
 fn both_sides_agree_whether_they_met() {
     explore(300, || {
         scene::invariant(
-            "I1",
+            "C1",
             "every accepted value is received exactly once, or dropped with the last receiver",
         );
         let ledger = Ledger::new();

@@ -35,7 +35,7 @@ fn check_in_order(values: &[(usize, usize)], what: &str) {
 fn delivers_each_value_once_and_in_the_order_of_its_sender() {
     explore(120, || {
         scene::invariant(
-            "I1",
+            "C1",
             "every accepted value is received exactly once, or dropped with the last receiver",
         );
         let (sender, receiver) = channel(2);
@@ -275,7 +275,7 @@ fn the_last_receiver_wakes_the_senders() {
 fn loses_nothing_when_close_meets_a_send() {
     explore(250, || {
         scene::invariant(
-            "I1",
+            "C1",
             "every accepted value is received exactly once, or dropped with the last receiver",
         );
         let (sender, receiver) = channel(2);
@@ -341,22 +341,22 @@ fn a_receiver_that_times_out_passes_the_wakeup_on() {
         explore(100, move || {
             nobody_sleeps_in_vain();
             let (sender, receiver) = channel(2);
-            let patient = {
+            let waiting = {
                 let receiver = receiver.clone();
-                spawn("the patient receiver", "receiver.recv()", move || receiver.recv())
+                spawn("the waiting receiver", "receiver.recv()", move || receiver.recv())
             };
-            let impatient = spawn("the impatient receiver", "receiver.recv_timeout(1 ms)", move || {
+            let timed = spawn("the timed receiver", "receiver.recv_timeout(1 ms)", move || {
                 receiver.recv_timeout(SHORT)
             });
             // Time for both to fall asleep, however often they look before they do.
             (0..head_start).for_each(|_| thread::yield_now());
             step!("main: sender.send(1);");
             check_eq!(sender.send(1), Ok(()), "send");
-            match impatient.join().ok() {
+            match timed.join().ok() {
                 Some(Ok(value)) => {
                     values.fetch_add(1, Ordering::Relaxed);
                     check_eq!(value, 1, "recv_timeout");
-                    step!("main: sender.send(1);  // for the patient receiver");
+                    step!("main: sender.send(1);  // for the waiting receiver");
                     check_eq!(sender.send(1), Ok(()), "send for the other receiver");
                 }
                 other => {
@@ -364,7 +364,7 @@ fn a_receiver_that_times_out_passes_the_wakeup_on() {
                     check_eq!(other, Some(Err(RecvTimeoutError::Timeout)), "recv_timeout of an open channel");
                 }
             }
-            check_eq!(patient.join().ok(), Some(Ok(1)), "recv, with a value in the channel");
+            check_eq!(waiting.join().ok(), Some(Ok(1)), "recv, with a value in the channel");
         });
     }
     let (timeouts, values) = (timeouts.load(Ordering::Relaxed), values.load(Ordering::Relaxed));
@@ -380,18 +380,18 @@ fn a_sender_that_times_out_passes_the_wakeup_on() {
             let (sender, receiver) = channel(1);
             step!("main: sender.send(0);");
             check_eq!(sender.send(0), Ok(()), "send into an empty channel");
-            let patient = {
+            let waiting = {
                 let sender = sender.clone();
-                spawn("the patient sender", "sender.send(1)", move || sender.send(1))
+                spawn("the waiting sender", "sender.send(1)", move || sender.send(1))
             };
-            let impatient = spawn("the impatient sender", "sender.send_timeout(2, 1 ms)", move || {
+            let timed = spawn("the timed sender", "sender.send_timeout(2, 1 ms)", move || {
                 sender.send_timeout(2, SHORT)
             });
             // Time for both to fall asleep, however often they look before they do.
             (0..head_start).for_each(|_| thread::yield_now());
             step!("main: receiver.recv();");
             check_eq!(receiver.recv(), Ok(0), "recv from a full channel");
-            match impatient.join().ok() {
+            match timed.join().ok() {
                 Some(Ok(())) => {
                     step!("main: receiver.recv();");
                     check!(receiver.recv().is_ok(), "recv after send_timeout was accepted");
@@ -404,7 +404,7 @@ fn a_sender_that_times_out_passes_the_wakeup_on() {
                     )
                 }
             }
-            check_eq!(patient.join().ok(), Some(Ok(())), "send, with room in the channel");
+            check_eq!(waiting.join().ok(), Some(Ok(())), "send, with room in the channel");
         });
     }
 }
@@ -443,7 +443,7 @@ fn asking_does_not_wait_for_a_receiver_that_sleeps() {
 #[testkit::test]
 fn never_holds_more_than_the_capacity() {
     explore(120, || {
-        scene::invariant("I3", "at most capacity values are in the channel");
+        scene::invariant("C3", "at most capacity values are in the channel");
         let (sender, receiver) = channel(2);
         let mut threads = Vec::new();
         for who in 0..3 {

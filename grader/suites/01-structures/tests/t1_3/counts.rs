@@ -105,7 +105,7 @@ fn tombstones_alone_do_not_grow_the_map() {
 
 fn keeps_its_capacity<S: BuildHasher>(hasher: S, rounds: u64) {
     scene::clear();
-    scene::invariant("I4", "growth_left = 7 * groups - full - deleted, and a rehash sweeps the deleted");
+    scene::invariant("H4", "growth_left = 7 * groups - full - deleted, and a rehash sweeps the deleted");
     let mut map = HashMap::with_capacity_and_hasher(112, hasher);
     let capacity = map.capacity();
     let live = capacity as u64 / 2 - 1;
@@ -143,7 +143,7 @@ fn costs_its_own_hashes_only<S: BuildHasher>(hasher: S) {
     }
     for key in 0..50 {
         scene::clear();
-        scene::invariant("I4", "growth_left = 7 * groups - full - deleted");
+        scene::invariant("H4", "growth_left = 7 * groups - full - deleted");
         step!("map of capacity {} with the keys 0..50", map.capacity());
         step!("map.remove({key}); map.insert({key});  // {ROUNDS} times");
         counted::take();

@@ -34,7 +34,7 @@ fn victims(replacer: &mut LruK) -> Vec<usize> {
 /// The K-th last access decides, not the last: a frame used twice long ago goes before one used twice just now.
 #[testkit::test]
 fn evicts_by_the_kth_last_access() {
-    scene::invariant("I3", "the greatest backward K-distance goes first");
+    scene::invariant("K3", "the greatest backward K-distance goes first");
     let mut replacer = used(2, &[0, 1, 2, 2, 1, 0]);
     check_eq!(replacer.victim(), Some(0), "victim(): second last accesses are 1, 2, 3");
     check_eq!(victims(&mut replacer), vec![0, 1, 2], "victims of 0 1 2 2 1 0 with K = 2");
@@ -49,7 +49,7 @@ fn evicts_by_the_kth_last_access() {
 /// Fewer than K accesses are an infinite distance: such a frame goes before every other, the least recently used first.
 #[testkit::test]
 fn evicts_frames_with_few_accesses_first() {
-    scene::invariant("I3", "infinite distances go first, among them the least recently used");
+    scene::invariant("K3", "infinite distances go first, among them the least recently used");
     let mut replacer = used(2, &[0, 0, 1, 2, 1, 3, 4]);
     check_eq!(victims(&mut replacer), vec![2, 3, 4, 0, 1], "victims of 0 0 1 2 1 3 4 with K = 2");
     let mut replacer = used(3, &[0, 1, 2, 1, 0]);
@@ -70,7 +70,7 @@ fn is_plain_lru_for_k_1() {
 /// Who accesses a frame holds it: it is not evictable before somebody says so, and not after it was taken back.
 #[testkit::test]
 fn never_evicts_a_frame_that_is_held() {
-    scene::invariant("I2", "only evictable frames are in the order");
+    scene::invariant("K2", "only evictable frames are in the order");
     let mut replacer = replacer(2);
     for frame in [0, 1, 2] {
         replacer.record_access(frame);
@@ -119,7 +119,7 @@ fn refuses_what_makes_no_sense() {
 /// A frame that was evicted holds another page next: the history of the old one must not protect it.
 #[testkit::test]
 fn forgets_an_evicted_frame() {
-    scene::invariant("I1", "a frame is known exactly if it has an access on record");
+    scene::invariant("K1", "a frame is known exactly if it has an access on record");
     for way in ["evict", "remove"] {
         scene::clear();
         let mut replacer = used(2, &[0, 0, 0]);

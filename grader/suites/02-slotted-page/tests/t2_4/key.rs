@@ -4,16 +4,16 @@ use std::cmp::Ordering;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use slotted_page::{Direction, Value, decode_key, encode_key, prefix_end, push_value, read_value};
+use slotted_page::{SortOrder, Value, decode_key, encode_key, prefix_end, push_value, read_value};
 use testkit::{check, check_eq};
 
-use super::{any_value, bytes, exact, order, text, tricky_bytes, tuple_order};
-use Direction::{Ascending, Descending};
+use super::{any_value, bytes, compare, exact, text, tricky_bytes, tuple_order};
+use SortOrder::{Ascending, Descending};
 
 /// The key of one column.
-fn one(value: &Value, direction: Direction) -> Vec<u8> {
+fn one(value: &Value, order: SortOrder) -> Vec<u8> {
     let mut out = Vec::new();
-    push_value(&mut out, value, direction);
+    push_value(&mut out, value, order);
     out
 }
 
@@ -75,15 +75,15 @@ fn floats_sort_by_number_and_nan_last() {
 /// Equal values have equal keys: `-0.0` finds the row stored under `0.0`, and any NaN any other (K2).
 #[testkit::test]
 fn equal_floats_have_equal_keys() {
-    for direction in [Ascending, Descending] {
-        let zero = one(&Value::Float(0.0), direction);
-        check_eq!(one(&Value::Float(-0.0), direction), zero, "-0.0 beside 0.0, {direction:?}");
-        let nan = one(&Value::Float(f64::NAN), direction);
+    for order in [Ascending, Descending] {
+        let zero = one(&Value::Float(0.0), order);
+        check_eq!(one(&Value::Float(-0.0), order), zero, "-0.0 beside 0.0, {order:?}");
+        let nan = one(&Value::Float(f64::NAN), order);
         for bits in
             [0xFFF8_0000_0000_0000, 0x7FF0_0000_0000_0001, 0xFFFF_FFFF_FFFF_FFFF, 0x7FF8_0000_0000_0001]
         {
-            let other = one(&Value::Float(f64::from_bits(bits)), direction);
-            check_eq!(other, nan, "the NaN of bits {bits:#x}, {direction:?}");
+            let other = one(&Value::Float(f64::from_bits(bits)), order);
+            check_eq!(other, nan, "the NaN of bits {bits:#x}, {order:?}");
         }
     }
 }
@@ -171,23 +171,23 @@ fn any_tricky_strings_sort_as_their_keys() {
 
 /// Each column goes its own way, in one key (`ORDER BY a, b DESC`).
 #[testkit::test]
-fn any_directions_can_be_mixed() {
+fn any_sort_orders_can_be_mixed() {
     let column = (any_value(), any_value(), any::<bool>());
     testkit::prop::check(400, vec(column, 1..4), |columns| {
         let (mut key_a, mut key_b, mut expected) = (Vec::new(), Vec::new(), Ordering::Equal);
         for (a, b, is_descending) in &columns {
-            let direction = if *is_descending { Descending } else { Ascending };
-            testkit::step!("push {a:?} and {b:?}, {direction:?}");
-            push_value(&mut key_a, a, direction);
-            push_value(&mut key_b, b, direction);
-            let here = order(a, b);
+            let order = if *is_descending { Descending } else { Ascending };
+            testkit::step!("push {a:?} and {b:?}, {order:?}");
+            push_value(&mut key_a, a, order);
+            push_value(&mut key_b, b, order);
+            let here = compare(a, b);
             expected = expected.then(if *is_descending { here.reverse() } else { here });
         }
         check_eq!(key_a.cmp(&key_b), expected, "keys {key_a:02x?} and {key_b:02x?}");
     });
 }
 
-/// Keys are read back, column by column, with their directions; zeros and NaNs as the one they fold into.
+/// Keys are read back, column by column, with their sort orders; zeros and NaNs as the one they fold into.
 #[testkit::test]
 fn any_key_comes_back() {
     testkit::prop::check(400, vec((any_value(), any::<bool>()), 0..5), |columns| {
@@ -203,9 +203,9 @@ fn any_key_comes_back() {
         check_eq!(found, Ok(exact(&folded)), "decode_key of {columns:?}");
         let mut offset = 0;
         for (column, (_, is_descending)) in columns.iter().enumerate() {
-            let direction = if *is_descending { Descending } else { Ascending };
+            let order = if *is_descending { Descending } else { Ascending };
             let found = read_value(&key, offset).map(|(value, way, next)| (exact(&[value]), way, next));
-            let expected = (exact(&folded[column..=column]), direction, ends[column]);
+            let expected = (exact(&folded[column..=column]), order, ends[column]);
             check_eq!(found, Ok(expected), "read_value at offset {offset}");
             offset = ends[column];
         }
@@ -224,13 +224,13 @@ fn fold(value: &Value) -> Value {
 /// A column is appended behind what the buffer holds and changes nothing of it, descending too.
 #[testkit::test]
 fn pushing_leaves_the_columns_before_alone() {
-    for direction in [Ascending, Descending] {
+    for order in [Ascending, Descending] {
         let mut key = vec![9, 0, 0xFF, 1];
         for value in [Value::Int(3), text("a\0"), Value::Null, Value::Float(-2.0), Value::Bool(true)] {
             let before = key.clone();
-            push_value(&mut key, &value, direction);
-            check_eq!(&key[..before.len()], &before[..], "bytes before {value:?}, {direction:?}");
-            check_eq!(&key[before.len()..], one(&value, direction), "bytes of {value:?}, {direction:?}");
+            push_value(&mut key, &value, order);
+            check_eq!(&key[..before.len()], &before[..], "bytes before {value:?}, {order:?}");
+            check_eq!(&key[before.len()..], one(&value, order), "bytes of {value:?}, {order:?}");
         }
     }
 }

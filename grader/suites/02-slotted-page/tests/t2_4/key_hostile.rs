@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use slotted_page::{Direction, Error, KeyFault, Value, decode_key, encode_key, push_value, read_value};
+use slotted_page::{Error, KeyFault, SortOrder, Value, decode_key, encode_key, push_value, read_value};
 use testkit::{check, check_eq};
 
 use super::{any_value, bytes, text};
@@ -52,10 +52,10 @@ fn other_zeros_and_nans_are_refused() {
 fn cut_keys_are_refused_inside_a_column() {
     let columns =
         [Value::Int(7), text("a\0b"), Value::Null, bytes(&[0, 0xFF]), Value::Float(2.5), Value::Bool(true)];
-    for direction in [Direction::Ascending, Direction::Descending] {
+    for order in [SortOrder::Ascending, SortOrder::Descending] {
         let (mut key, mut ends) = (Vec::new(), vec![0]);
         for value in &columns {
-            push_value(&mut key, value, direction);
+            push_value(&mut key, value, order);
             ends.push(key.len());
         }
         for len in 0..=key.len() {
@@ -67,7 +67,7 @@ fn cut_keys_are_refused_inside_a_column() {
                 None => {
                     let offset = *ends.iter().rfind(|end| **end < len).expect("0 is an end");
                     let fault = KeyFault::Truncated { offset };
-                    check_eq!(found, Err(Error::Key(fault)), "the key cut after {len} bytes, {direction:?}");
+                    check_eq!(found, Err(Error::Key(fault)), "the key cut after {len} bytes, {order:?}");
                 }
             }
         }
@@ -111,7 +111,7 @@ fn damaged_keys_are_a_key_or_an_error() {
             push_value(
                 &mut key,
                 value,
-                if *is_descending { Direction::Descending } else { Direction::Ascending },
+                if *is_descending { SortOrder::Descending } else { SortOrder::Ascending },
             );
         }
         for (at, byte) in changes {
@@ -132,12 +132,12 @@ fn check_never_wrong(key: &[u8]) {
         "decode_key gives values or Error::Key, not {whole:?}"
     );
     let (mut again, mut offset) = (Vec::new(), 0);
-    while let Ok((value, direction, next)) = read_value(key, offset) {
+    while let Ok((value, order, next)) = read_value(key, offset) {
         check!(
             next > offset && next <= key.len(),
             "read_value at {offset} says the next column is at {next}"
         );
-        push_value(&mut again, &value, direction);
+        push_value(&mut again, &value, order);
         check_eq!(
             again.as_slice(),
             &key[..next],

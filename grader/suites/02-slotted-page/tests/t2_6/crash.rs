@@ -59,7 +59,7 @@ fn any_crash_leaves_one_sync_or_the_next() {
 }
 
 /// The same when the disk takes pages in pieces: a crash between two pieces tears a page at any byte, and
-/// above all the pages in which the manager keeps its books.
+/// above all the pages in which the manager keeps its allocation state.
 #[testkit::test]
 fn any_crash_between_pieces_of_a_page_is_survived() {
     for seed in 4..6 {

@@ -17,7 +17,7 @@ struct Truth {
     root: Option<PageId>,
 }
 
-/// Pages written, freed and written again, so that older books lie about in the file too.
+/// Pages written, freed and written again, so that older map pages are in the file too.
 fn truth() -> Truth {
     let (disk, manager, ids) = filled(7);
     for id in [ids[1], ids[4]] {
@@ -35,7 +35,7 @@ fn truth() -> Truth {
 }
 
 impl Truth {
-    /// Opens a damaged copy: refused as corrupt, or exactly the books that were true. A page is as it was or an error.
+    /// Opens a damaged copy: refused as corrupt, or with exactly the allocation state that was durable. A page is as it was or an error.
     fn check_damaged(&self, bytes: Vec<u8>, damage: &str) {
         let manager = match open_bytes(bytes) {
             Ok(manager) => manager,
@@ -101,18 +101,18 @@ fn damaged_pages_are_never_returned() {
     let place = |id: PageId| id.offset() as usize;
     let mut bytes = truth.bytes.clone();
     bytes.copy_within(place(b)..place(b) + PAGE_SIZE, place(a));
-    let manager = open_bytes(bytes).expect("the books are whole");
+    let manager = open_bytes(bytes).expect("the allocation state is undamaged");
     let misplaced = Corruption::Misplaced { expected: a, found: b };
     check_eq!(read(&manager, a), Err(misplaced.into()), "read_page({a}) with the bytes of {b} there");
     let mut bytes = truth.bytes.clone();
     bytes[place(a) + 2_048..place(a) + PAGE_SIZE].fill(0);
-    let manager = open_bytes(bytes).expect("the books are whole");
+    let manager = open_bytes(bytes).expect("the allocation state is undamaged");
     let found = read(&manager, a);
     let is_noticed = matches!(found, Err(Error::Corrupt(Corruption::BadChecksum { .. })));
     check!(is_noticed, "read_page({a}) with half of it lost gives {found:?}");
     let mut bytes = truth.bytes.clone();
     bytes[place(a)] ^= 1;
-    let manager = open_bytes(bytes).expect("the books are whole");
+    let manager = open_bytes(bytes).expect("the allocation state is undamaged");
     let found = read(&manager, a);
     check!(
         matches!(found, Err(Error::Corrupt(Corruption::BadMagic { .. }))),

@@ -1,4 +1,4 @@
-//! Files with sound checksums that no manager wrote: each number in the books is checked for itself (B1 to B4).
+//! Files with sound checksums that no manager wrote: `open` checks each number of the allocation state (B1 to B4).
 
 use std::collections::BTreeSet;
 
@@ -71,7 +71,7 @@ fn the_root_must_be_an_allocated_page() {
     check_refused(with_root(PageId(u32::MAX)), "the root is the largest page number");
 }
 
-/// A map page newer than the meta page that names it was not written for this state of the books (B2).
+/// A map page newer than the meta page that names it was not written for this allocation state (B2).
 #[testkit::test]
 fn a_map_page_is_not_newer_than_its_meta_page() {
     let (bytes, ids, _) = file();

@@ -9,7 +9,7 @@ use slotted_page::{DiskManager, PageId};
 use testkit::disk::FaultDisk;
 use testkit::{check, check_eq};
 
-use super::story::{Books, Op, Story, check_books, handle, long_script};
+use super::story::{AllocationState, Op, Story, check_allocation, handle, long_script};
 use super::{allocate, allocated, check_reads, filled, free, open, read, sync, write};
 
 /// A crash while the file is opened after a crash changes nothing: opening once more finds the same.
@@ -33,7 +33,7 @@ fn a_crash_while_opening_changes_nothing() {
                 disk.crash_before(again);
                 let result = DiskManager::open(Arc::new(disk.clone())).map(drop);
                 let twice = open(&FaultDisk::from_bytes(disk.survivors(&mut rng)));
-                check_books(&twice, &[&found], "after a second crash while opening");
+                check_allocation(&twice, &[&found], "after a second crash while opening");
                 if result.is_ok() {
                     break;
                 }
@@ -81,7 +81,7 @@ fn die_and_go_on(seed: u64, calls: u64) -> bool {
     drop(manager);
     disk.short_io(false);
     let manager = open(&disk);
-    let found = Books { pages: allocated(&manager), root: manager.root() };
+    let found = AllocationState { pages: allocated(&manager), root: manager.root() };
     let held: Vec<_> = found.pages.iter().map(|id| (*id, read(&manager, *id))).collect();
     for _ in 0..6 {
         let id = allocate(&manager);
@@ -91,7 +91,7 @@ fn die_and_go_on(seed: u64, calls: u64) -> bool {
     for _ in 0..10 {
         testkit::step!("// the machine crashes");
         let left = open(&FaultDisk::from_bytes(disk.survivors(&mut rng)));
-        check_books(
+        check_allocation(
             &left,
             &[&found],
             "after the program died in a sync, opened the file again, and the machine crashed",
@@ -121,7 +121,7 @@ fn a_power_loss_while_opening_after_the_program_died() {
             let is_open = DiskManager::open(handle(&disk, true)).is_ok();
             for _ in 0..12 {
                 let left = open(&FaultDisk::from_bytes(disk.survivors(&mut rng)));
-                check_books(&left, &allowed.each_ref(), "after a power loss while opening");
+                check_allocation(&left, &allowed.each_ref(), "after a power loss while opening");
             }
             if is_open {
                 break;
@@ -134,17 +134,17 @@ fn a_power_loss_while_opening_after_the_program_died() {
 
 /// A disk on which the program died `calls` calls into a sync, and the two states that may be found on it. `None` if
 /// the sync needed fewer calls.
-fn die_in_a_sync(calls: u64) -> Option<(FaultDisk, [Books; 2])> {
+fn die_in_a_sync(calls: u64) -> Option<(FaultDisk, [AllocationState; 2])> {
     testkit::scene::clear();
     let disk = FaultDisk::new();
     let program = Arc::new(Mortal { disk: handle(&disk, true), calls_left: AtomicU64::new(u64::MAX) });
     let manager = DiskManager::create(program.clone()).expect("create on a disk that works");
     let ids: Vec<PageId> = (0..3).map(|_| allocate(&manager)).collect();
     sync(&manager);
-    let old = Books { pages: allocated(&manager), root: manager.root() };
+    let old = AllocationState { pages: allocated(&manager), root: manager.root() };
     free(&manager, ids[0]);
     check_eq!(manager.set_root(Some(ids[2])), Ok(()), "set_root of an allocated page");
-    let new = Books { pages: allocated(&manager), root: manager.root() };
+    let new = AllocationState { pages: allocated(&manager), root: manager.root() };
     program.calls_left.store(calls, Ordering::SeqCst);
     testkit::step!("manager.sync() // the program dies after {calls} calls of the disk");
     manager.sync().is_err().then_some((disk, [old, new]))

@@ -98,7 +98,7 @@ fn the_file_does_not_grow_while_pages_are_free() {
     check_eq!(allocated(&manager).len(), 100, "allocated pages");
 }
 
-/// Freeing and allocating with a sync between, for ever, keeps the file as it is: the books need no more room.
+/// Freeing and allocating with a sync between, for ever, does not make the file grow: the meta and map pages need no more room.
 #[testkit::test]
 fn a_long_life_does_not_grow_the_file() {
     let (disk, manager, ids) = filled(8);
@@ -129,9 +129,9 @@ fn a_long_life_does_not_grow_the_file() {
     );
 }
 
-/// More pages than one page of books can describe: all are found again, and freed ones come back.
+/// More pages than one map page describes: all are found again, and freed ones come back.
 #[testkit::test]
-fn the_books_grow_with_the_file() {
+fn the_free_map_grows_with_the_file() {
     let disk = Arc::new(SparseDisk::default());
     let manager = DiskManager::create(disk.clone()).expect("create on a disk with room");
     let mut ids = BTreeSet::new();

@@ -68,7 +68,7 @@ pub(super) fn long_script(seed: u64, len: usize) -> Vec<Op> {
 
 /// Which pages are allocated, and the root.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Books {
+pub(super) struct AllocationState {
     /// The allocated pages.
     pub(super) pages: BTreeSet<PageId>,
     /// The root.
@@ -79,11 +79,11 @@ pub(super) struct Books {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Model {
     /// The owner's view.
-    pub(super) now: Books,
+    pub(super) now: AllocationState,
     /// At the last sync that returned Ok.
-    pub(super) durable: Books,
+    pub(super) durable: AllocationState,
     /// What syncs since then were to make durable that did not return Ok.
-    pub(super) running: Vec<Books>,
+    pub(super) running: Vec<AllocationState>,
     /// Contents at the last sync that returned Ok.
     contents: BTreeMap<PageId, Tag>,
     /// Contents written since, the last one last. A page that is allocated anew begins with 0.
@@ -119,7 +119,7 @@ impl Story {
     }
 
     /// Goes on with the file that a crash left on `disk`. Pages that the crash tore are written anew.
-    pub(super) fn go_on(self, disk: FaultDisk, manager: DiskManager, found: Books) -> Story {
+    pub(super) fn go_on(self, disk: FaultDisk, manager: DiskManager, found: AllocationState) -> Story {
         drop(manager);
         let manager = match DiskManager::open(handle(&disk, self.is_in_pieces)) {
             Ok(manager) => manager,
@@ -215,7 +215,7 @@ impl Story {
                 model.tell("drop(manager); DiskManager::open(disk)");
                 self.manager = None;
                 let manager = DiskManager::open(handle(&self.disk, self.is_in_pieces))?;
-                let found = check_books(&manager, &model.possible(), "after opening the file again");
+                let found = check_allocation(&manager, &model.possible(), "after opening the file again");
                 model.now = found.clone();
                 model.durable = found;
                 model.running.clear();
@@ -344,12 +344,12 @@ impl Model {
     }
 
     /// The states that a crash may leave now.
-    pub(super) fn possible(&self) -> Vec<&Books> {
+    pub(super) fn possible(&self) -> Vec<&AllocationState> {
         std::iter::once(&self.durable).chain(&self.running).collect()
     }
 
     /// Checks that what a crash left can be opened and is what the model allows; gives what was found.
-    pub(super) fn check_recovered(&self, disk: &FaultDisk) -> (DiskManager, Books) {
+    pub(super) fn check_recovered(&self, disk: &FaultDisk) -> (DiskManager, AllocationState) {
         testkit::step!("DiskManager::open(what the crash left)");
         let manager = match DiskManager::open(Arc::new(disk.clone())) {
             Ok(manager) => manager,
@@ -359,7 +359,7 @@ impl Model {
                 .invariant("P1", "all or nothing: open finds the pages and the root of one sync")
                 .raise(),
         };
-        let found = check_books(&manager, &self.possible(), "after the crash");
+        let found = check_allocation(&manager, &self.possible(), "after the crash");
         for id in &found.pages {
             self.check_content(&manager, *id);
         }
@@ -401,9 +401,13 @@ impl Model {
 }
 
 /// Checks that the manager's pages and root are one of `allowed`, and says which.
-pub(super) fn check_books(manager: &DiskManager, allowed: &[&Books], when: &str) -> Books {
+pub(super) fn check_allocation(
+    manager: &DiskManager,
+    allowed: &[&AllocationState],
+    when: &str,
+) -> AllocationState {
     testkit::scene::picture(|| slotted_page::dump_disk(manager));
-    let found = Books { pages: allocated(manager), root: manager.root() };
+    let found = AllocationState { pages: allocated(manager), root: manager.root() };
     if !allowed.contains(&&found) {
         let mut failure = Failure::new(format!("allocated pages and root {when}"));
         failure = failure.found(&found).expected_text(format!("{:?}", allowed[0]));

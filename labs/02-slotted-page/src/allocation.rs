@@ -21,7 +21,7 @@
 //! | --- | --- | --- | --- |
 //! | 24 | 4 | version | [`VERSION`] |
 //! | 28 | 4 | page count | pages of the file, the manager's own included |
-//! | 32 | 8 | epoch | how many times the books were made durable, at most [`MAX_EPOCH`]; the larger of the two meta pages is current |
+//! | 32 | 8 | epoch | how many times an allocation state was made durable, at most [`MAX_EPOCH`]; the larger of the two meta pages is current |
 //! | 40 | 4 | root | the owner's root page, 0 if none |
 //! | 44 | 4 | unused | 0 |
 //! | 48 | 4048 | copies | bit `g % 8` (lowest first) of byte `g / 8` is 0 if copy A of map `g` is current, 1 if B |
@@ -83,7 +83,7 @@ pub(crate) const MAX_EPOCH: u64 = u64::MAX / 2;
 /// What is in a meta page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Meta {
-    /// How many times the books were made durable.
+    /// How many times an allocation state was made durable.
     pub(crate) epoch: u64,
     /// Pages of the file, the manager's own included.
     pub(crate) page_count: u32,

@@ -51,7 +51,7 @@ fn exact(values: &[Value]) -> Vec<String> {
 }
 
 /// The order of values, written down a second time: the tests do not lean on the crate's own.
-fn order(a: &Value, b: &Value) -> Ordering {
+fn compare(a: &Value, b: &Value) -> Ordering {
     let rank = |value: &Value| match value {
         Value::Null => 0,
         Value::Bool(_) => 1,
@@ -76,7 +76,7 @@ fn order(a: &Value, b: &Value) -> Ordering {
 
 /// The order of tuples: the first column that differs decides, then the shorter comes first.
 fn tuple_order(a: &[Value], b: &[Value]) -> Ordering {
-    let columns = a.iter().zip(b).map(|(a, b)| order(a, b));
+    let columns = a.iter().zip(b).map(|(a, b)| compare(a, b));
     columns.fold(Ordering::Equal, Ordering::then).then(a.len().cmp(&b.len()))
 }
 
