@@ -14,13 +14,16 @@
 //!
 //! What is left out: gates. A slow earlier lab makes a later one slow, which `compare` on the earlier lab shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use anyhow::Result;
 
 use crate::catalog::{Course, Lab, task_of_test};
-use crate::grade::{Earlier, PerfMode, Progress, Request, Source, grade};
+use crate::grade::grade;
 use crate::model::{Blame, LabReport, TestOutcome, TestReport};
+use crate::observer::Observer;
+use crate::request::{Earlier, Measuring, Request, Selection, Sources, Tasks};
 use crate::stage::earlier_labs;
 
 /// Adds to each failing test of `report` the earlier lab that makes it fail, if one does.
@@ -28,11 +31,11 @@ pub fn assign(
     course: &Course,
     request: &Request,
     report: &mut LabReport,
-    progress: &mut dyn Progress,
+    observer: &mut dyn Observer,
 ) -> Result<()> {
-    let is_mixed = matches!(request.source, Source::Labs(_)) && request.earlier == Earlier::Same;
+    let Sources::Labs { folder, earlier: Earlier::Same } = &request.sources else { return Ok(()) };
     let earlier = earlier_labs(course, request.lab)?;
-    if !is_mixed || earlier.is_empty() {
+    if earlier.is_empty() {
         return Ok(());
     }
     let mut found = BTreeMap::new();
@@ -45,11 +48,11 @@ pub fn assign(
         }
     }
     if !suspects.is_empty() {
-        progress.say("looking for the mistake in earlier labs");
-        let stacks = Stacks { course, request };
-        let passing = stacks.run(Earlier::Reference, &suspects, progress)?.0;
-        for (lab, tests) in stacks.lowest_that_fail(&earlier, passing, progress)? {
-            let own = stacks.own_failure(lab, progress)?;
+        observer.say("looking for the mistake in earlier labs");
+        let stacks = Stacks { course, request, folder };
+        let passing = stacks.run(Earlier::Reference, &suspects, observer)?.0;
+        for (lab, tests) in stacks.lowest_that_fail(&earlier, passing, observer)? {
+            let own = stacks.own_failure(lab, observer)?;
             let blame = Blame { lab: lab.number, folder: lab.path(), task: None, test: own };
             found.extend(tests.into_iter().map(|test| (test, blame.clone())));
         }
@@ -81,6 +84,8 @@ fn hole_below(test: &TestReport, lab: &Lab, earlier: &[&Lab]) -> Option<Blame> {
 struct Stacks<'a> {
     course: &'a Course,
     request: &'a Request<'a>,
+    /// The learner's labs.
+    folder: &'a Path,
 }
 
 impl<'a> Stacks<'a> {
@@ -89,18 +94,16 @@ impl<'a> Stacks<'a> {
         &self,
         earlier: Earlier,
         tests: &[String],
-        progress: &mut dyn Progress,
+        observer: &mut dyn Observer,
     ) -> Result<(Vec<String>, Vec<String>)> {
         let mut passed = Vec::new();
-        let tasks: std::collections::BTreeSet<String> =
-            tests.iter().filter_map(|test| task_of_test(test)).collect();
+        let tasks: BTreeSet<String> = tests.iter().filter_map(|test| task_of_test(test)).collect();
         for task in tasks {
             let in_task = |name: &&String| task_of_test(name).as_ref() == Some(&task);
-            let mut request = self.base(self.request.lab);
-            request.names = tests.iter().filter(in_task).cloned().collect();
-            request.task = Some(task.clone());
-            request.earlier = earlier;
-            let report = grade(self.course, &request, progress)?;
+            let names = tests.iter().filter(in_task).cloned().collect();
+            let mut request = self.base(self.request.lab, earlier);
+            request.selection = Selection::Tests { task: task.clone(), names };
+            let report = grade(self.course, &request, observer)?;
             let all = report.tasks.iter().flat_map(|task| &task.tests);
             passed.extend(all.filter(|test| test.outcome.is_pass()).map(|test| test.name.clone()));
         }
@@ -112,7 +115,7 @@ impl<'a> Stacks<'a> {
         &self,
         earlier: &[&'a Lab],
         mut passing: Vec<String>,
-        progress: &mut dyn Progress,
+        observer: &mut dyn Observer,
     ) -> Result<Vec<(&'a Lab, Vec<String>)>> {
         let mut found = Vec::new();
         let Some((top, below)) = earlier.split_last() else { return Ok(found) };
@@ -120,7 +123,7 @@ impl<'a> Stacks<'a> {
             if passing.is_empty() {
                 return Ok(found);
             }
-            let (good, bad) = self.run(Earlier::UpTo(lab.number), &passing, progress)?;
+            let (good, bad) = self.run(Earlier::UpTo(lab.number), &passing, observer)?;
             passing = good;
             if !bad.is_empty() {
                 found.push((*lab, bad));
@@ -134,12 +137,12 @@ impl<'a> Stacks<'a> {
     }
 
     /// A test of the lab's own that fails too, of the first task that has one.
-    fn own_failure(&self, lab: &'a Lab, progress: &mut dyn Progress) -> Result<Option<String>> {
+    fn own_failure(&self, lab: &'a Lab, observer: &mut dyn Observer) -> Result<Option<String>> {
         for task in &lab.tasks {
-            let mut request = self.base(lab);
-            request.stage = self.request.stage;
-            request.task = Some(task.id.clone());
-            let report = grade(self.course, &request, progress)?;
+            let mut request = self.base(lab, Earlier::Same);
+            request.resources.stage = self.request.resources.stage;
+            request.selection = Selection::Tasks(Tasks::One(task.id.clone()), Measuring::Off);
+            let report = grade(self.course, &request, observer)?;
             if let Some(test) = failing(&report).next() {
                 return Ok(Some(test.name.clone()));
             }
@@ -147,14 +150,11 @@ impl<'a> Stacks<'a> {
         Ok(None)
     }
 
-    fn base(&self, lab: &'a Lab) -> Request<'a> {
-        let mut request = Request::new(lab, self.request.source.clone());
-        request.perf = PerfMode::Off;
-        request.stage = "stage-earlier";
+    fn base(&self, lab: &'a Lab, earlier: Earlier) -> Request<'a> {
+        let mut request = Request::new(lab, Sources::Labs { folder: self.folder.to_path_buf(), earlier });
         request.seed = self.request.seed;
-        request.jobs = self.request.jobs;
-        request.work_dir = self.request.work_dir.clone();
-        request.compile_seconds = self.request.compile_seconds;
+        request.resources = self.request.resources.clone();
+        request.resources.stage = "stage-earlier";
         request
     }
 }

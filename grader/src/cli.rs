@@ -1,17 +1,10 @@
-//! The command line: what can be asked, and which function answers.
-//!
-//! Called by `main`. Calls one module of [`crate::cmd`] for each command.
-//!
-//! Exit codes: 0 when everything asked for passed, 1 when something failed, 2 when it could not be graded
-//! (wrong arguments included). The report goes to standard output, everything else to standard error.
+//! The command line: what can be asked. [`crate::cmd`] answers.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::author::check::Part;
-use crate::cmd;
 
 /// Grades the database labs. Without a command: the map of the labs, and what to do next.
 #[derive(Debug, Parser)]
@@ -158,18 +151,6 @@ pub enum AuthorCommand {
         #[arg(long, value_name = "NAME")]
         mutant: Option<String>,
     },
-}
-
-/// Runs the program.
-pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match cmd::run(cli) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(2)
-        }
-    }
 }
 
 #[cfg(test)]

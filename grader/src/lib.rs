@@ -1,25 +1,36 @@
 //! The grader of the database labs: one binary, `cargo grade`.
 //!
+//! Layers, each of which uses only what stands below it:
+//!
 //! ```text
-//!   cli -> cmd -> grade -> stage -> compile -> run, perf     the submission's verdict
-//!           +----> blame -> grade                          whose lab is at fault
-//!           |       |
-//!           |       +----> catalog, model                  what a lab is, what a report is
-//!           +----> report, progress                        how it is told and kept
-//!           +----> author                                  how a lab is made and checked
+//!   cmd                        one module a command; starts from the arguments in cli
+//!   author                     how a lab is made and checked
+//!   blame                      whose lab is at fault
+//!   grade                      one run, from sources to a report
+//!   compile, run, perf         build the stage; run its tests; measure its gates
+//!   stage                      the workspace that is built
+//!   report, progress, live     how a run is shown and remembered
+//!   request, observer          what is asked of a run, and who hears of it
+//!   catalog, model             what a lab is, what a report is
+//!   children, paint, functions processes, colour and line breaks, Rust functions in a text
 //! ```
 
 pub mod author;
 pub mod blame;
 pub mod catalog;
+pub mod children;
 pub mod cli;
 pub mod cmd;
 pub mod compile;
 pub mod functions;
 pub mod grade;
+pub mod live;
 pub mod model;
+pub mod observer;
+pub mod paint;
 pub mod perf;
 pub mod progress;
 pub mod report;
+pub mod request;
 pub mod run;
 pub mod stage;

@@ -1,5 +1,5 @@
 //! `cargo grade`: see the library.
 
 fn main() -> std::process::ExitCode {
-    grader::cli::main()
+    grader::cmd::main()
 }

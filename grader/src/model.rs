@@ -117,6 +117,37 @@ pub struct TaskReport {
     pub passed: bool,
 }
 
+impl TaskReport {
+    /// How the task ended; `None` when nothing of it ran.
+    pub fn end(&self) -> Option<TaskEnd> {
+        let outcomes = || self.tests.iter().map(|test| &test.outcome);
+        if outcomes().all(|outcome| matches!(outcome, TestOutcome::NotRun)) {
+            return None;
+        }
+        let is_open = |outcome: &TestOutcome| matches!(outcome, TestOutcome::Todo(_));
+        let is_wrong = |outcome: &TestOutcome| !outcome.is_pass() && !is_open(outcome);
+        Some(if self.passed {
+            TaskEnd::Passed
+        } else if !outcomes().any(is_wrong) && outcomes().any(is_open) {
+            TaskEnd::Todo
+        } else {
+            TaskEnd::Failed
+        })
+    }
+}
+
+/// How the run of a task ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskEnd {
+    /// All tests passed and no gate failed.
+    Passed,
+    /// Something failed.
+    Failed,
+    /// Everything that failed is not written yet.
+    Todo,
+}
+
 /// One hidden test.
 #[derive(Debug, Clone, Serialize)]
 pub struct TestReport {

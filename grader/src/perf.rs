@@ -16,8 +16,9 @@ use anyhow::{Context, Result};
 use grader_protocol::{Failure, Limits, Outcome, Value};
 
 use crate::catalog::PerfGate;
-use crate::grade::Progress;
 use crate::model::{GateKind, PerfReport, PerfVerdict, TestOutcome};
+use crate::observer::Observer;
+use crate::request::Rounds;
 use crate::run::outcome;
 use crate::run::process::{self, Ended, Job};
 
@@ -35,10 +36,10 @@ pub fn measure(
     program: &Path,
     gate: &PerfGate,
     seed: Option<u64>,
-    is_quick: bool,
-    progress: &mut dyn Progress,
+    rounds: Rounds,
+    observer: &mut dyn Observer,
 ) -> Result<PerfReport> {
-    progress.say(&format!("measuring {}", gate.id));
+    observer.say(&format!("measuring {}", gate.id));
     let limits = Limits { wall_seconds: WALL_SECONDS, cpu_seconds: CPU_SECONDS, memory_mib: MEMORY_MIB };
     let threshold = format!("{}={}", gate.id, gate.max);
     let mut arguments = vec!["--exec", &gate.id];
@@ -46,7 +47,7 @@ pub fn measure(
         // More pairs are taken while the interval covers the threshold.
         arguments.extend(["--gate", &threshold]);
     }
-    if is_quick {
+    if rounds == Rounds::Quick {
         arguments.push("--quick");
     }
     let wall = Duration::from_secs(WALL_SECONDS + 5);

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{LabReport, TaskReport, TestOutcome};
+use crate::model::{LabReport, TaskEnd};
 
 /// Version of the file's format.
 const VERSION: u32 = 1;
@@ -55,21 +55,9 @@ pub struct TaskProgress {
     pub max: u32,
     /// How the last run ended; `None` before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last: Option<Last>,
+    pub last: Option<TaskEnd>,
     /// Hints shown so far.
     pub hints: usize,
-}
-
-/// How a task's last run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Last {
-    /// All tests passed and no gate failed.
-    Passed,
-    /// Something failed.
-    Failed,
-    /// Everything that failed is not written yet.
-    Todo,
 }
 
 /// The progress file of one course.
@@ -140,7 +128,7 @@ impl Progress {
     /// Takes over what a run of whole tasks found.
     pub fn record(&mut self, report: &LabReport) {
         for task in &report.tasks {
-            let Some(last) = last(task) else { continue };
+            let Some(last) = task.end() else { continue };
             let kept = self.tasks.entry(task.id.clone()).or_default();
             kept.last = Some(last);
             if task.points_earned >= kept.best || kept.max != task.points_max {
@@ -148,22 +136,6 @@ impl Progress {
                 kept.max = task.points_max;
             }
         }
-    }
-}
-
-/// How a task ended; `None` when nothing of it ran.
-pub fn last(task: &TaskReport) -> Option<Last> {
-    let failed = |test: &TestOutcome| !matches!(test, TestOutcome::Pass | TestOutcome::Todo(_));
-    if task.tests.iter().all(|test| matches!(test.outcome, TestOutcome::NotRun)) {
-        None
-    } else if task.passed {
-        Some(Last::Passed)
-    } else if task.tests.iter().any(|test| failed(&test.outcome)) {
-        Some(Last::Failed)
-    } else if task.tests.iter().any(|test| matches!(test.outcome, TestOutcome::Todo(_))) {
-        Some(Last::Todo)
-    } else {
-        Some(Last::Failed)
     }
 }
 
@@ -183,9 +155,9 @@ mod tests {
         progress.tasks.get_mut("1.2").unwrap().hints = 2;
         file.write(&progress).unwrap();
         assert_eq!(file.read().unwrap(), (progress.clone(), None));
-        assert_eq!(progress.task("1.1").last, Some(Last::Passed));
-        assert_eq!(progress.task("1.2").last, Some(Last::Failed));
-        assert_eq!(progress.task("1.3").last, Some(Last::Todo));
+        assert_eq!(progress.task("1.1").last, Some(TaskEnd::Passed));
+        assert_eq!(progress.task("1.2").last, Some(TaskEnd::Failed));
+        assert_eq!(progress.task("1.3").last, Some(TaskEnd::Todo));
     }
 
     /// The best result stays when a later run is worse.
@@ -196,7 +168,7 @@ mod tests {
         let best = progress.task("1.1").best;
         progress.record(&samples::skeleton());
         assert_eq!(progress.task("1.1").best, best);
-        assert_eq!(progress.task("1.1").last, Some(Last::Todo));
+        assert_eq!(progress.task("1.1").last, Some(TaskEnd::Todo));
     }
 
     /// A broken file is the learner's history: it is kept under another name and the run goes on.

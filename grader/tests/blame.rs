@@ -16,10 +16,12 @@ use std::path::Path;
 use common::{repository, test, work_dir};
 use grader::blame;
 use grader::catalog::Course;
-use grader::grade::{PerfMode, Request, Silent, Source, grade};
+use grader::grade::grade;
 use grader::model::{Blame, LabReport};
-use grader::report::paint::Paint;
+use grader::observer::Silent;
+use grader::paint::Paint;
 use grader::report::{Context, terminal};
+use grader::request::{Measuring, Request, Selection, Sources, Tasks};
 
 /// Name, body, the lab it calls, and the number its own tests look at.
 const LABS: [(&str, &str, &str); 3] = [
@@ -86,9 +88,9 @@ fn grade_with(number: usize, body: &str) -> (LabReport, String) {
     }
     let course = Course::open_with(root.path(), &repository()).unwrap();
     let lab = course.lab("3").unwrap();
-    let mut request = Request::new(lab, Source::Labs(labs));
-    request.perf = PerfMode::Off;
-    request.work_dir = Some(work_dir());
+    let mut request = Request::new(lab, Sources::labs(labs));
+    request.selection = Selection::Tasks(Tasks::All, Measuring::Off);
+    request.resources.work_dir = Some(work_dir());
     let mut report = grade(&course, &request, &mut Silent).unwrap();
     blame::assign(&course, &request, &mut report, &mut Silent).unwrap();
     let text = terminal::render(&report, &Context::of(lab), Paint::plain(), false);

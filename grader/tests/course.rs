@@ -8,10 +8,12 @@ use std::path::Path;
 use common::{copy, repository, test, work_dir};
 use grader::blame;
 use grader::catalog::Course;
-use grader::grade::{PerfMode, Request, Silent, Source, grade};
+use grader::grade::grade;
 use grader::model::BuildReport;
-use grader::report::paint::Paint;
+use grader::observer::Silent;
+use grader::paint::Paint;
 use grader::report::{Context, terminal};
+use grader::request::{Measuring, Request, Selection, Sources, Tasks};
 
 /// A lab whose own reference does not pass is no lab: every learner's time on it would be lost.
 #[test]
@@ -19,9 +21,9 @@ fn the_reference_of_every_lab_passes_its_hidden_tests() {
     let course = Course::open(&repository()).unwrap();
     assert!(!course.labs.is_empty(), "the course has labs");
     for lab in &course.labs {
-        let mut request = Request::new(lab, Source::Solutions);
-        request.perf = PerfMode::Off;
-        request.work_dir = Some(work_dir());
+        let mut request = Request::new(lab, Sources::Reference);
+        request.selection = Selection::Tasks(Tasks::All, Measuring::Off);
+        request.resources.work_dir = Some(work_dir());
         let report = grade(&course, &request, &mut Silent).unwrap();
         assert!(matches!(report.build, BuildReport::Ok { .. }), "lab {}: {:?}", lab.number, report.build);
         let tests: Vec<_> = report.tasks.iter().flat_map(|task| &task.tests).collect();
@@ -72,11 +74,9 @@ fn a_mistake_three_labs_below_is_blamed_on_its_lab() {
         }
         let lab = course.labs.iter().find(|lab| lab.number == mistake.lab).unwrap();
         plant(&labs.join(&lab.id), &mistake);
-        let mut request = Request::new(tree, Source::Labs(labs));
-        request.task = Some("4.2".into());
-        request.names = vec![LOOKING.into()];
-        request.perf = PerfMode::Off;
-        request.work_dir = Some(work_dir());
+        let mut request = Request::new(tree, Sources::labs(labs));
+        request.selection = Selection::Tests { task: "4.2".into(), names: vec![LOOKING.into()] };
+        request.resources.work_dir = Some(work_dir());
         let mut report = grade(&course, &request, &mut Silent).unwrap();
         blame::assign(&course, &request, &mut report, &mut Silent).unwrap();
         let text = terminal::render(&report, &Context::of(tree), Paint::plain(), false);

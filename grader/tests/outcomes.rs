@@ -3,8 +3,13 @@
 mod common;
 
 use common::{Submission, course, failed_build, outcome, test};
-use grader::grade::{PerfMode, Source};
 use grader::model::{BuildReport, TestOutcome};
+use grader::request::{Measuring, Rounds, Selection, Sources, Tasks};
+
+/// Every test, and then every gate.
+fn measured() -> Selection {
+    Selection::Tasks(Tasks::All, Measuring::Gates(Rounds::Full))
+}
 
 /// A correct solution gets every test's points, from a learner's folder and from the reference.
 #[test]
@@ -12,7 +17,7 @@ fn correct_solutions_pass() {
     let report = Submission::correct().grade();
     assert!(report.passed(), "{report:#?}");
     assert_eq!((report.earned, report.max), (90, 100), "the gates' points are not earned without measuring");
-    let report = Submission::skeleton().grade_with(|_, settings| settings.source = Some(Source::Solutions));
+    let report = Submission::skeleton().grade_with(|_, settings| settings.sources = Some(Sources::Reference));
     assert!(report.passed(), "{report:#?}");
 }
 
@@ -100,10 +105,14 @@ fn missing_files_are_named() {
 /// Only the tests asked for run; a test that does not exist is an error, not a pass.
 #[test]
 fn tests_can_be_chosen() {
-    let report = Submission::correct().grade_with(|_, settings| settings.task = Some("1.2".into()));
+    let report = Submission::correct().grade_with(|_, settings| {
+        settings.selection = Selection::Tasks(Tasks::One("1.2".into()), Measuring::Off)
+    });
     assert_eq!(report.tasks.len(), 1);
     assert_eq!(report.tasks[0].tests.len(), 2);
-    let report = Submission::correct().grade_with(|_, settings| settings.test = Some("adds_up".into()));
+    let report = Submission::correct().grade_with(|_, settings| {
+        settings.selection = Selection::NamePart { task: None, part: "adds_up".into() }
+    });
     let count: usize = report.tasks.iter().map(|task| task.tests.len()).sum();
     assert_eq!(count, 1);
     assert!(matches!(report.build, BuildReport::Ok { .. }));
@@ -116,7 +125,7 @@ fn a_patched_reference_is_graded() {
     let text = std::fs::read_to_string(path).unwrap().replace("self.numbers.push(value);", "");
     let files = [("01-tiny/src/bag.rs".into(), text)].into();
     let report = Submission::correct().grade_with(|_, settings| {
-        settings.source = Some(Source::Patched { files });
+        settings.sources = Some(Sources::Patched { files });
     });
     assert!(matches!(outcome(&report, "t1_1::adds_up"), TestOutcome::Fail(_)), "{report:#?}");
     assert!(report.tasks[1].passed);
@@ -125,11 +134,11 @@ fn a_patched_reference_is_graded() {
 /// Count and ratio of a correct solution pass, and so do their points; a thousandfold one fails.
 #[test]
 fn gates_are_measured() {
-    let report = Submission::correct().grade_with(|_, settings| settings.perf = PerfMode::Full);
+    let report = Submission::correct().grade_with(|_, settings| settings.selection = measured());
     assert_eq!((report.earned, report.max), (100, 100), "{report:#?}");
     let slow = "(0..50).for_each(|_| { std::hint::black_box(self.numbers.iter().sum::<u64>()); }); self.numbers.iter().sum()";
     let slow = Submission::correct().edit("src/bag.rs", "self.numbers.iter().sum()", slow);
-    let report = slow.grade_with(|_, settings| settings.perf = PerfMode::Full);
+    let report = slow.grade_with(|_, settings| settings.selection = measured());
     assert_eq!(report.tasks[0].points_earned, 45, "{report:#?}");
     assert!(!report.tasks[0].passed);
 }
@@ -137,14 +146,16 @@ fn gates_are_measured() {
 /// Two graders on one stage take turns, and the one that waits says so.
 #[test]
 fn graders_on_one_stage_wait_for_each_other() {
-    use grader::grade::{Progress, Request, grade};
+    use grader::grade::grade;
+    use grader::observer::Observer;
+    use grader::request::Request;
 
     /// Lets the lock go when the grader says that it waits.
     struct Holder {
         lock: Option<std::fs::File>,
     }
 
-    impl Progress for Holder {
+    impl Observer for Holder {
         fn say(&mut self, line: &str) {
             if line.contains("waiting for another grader") {
                 self.lock = None;
@@ -157,8 +168,8 @@ fn graders_on_one_stage_wait_for_each_other() {
     lock.lock().unwrap();
     let submission = Submission::correct().write("src/bag.rs", b"\xff");
     let course = course();
-    let mut request = Request::new(&course.labs[0], Source::Labs(submission.labs()));
-    request.work_dir = Some(work.path().to_path_buf());
+    let mut request = Request::new(&course.labs[0], Sources::labs(submission.labs()));
+    request.resources.work_dir = Some(work.path().to_path_buf());
     let mut holder = Holder { lock: Some(lock) };
     let report = grade(&course, &request, &mut holder).unwrap();
     assert!(holder.lock.is_none(), "the grader waited");

@@ -10,7 +10,7 @@ use crate::author::check::{self, Options};
 use crate::author::generate::{Change, Generator};
 use crate::catalog::Course;
 use crate::cli::AuthorCommand;
-use crate::report::paint::Paint;
+use crate::paint::Paint;
 
 /// Runs an author's command.
 pub fn run(course: &Course, command: AuthorCommand) -> Result<ExitCode> {

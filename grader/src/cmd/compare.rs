@@ -11,19 +11,21 @@ use grader_protocol::Value;
 
 use super::common;
 use crate::catalog::Course;
-use crate::grade::{Request, Source, grade};
+use crate::grade::grade;
+use crate::live::Live;
 use crate::model::{BuildReport, LabReport, PerfReport, PerfVerdict};
+use crate::paint::{Paint, pad};
 use crate::report::explain::{limit, nanoseconds, number};
-use crate::report::paint::{Paint, pad};
 use crate::report::{Context, terminal};
+use crate::request::{Request, Sources};
 
 /// Runs the command.
 pub fn run(course: &Course, lab: &str, seed: Option<u64>) -> Result<ExitCode> {
     let lab = course.lab(lab)?;
     let (file, mut progress) = common::progress(course);
-    let mut request = Request::new(lab, Source::Labs(course.root.join("labs")));
+    let mut request = Request::new(lab, Sources::labs(course.root.join("labs")));
     request.seed = seed;
-    let mut live = common::Live::new();
+    let mut live = Live::new();
     let report = grade(course, &request, &mut live)?;
     live.clear();
     progress.record(&report);

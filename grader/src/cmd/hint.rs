@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::common;
 use crate::catalog::{Course, Task};
-use crate::report::paint::{Paint, wrap};
+use crate::paint::{Paint, wrap};
 
 /// Runs the command.
 pub fn run(course: &Course, task: &str) -> Result<ExitCode> {

@@ -4,11 +4,8 @@
 //! when the value is dropped, and before a Ctrl-C ends the program.
 
 use std::io::{IsTerminal, Read as _};
-use std::sync::mpsc::Sender;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-
-use super::watch::Event;
 
 /// What a terminal sends for Ctrl-C when it makes no signal of it.
 const CTRL_C: u8 = 3;
@@ -22,8 +19,8 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Starts to send keys to `events`; `None` where standard input is no terminal.
-    pub fn start(events: Sender<Event>) -> Option<Self> {
+    /// Calls `press` with each key, in lower case, until it returns false; `None` where standard input is no terminal.
+    pub fn start(mut press: impl FnMut(u8) -> bool + Send + 'static) -> Option<Self> {
         let stdin = std::io::stdin();
         if !stdin.is_terminal() {
             return None;
@@ -40,7 +37,7 @@ impl Keys {
                     restore(&saved);
                     std::process::exit(INTERRUPTED);
                 }
-                if events.send(Event::Key(byte[0].to_ascii_lowercase())).is_err() {
+                if !press(byte[0].to_ascii_lowercase()) {
                     break;
                 }
             }

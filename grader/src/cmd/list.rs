@@ -7,10 +7,10 @@ use anyhow::Result;
 
 use super::common;
 use crate::catalog::{Course, Lab};
-use crate::model::GateKind;
-use crate::progress::{Last, Progress};
+use crate::model::{GateKind, TaskEnd};
+use crate::paint::{Paint, pad, plural};
+use crate::progress::Progress;
 use crate::report::explain::number;
-use crate::report::paint::{Paint, pad, plural};
 
 /// Runs the command.
 pub fn run(course: &Course, lab: &str) -> Result<ExitCode> {
@@ -32,9 +32,9 @@ fn render(lab: &Lab, progress: &Progress, paint: Paint) -> String {
         let known = progress.task(&task.id);
         let word = match known.last {
             None => "-   ".to_string(),
-            Some(Last::Passed) => paint.good("ok  "),
-            Some(Last::Todo) => paint.open("todo"),
-            Some(Last::Failed) => paint.bad("FAIL"),
+            Some(TaskEnd::Passed) => paint.good("ok  "),
+            Some(TaskEnd::Todo) => paint.open("todo"),
+            Some(TaskEnd::Failed) => paint.bad("FAIL"),
         };
         let points = format!("{}/{}", known.best, lab.task_points(task));
         let _ = writeln!(

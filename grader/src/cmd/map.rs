@@ -7,8 +7,9 @@ use anyhow::Result;
 
 use super::common;
 use crate::catalog::{COMING, Course, Lab, Task};
-use crate::progress::{Last, Progress};
-use crate::report::paint::{Paint, pad, wrap};
+use crate::model::TaskEnd;
+use crate::paint::{Paint, pad, wrap};
+use crate::progress::Progress;
 
 /// Cells of a progress bar.
 const BAR: u32 = 10;
@@ -30,7 +31,7 @@ fn standing(lab: &Lab, progress: &Progress) -> (u32, u32, usize) {
 }
 
 fn is_passed(progress: &Progress, task: &str) -> bool {
-    progress.task(task).last == Some(Last::Passed)
+    progress.task(task).last == Some(TaskEnd::Passed)
 }
 
 /// The map as text.
@@ -94,7 +95,7 @@ pub fn next(course: &Course, progress: &Progress, from: u32, paint: Paint) -> St
         }
         return out;
     };
-    let begun = progress.task(&task.id).last == Some(Last::Failed);
+    let begun = progress.task(&task.id).last == Some(TaskEnd::Failed);
     let title = format!(
         "{} task {} {}, about {} minutes",
         if begun { "Go on with" } else { "Next:" },

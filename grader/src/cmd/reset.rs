@@ -14,7 +14,7 @@ use super::common;
 use crate::author::generate::{Change, Generator, Plan, backup_folder, write_file};
 use crate::catalog::{Course, Lab, Task};
 use crate::functions::{Function, functions};
-use crate::report::paint::plural;
+use crate::paint::plural;
 
 /// Runs the command.
 pub fn run(course: &Course, what: &str, yes: bool) -> Result<ExitCode> {

@@ -11,17 +11,19 @@ use super::{common, map};
 use crate::blame;
 use crate::catalog::{Course, Lab};
 use crate::cli::{EarlierLabs, RunArgs};
-use crate::grade::{Earlier, PerfMode, Request, Source, grade};
+use crate::grade::grade;
+use crate::live::Live;
 use crate::model::{BuildReport, LabReport};
-use crate::report::paint::Paint;
+use crate::paint::Paint;
 use crate::report::{Context, gradescope, html, json, junit, summary, terminal};
+use crate::request::{Earlier, Measuring, Request, Rounds, Selection, Sources, Tasks};
 
 /// Runs the command.
 pub fn run(course: &Course, args: &RunArgs) -> Result<ExitCode> {
     let lab = course.lab(&args.lab)?;
     let (file, mut progress) = common::progress(course);
     let request = request(course, lab, args)?;
-    let mut live = common::Live::new();
+    let mut live = Live::new();
     let mut report = grade(course, &request, &mut live)?;
     // A task is run again and again while it is written; the others are for a closer look.
     if args.task.is_none() {
@@ -67,22 +69,27 @@ fn exit_code(report: &LabReport, args: &RunArgs) -> Result<ExitCode> {
 }
 
 fn request<'a>(course: &Course, lab: &'a Lab, args: &RunArgs) -> Result<Request<'a>> {
-    let source = match &args.labs {
-        Some(folder) => Source::Labs(labs_folder(folder, lab)?),
-        None if args.solution => Source::Solutions,
-        None => Source::Labs(course.root.join("labs")),
-    };
-    let mut request = Request::new(lab, source);
-    request.earlier = match args.earlier {
+    let earlier = match args.earlier {
         EarlierLabs::Same => Earlier::Same,
         EarlierLabs::Reference => Earlier::Reference,
     };
-    request.task = args.task.as_deref().map(|task| task_id(lab, task)).transpose()?;
-    request.test = args.test.clone();
+    let sources = match &args.labs {
+        Some(folder) => Sources::Labs { folder: labs_folder(folder, lab)?, earlier },
+        None if args.solution => Sources::Reference,
+        None => Sources::Labs { folder: course.root.join("labs"), earlier },
+    };
+    let task = args.task.as_deref().map(|task| task_id(lab, task)).transpose()?;
+    let mut request = Request::new(lab, sources);
+    request.selection = match &args.test {
+        // One test is asked for to look at it; its task's gates say nothing about it.
+        Some(part) => Selection::NamePart { task, part: part.clone() },
+        None => {
+            let measuring = if args.no_perf { Measuring::Off } else { Measuring::Gates(Rounds::Full) };
+            Selection::Tasks(task.map_or(Tasks::All, Tasks::One), measuring)
+        }
+    };
     request.seed = args.seed;
-    // One test is asked for to look at it; its task's gates say nothing about it.
-    request.perf = if args.no_perf || args.test.is_some() { PerfMode::Off } else { PerfMode::Full };
-    request.jobs = args.jobs.map_or(0, usize::from);
+    request.resources.test_jobs = args.jobs.map_or(0, usize::from);
     Ok(request)
 }
 

@@ -27,17 +27,19 @@ use super::{common, hint};
 use crate::author::generate::files_below;
 use crate::catalog::{Course, Lab};
 use crate::cli::WatchArgs;
-use crate::grade::{PerfMode, Request, Source, grade};
-use crate::model::{LabReport, PerfVerdict};
-use crate::progress::{Last, Progress, ProgressFile};
-use crate::report::paint::Paint;
+use crate::grade::grade;
+use crate::live::Live;
+use crate::model::{LabReport, PerfVerdict, TaskEnd};
+use crate::paint::Paint;
+use crate::progress::{Progress, ProgressFile};
 use crate::report::terminal;
+use crate::request::{Measuring, Request, Rounds, Selection, Sources, Tasks};
 
 /// How long files must be quiet before a round starts.
 const QUIET: Duration = Duration::from_millis(60);
 
 /// Longest wait for files to become quiet.
-const PATIENCE: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// How often sources are looked at where events do not arrive.
 const POLL: Duration = Duration::from_millis(500);
@@ -55,7 +57,7 @@ pub enum Event {
 }
 
 /// Length and time of every source below `labs/`.
-type Sources = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
+type Snapshot = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
 
 /// Runs the command until `q` is pressed.
 pub fn run(course: &Course, args: &WatchArgs) -> Result<ExitCode> {
@@ -66,7 +68,8 @@ pub fn run(course: &Course, args: &WatchArgs) -> Result<ExitCode> {
     };
     let (sender, events) = mpsc::channel();
     let watcher = if args.poll { None } else { file_events(&course.root.join("labs"), sender.clone()) };
-    let keys = Keys::start(sender.clone());
+    let pressed = sender.clone();
+    let keys = Keys::start(move |key| pressed.send(Event::Key(key)).is_ok());
     let mut watch = Watch {
         course,
         lab,
@@ -88,7 +91,8 @@ pub fn run(course: &Course, args: &WatchArgs) -> Result<ExitCode> {
 
 /// The first lab with a task that has not passed, or else the last one.
 fn current_lab<'a>(course: &'a Course, progress: &Progress) -> Result<&'a Lab> {
-    let open = |lab: &&Lab| lab.tasks.iter().any(|task| progress.task(&task.id).last != Some(Last::Passed));
+    let open =
+        |lab: &&Lab| lab.tasks.iter().any(|task| progress.task(&task.id).last != Some(TaskEnd::Passed));
     let lab = course.labs.iter().find(open).or(course.labs.last());
     lab.ok_or_else(|| anyhow::anyhow!("the course has no lab yet"))
 }
@@ -105,9 +109,9 @@ fn file_events(folder: &Path, events: Sender<Event>) -> Option<notify::Recommend
     Some(watcher)
 }
 
-fn sources(course: &Course) -> Sources {
+fn snapshot(course: &Course) -> Snapshot {
     let labs = course.root.join("labs");
-    let mut found = Sources::new();
+    let mut found = Snapshot::new();
     for lab in course.labs.iter().map(|lab| lab.id.as_str()).chain(["kit"]) {
         // A folder that vanishes while it is read is seen at the next look.
         for path in files_below(&labs, &Path::new(lab).join("src")).unwrap_or_default() {
@@ -133,19 +137,19 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     fn first_open(&self) -> usize {
-        let open = |task: &crate::catalog::Task| self.progress.task(&task.id).last != Some(Last::Passed);
+        let open = |task: &crate::catalog::Task| self.progress.task(&task.id).last != Some(TaskEnd::Passed);
         self.lab.tasks.iter().position(open).unwrap_or(0)
     }
 
     fn watch(&mut self, events: &Receiver<Event>, look: Duration) -> Result<()> {
-        let mut seen = sources(self.course);
+        let mut seen = snapshot(self.course);
         self.round();
         loop {
             match events.recv_timeout(look) {
                 Ok(Event::Key(b'q')) => return Ok(()),
                 Ok(Event::Key(key)) => self.key(key),
                 Ok(Event::Files) => {
-                    if let Some(key) = settle(events) {
+                    if let Some(key) = wait_until_quiet(events) {
                         if key == b'q' {
                             return Ok(());
                         }
@@ -155,7 +159,7 @@ impl Watch<'_> {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
-            let now = sources(self.course);
+            let now = snapshot(self.course);
             if now != seen {
                 seen = now;
                 self.round();
@@ -167,11 +171,11 @@ impl Watch<'_> {
         match key {
             b'n' => {
                 self.focus = (self.focus + 1) % self.lab.tasks.len().max(1);
-                self.show(self.focus_id(), PerfMode::Off);
+                self.show(self.focus_id(), Measuring::Off);
             }
             b'r' => self.round(),
-            b'a' => self.show(None, PerfMode::Off),
-            b'p' => self.show(None, PerfMode::Full),
+            b'a' => self.show(None, Measuring::Off),
+            b'p' => self.show(None, Measuring::Gates(Rounds::Full)),
             b'h' => self.hint(),
             _ => self.footer(),
         }
@@ -183,32 +187,31 @@ impl Watch<'_> {
 
     /// The focused task; when it passes, the whole lab, to find the next one.
     fn round(&mut self) {
-        if let Some(report) = self.grade(self.focus_id(), PerfMode::Off) {
+        if let Some(report) = self.grade(self.focus_id(), Measuring::Off) {
             if !report.passed() {
-                return self.tell(&report);
+                return self.report(&report);
             }
-            self.show(None, PerfMode::Off);
+            self.show(None, Measuring::Off);
         }
     }
 
-    fn show(&mut self, task: Option<String>, perf: PerfMode) {
+    fn show(&mut self, task: Option<String>, measuring: Measuring) {
         let whole = task.is_none();
-        if let Some(report) = self.grade(task, perf) {
+        if let Some(report) = self.grade(task, measuring) {
             let failing = report.tasks.iter().find(|task| !task.passed).map(|task| &task.id);
             let index = self.lab.tasks.iter().position(|task| Some(&task.id) == failing);
             if let Some(index) = index.filter(|_| whole) {
                 self.focus = index;
             }
-            self.tell(&report);
+            self.report(&report);
         }
     }
 
     /// Grades; what could not be graded is told, and the watch goes on.
-    fn grade(&mut self, task: Option<String>, perf: PerfMode) -> Option<LabReport> {
-        let mut request = Request::new(self.lab, Source::Labs(self.course.root.join("labs")));
-        request.task = task;
-        request.perf = perf;
-        let mut live = common::Live::new();
+    fn grade(&mut self, task: Option<String>, measuring: Measuring) -> Option<LabReport> {
+        let mut request = Request::new(self.lab, Sources::labs(self.course.root.join("labs")));
+        request.selection = Selection::Tasks(task.map_or(Tasks::All, Tasks::One), measuring);
+        let mut live = Live::new();
         let report = grade(self.course, &request, &mut live);
         live.clear();
         match report {
@@ -229,7 +232,7 @@ impl Watch<'_> {
         }
     }
 
-    fn tell(&self, report: &LabReport) {
+    fn report(&self, report: &LabReport) {
         if self.clear {
             common::print("\x1b[2J\x1b[H");
         }
@@ -271,9 +274,9 @@ impl Watch<'_> {
 }
 
 /// Waits until no file event has come for a while; a key that comes in between is given back.
-fn settle(events: &Receiver<Event>) -> Option<u8> {
+fn wait_until_quiet(events: &Receiver<Event>) -> Option<u8> {
     let start = Instant::now();
-    while start.elapsed() < PATIENCE {
+    while start.elapsed() < LONGEST {
         match events.recv_timeout(QUIET) {
             Ok(Event::Files) => {}
             Ok(Event::Key(key)) => return Some(key),
@@ -294,10 +297,10 @@ mod tests {
         for _ in 0..3 {
             sender.send(Event::Files).unwrap();
         }
-        assert_eq!(settle(&events), None);
+        assert_eq!(wait_until_quiet(&events), None);
         assert_eq!(events.try_recv(), Err(mpsc::TryRecvError::Empty));
         sender.send(Event::Files).unwrap();
         sender.send(Event::Key(b'n')).unwrap();
-        assert_eq!(settle(&events), Some(b'n'));
+        assert_eq!(wait_until_quiet(&events), Some(b'n'));
     }
 }

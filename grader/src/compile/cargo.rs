@@ -13,8 +13,9 @@ use anyhow::{Context, Result, bail};
 use super::messages::{self, Artifact, Found, Line};
 use super::{MESSAGES, Target};
 use crate::catalog::Course;
-use crate::grade::{Progress, Request};
-use crate::run::children::Started;
+use crate::children::Started;
+use crate::observer::Observer;
+use crate::request::Request;
 use crate::stage::manifests::test_program;
 use crate::stage::{Seat, Stage};
 
@@ -78,25 +79,25 @@ pub fn build(
     stage: &Stage,
     request: &Request<'_>,
     target: &Target,
-    progress: &mut dyn Progress,
+    observer: &mut dyn Observer,
 ) -> Result<Ran> {
-    let limit = Duration::from_secs(request.compile_seconds);
-    let arguments = arguments(stage, target, request.compile_jobs);
-    let ran = run(course, stage, &arguments, limit, progress)?;
+    let limit = Duration::from_secs(request.resources.compile_seconds);
+    let arguments = arguments(stage, target, request.resources.compile_jobs);
+    let ran = run(course, stage, &arguments, limit, observer)?;
     let has_compiled = !ran.found.is_empty() || !ran.artifacts.is_empty();
     if ran.is_success || ran.is_out_of_time || has_compiled || !is_missing_packages(&ran.errors) {
         return Ok(ran);
     }
-    progress.say("fetching dependencies, this once");
+    observer.say("fetching dependencies, this once");
     let fetch: Vec<OsString> = vec!["fetch".into(), "--manifest-path".into(), manifest(stage)];
-    let fetched = run(course, stage, &fetch, Duration::from_secs(600), progress)?;
+    let fetched = run(course, stage, &fetch, Duration::from_secs(600), observer)?;
     if !fetched.is_success {
         bail!(
             "some dependencies are not on this machine and could not be fetched; is there a network?\n{}",
             fetched.errors.trim_end()
         );
     }
-    run(course, stage, &arguments, limit, progress)
+    run(course, stage, &arguments, limit, observer)
 }
 
 fn manifest(stage: &Stage) -> OsString {
@@ -139,7 +140,7 @@ fn run(
     stage: &Stage,
     arguments: &[OsString],
     limit: Duration,
-    progress: &mut dyn Progress,
+    observer: &mut dyn Observer,
 ) -> Result<Ran> {
     let mut command = Command::new(cargo());
     command.args(arguments).current_dir("/").stdin(Stdio::null());
@@ -163,7 +164,7 @@ fn run(
             match from.recv_timeout((last + limit).saturating_duration_since(Instant::now())) {
                 Ok(Line::Artifact(artifact)) => {
                     last = Instant::now();
-                    announce(&artifact, progress);
+                    announce(&artifact, observer);
                     ran.artifacts.push(artifact);
                 }
                 Ok(Line::Message(found)) if ran.found.len() < 4 * MESSAGES => ran.found.push(*found),
@@ -193,16 +194,16 @@ fn wait(process: &mut Started, limit: Duration) -> Option<ExitStatus> {
     process.finish()
 }
 
-fn announce(artifact: &Artifact, progress: &mut dyn Progress) {
+fn announce(artifact: &Artifact, observer: &mut dyn Observer) {
     for (prefix, what) in
         [("learner-", "your"), ("reference-", "the reference's"), ("patched-", "the patched")]
     {
         if let Some(name) = artifact.package.strip_prefix(prefix) {
-            progress.say(&format!("compiled {what} {name}"));
+            observer.say(&format!("compiled {what} {name}"));
             return;
         }
     }
-    progress.say(&format!("compiled {}", artifact.package));
+    observer.say(&format!("compiled {}", artifact.package));
 }
 
 fn read_lines(output: impl Read, stage: &Path, to: &mpsc::Sender<Line>) {

@@ -9,10 +9,10 @@
 use grader_protocol::{Failure, Value};
 
 use super::Context;
-use super::paint::plural;
 use crate::model::{
     Blame, GateKind, LabReport, PerfReport, PerfVerdict, TaskReport, TestOutcome, TestReport,
 };
+use crate::paint::plural;
 
 /// A failure, told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +84,17 @@ pub fn first(report: &LabReport) -> Option<First<'_>> {
         return Some(First::Test(task, test));
     }
     task.perf.iter().find(|gate| gate_failed(gate)).map(|gate| First::Gate(task, gate))
+}
+
+/// The failures of a task: every mistake, and the first hole.
+pub fn failures(context: &Context, task: &TaskReport) -> Vec<Explained> {
+    let failed = task.tests.iter().filter(|found| !found.outcome.is_pass());
+    let (holes, wrong): (Vec<_>, Vec<_>) = failed.partition(|found| is_hole(&found.outcome));
+    let mut all: Vec<Explained> = wrong.iter().map(|found| test(context, task, found, true)).collect();
+    all.extend(holes.first().map(|found| test(context, task, found, true)));
+    let gates = task.perf.iter().filter(|found| gate_failed(found));
+    all.extend(gates.map(|found| gate(context, task, found)));
+    all
 }
 
 /// How hard a failure is to follow: easier with the steps that lead to it, with a picture, with fewer steps.

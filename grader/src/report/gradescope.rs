@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Context, explain, plain};
+use super::{Context, explain, plain, tally};
 use crate::model::LabReport;
 
 #[derive(Serialize)]
@@ -33,8 +33,8 @@ const FAILURES: usize = 5;
 /// Renders the report.
 pub fn render(report: &LabReport, context: &Context) -> String {
     let tests = report.tasks.iter().map(|task| {
-        let failures = plain::failures(context, task);
-        let mut output = plain::counts(task);
+        let failures = explain::failures(context, task);
+        let mut output = tally::phrase(task);
         for failure in failures.iter().take(FAILURES) {
             output.push_str("\n\n");
             output.push_str(&plain::text(failure));

@@ -2,8 +2,8 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::explain::{Body, Explained, Row};
-use super::{Context, plain, terminal};
+use super::explain::{self, Body, Explained, Row};
+use super::{Context, plain, tally};
 use crate::model::{LabReport, PerfVerdict, TaskReport};
 
 const STYLE: &str = include_str!("page.css");
@@ -50,8 +50,8 @@ fn tasks(report: &LabReport) -> Markup {
                 thead { tr { th {} th { "task" } th { "file" } th.n { "tests" } th.n { "gates" } th.n { "points" } } }
                 tbody {
                     @for task in &report.tasks {
-                        @let (tests, gates) = terminal::counts(task);
-                        @let word = terminal::word(task);
+                        @let (tests, gates) = tally::counts(task);
+                        @let word = tally::word(task);
                         tr {
                             td { span.word.(class(word)) { (word) } }
                             td {
@@ -83,7 +83,7 @@ fn failures(context: &Context, task: &TaskReport) -> Markup {
     html! {
         @if !task.passed {
             h2 id={"task-" (task.id)} { "Task " (task.id) ": " (task.title) }
-            @for failure in plain::failures(context, task) { (told(&failure)) }
+            @for failure in explain::failures(context, task) { (told(&failure)) }
         }
         @for gate in noisy {
             p { "Gate " code { (gate.id) } " of task " (task.id) ": too noisy to tell." }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Context, plain, terminal};
+use super::{Context, explain, plain, tally};
 use crate::model::{LabReport, TaskReport};
 
 /// Renders the report.
@@ -18,11 +18,11 @@ pub fn render(report: &LabReport, context: &Context) -> String {
     let _ = writeln!(out, "**{} of {} points**\n", report.earned, report.max);
     out.push_str("| | task | tests | gates | points |\n| --- | --- | ---: | ---: | ---: |\n");
     for task in &report.tasks {
-        let (tests, gates) = terminal::counts(task);
+        let (tests, gates) = tally::counts(task);
         let _ = writeln!(
             out,
             "| {} | {} {} | {tests} | {gates} | {}/{} |",
-            terminal::word(task),
+            tally::word(task),
             task.id,
             inline(&task.title),
             task.points_earned,
@@ -40,7 +40,7 @@ pub fn render(report: &LabReport, context: &Context) -> String {
 }
 
 fn failures(out: &mut String, context: &Context, task: &TaskReport, first: &mut bool) {
-    for failure in plain::failures(context, task) {
+    for failure in explain::failures(context, task) {
         let open = if std::mem::take(first) { " open" } else { "" };
         let _ = writeln!(out, "\n<details{open}><summary>{}</summary>\n", inline(&failure.title));
         let text = plain::text(&failure);

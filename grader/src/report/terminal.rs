@@ -14,11 +14,11 @@
 use std::fmt::Write as _;
 
 use super::Context;
-use super::explain::{self, Body, Explained, First};
-use super::paint::{Paint, pad, plural, wrap};
-use super::plain;
+use super::explain::{self, Explained, First};
+use super::layout::explained;
+use super::tally::{counts, word};
 use crate::model::{BuildReport, CompilerMessage, LabReport, PerfVerdict, TaskReport, TestOutcome};
-use crate::progress::{Last, last};
+use crate::paint::{Paint, pad, plural, wrap};
 
 /// Most compiler errors shown without `-v`.
 const ERRORS: usize = 3;
@@ -36,7 +36,7 @@ pub fn render(report: &LabReport, context: &Context, paint: Paint, verbose: bool
     tasks(&mut out, report, paint, verbose);
     total(&mut out, report, context, paint);
     if verbose {
-        for failure in report.tasks.iter().flat_map(|task| plain::failures(context, task)) {
+        for failure in report.tasks.iter().flat_map(|task| explain::failures(context, task)) {
             out.push('\n');
             out.push_str(&explained(&failure, paint));
         }
@@ -61,19 +61,6 @@ fn part(report: &LabReport, context: &Context) -> String {
     }
 }
 
-/// The word in front of a task.
-pub fn word(task: &TaskReport) -> &'static str {
-    let noisy = |task: &TaskReport| task.perf.iter().any(|gate| gate.verdict == PerfVerdict::TooNoisy);
-    match last(task) {
-        None => "-",
-        Some(Last::Passed) if noisy(task) => "ok?",
-        Some(Last::Passed) => "ok",
-        Some(Last::Todo) => "todo",
-        Some(Last::Failed) if task.tests.iter().all(|test| test.outcome.is_pass()) => "SLOW",
-        Some(Last::Failed) => "FAIL",
-    }
-}
-
 fn painted_word(task: &TaskReport, paint: Paint) -> String {
     let text = pad(word(task), 4);
     match text.trim() {
@@ -81,15 +68,6 @@ fn painted_word(task: &TaskReport, paint: Paint) -> String {
         "FAIL" | "SLOW" => paint.bad(&text),
         _ => paint.open(&text),
     }
-}
-
-/// Passed and all tests of a task, and gates where some were measured.
-pub fn counts(task: &TaskReport) -> (String, String) {
-    let passed = task.tests.iter().filter(|test| test.outcome.is_pass()).count();
-    let measured = task.perf.iter().filter(|gate| !matches!(gate.verdict, PerfVerdict::NotRun(_))).count();
-    let within = task.perf.iter().filter(|gate| gate.verdict == PerfVerdict::Pass).count();
-    let gates = if measured == 0 { "-".to_string() } else { format!("{within}/{}", task.perf.len()) };
-    (format!("{passed}/{}", task.tests.len()), gates)
 }
 
 fn tasks(out: &mut String, report: &LabReport, paint: Paint, verbose: bool) {
@@ -243,44 +221,6 @@ fn more(out: &mut String, report: &LabReport, context: &Context, paint: Paint) {
     for test in others.filter(|test| Some(test.name.as_str()) != shown).take(OTHERS) {
         let _ = writeln!(out, "    {}", paint.quiet(&format!("{} ({})", test.name, test.outcome.label())));
     }
-}
-
-/// One failure as text.
-pub fn explained(failure: &Explained, paint: Paint) -> String {
-    let mut out = String::new();
-    let title = if failure.todo { paint.open(&failure.title) } else { paint.bad(&failure.title) };
-    let _ = writeln!(out, "{title}");
-    if !failure.doc.is_empty() && !failure.todo {
-        for line in wrap(&failure.doc, paint.width - 2) {
-            let _ = writeln!(out, "  {line}");
-        }
-    }
-    out.push('\n');
-    for row in &failure.rows {
-        let lines = match &row.body {
-            Body::Prose(text) => wrap(text, paint.width - 14),
-            Body::Exact(text) => text.lines().map(str::to_string).collect(),
-            Body::Command(text) => vec![paint.command(text)],
-            Body::Steps(steps) => numbered(steps),
-        };
-        for (index, line) in lines.iter().enumerate() {
-            let label = if index == 0 { pad(row.label, 10) } else { " ".repeat(10) };
-            let _ = writeln!(out, "  {}  {}", paint.quiet(&label), line.trim_end());
-        }
-    }
-    out
-}
-
-fn numbered(steps: &[String]) -> Vec<String> {
-    let mut number = 0;
-    let numbered = steps.iter().map(|step| {
-        if step.starts_with('(') {
-            return step.clone();
-        }
-        number += 1;
-        format!("{number:>2}  {}", step.replace('\n', "\n    "))
-    });
-    numbered.collect()
 }
 
 fn build_failed(

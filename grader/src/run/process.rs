@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use grader_protocol::{Limits, Order, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::children::{self, Started};
+use crate::children::{self, Started};
 
 /// Most output read from one process, in bytes.
 pub const OUTPUT_BYTES: usize = 1 << 20;

@@ -11,8 +11,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use grader::catalog::{Course, Lab};
-use grader::grade::{PerfMode, Request, Silent, Source, grade};
+use grader::grade::grade;
 use grader::model::{BuildReport, LabReport, TestOutcome, TestReport};
+use grader::observer::Silent;
+use grader::request::{Measuring, Request, Selection, Sources, Tasks};
 
 /// The repository.
 pub fn repository() -> PathBuf {
@@ -100,28 +102,25 @@ impl Submission {
         lab.limits.wall_seconds = 30;
         let mut settings = Settings::default();
         change(&mut lab, &mut settings);
-        let mut request = Request::new(&lab, settings.source.unwrap_or(Source::Labs(self.labs())));
-        request.work_dir = Some(work_dir());
-        request.perf = settings.perf;
-        request.task = settings.task;
-        request.test = settings.test;
-        request.compile_seconds = settings.compile_seconds;
+        let mut request = Request::new(&lab, settings.sources.unwrap_or(Sources::labs(self.labs())));
+        request.selection = settings.selection;
+        request.resources.work_dir = Some(work_dir());
+        request.resources.compile_seconds = settings.compile_seconds;
         grade(&course, &request, &mut Silent).unwrap()
     }
 }
 
 /// What a test may change of a request.
 pub struct Settings {
-    pub source: Option<Source>,
-    pub perf: PerfMode,
-    pub task: Option<String>,
-    pub test: Option<String>,
+    pub sources: Option<Sources>,
+    pub selection: Selection,
     pub compile_seconds: u64,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { source: None, perf: PerfMode::Off, task: None, test: None, compile_seconds: 300 }
+        let selection = Selection::Tasks(Tasks::All, Measuring::Off);
+        Settings { sources: None, selection, compile_seconds: 300 }
     }
 }
 

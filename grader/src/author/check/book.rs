@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result};
 use super::super::generate::files_below;
 use super::Found;
 use crate::catalog::Course;
-use crate::report::paint::plural;
+use crate::paint::plural;
 
 /// Documents outside of the book.
 const OTHERS: [&str; 3] = ["README.md", "CONTRIBUTING.md", "grader/README.md"];

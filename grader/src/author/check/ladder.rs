@@ -21,9 +21,9 @@ use super::lane::{Lane, Step};
 use super::runs::told;
 use super::{Found, build_error};
 use crate::catalog::{Course, Lab};
-use crate::grade::{Earlier, PerfMode, Request, Source};
 use crate::model::{PerfReport, PerfVerdict};
-use crate::report::paint::plural;
+use crate::paint::plural;
+use crate::request::{Earlier, Measuring, Request, Rounds, Selection, Sources, Tasks};
 use crate::stage::earlier_labs;
 
 /// Every rung of the lab, and the gates on the last one; a lab that stands on nothing has none.
@@ -45,9 +45,8 @@ pub(super) fn steps<'a>(course: &'a Course, lab: &'a Lab) -> (Vec<Step<'a>>, Vec
 impl Lane<'_> {
     /// On the learner's labs up to `number` every test passes.
     fn rung(&mut self, lab: &Lab, number: u32) -> Result<Found> {
-        let mut request = Request::new(lab, Source::Labs(self.copy_of_reference(lab)?));
-        request.earlier = Earlier::UpTo(number);
-        request.perf = PerfMode::Off;
+        let sources = Sources::Labs { folder: self.copy_of_reference(lab)?, earlier: Earlier::UpTo(number) };
+        let request = Request::new(lab, sources).selecting(Selection::Tasks(Tasks::All, Measuring::Off));
         let report = self.grade(request)?;
         let mut problems: Vec<String> = build_error(&report).into_iter().collect();
         let tests = || report.tasks.iter().flat_map(|task| &task.tests);
@@ -59,9 +58,9 @@ impl Lane<'_> {
 
     /// On the learner's labs alone no gate is lost.
     fn top_gates(&mut self, lab: &Lab) -> Result<Found> {
-        let mut request = Request::new(lab, Source::Labs(self.copy_of_reference(lab)?));
-        request.perf = PerfMode::Quick;
-        request.gates = lab.perf.iter().map(|gate| gate.id.clone()).collect();
+        let gates = lab.perf.iter().map(|gate| gate.id.clone()).collect();
+        let sources = Sources::labs(self.copy_of_reference(lab)?);
+        let request = Request::new(lab, sources).selecting(Selection::Gates(gates, Rounds::Quick));
         let report = self.grade(request)?;
         let mut problems: Vec<String> = build_error(&report).into_iter().collect();
         let gates = || report.tasks.iter().flat_map(|task| &task.perf);

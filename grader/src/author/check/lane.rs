@@ -23,8 +23,10 @@ use anyhow::Result;
 
 use super::Found;
 use crate::catalog::Course;
-use crate::grade::{Progress, Request, Silent, grade};
+use crate::grade::grade;
 use crate::model::LabReport;
+use crate::observer::{Observer, Silent};
+use crate::request::Request;
 
 /// Most lanes: each has a build folder of its own.
 const MOST: usize = 4;
@@ -41,13 +43,13 @@ pub(super) struct Lane<'a> {
     number: usize,
     /// Tests and compilers at a time; 0 for one a core.
     jobs: usize,
-    progress: &'a mut dyn Progress,
+    observer: &'a mut dyn Observer,
 }
 
 impl<'a> Lane<'a> {
     /// The lane of steps that have the machine for themselves.
-    pub(super) fn alone(course: &'a Course, progress: &'a mut dyn Progress) -> Self {
-        Self { course, number: 0, jobs: 0, progress }
+    pub(super) fn alone(course: &'a Course, observer: &'a mut dyn Observer) -> Self {
+        Self { course, number: 0, jobs: 0, observer }
     }
 
     /// Where the lane keeps its files. Lane 0 shares with the commands of learners.
@@ -58,10 +60,11 @@ impl<'a> Lane<'a> {
 
     /// Grades in this lane.
     pub(super) fn grade(&mut self, mut request: Request<'_>) -> Result<LabReport> {
-        request.compile_seconds = COMPILE_SECONDS;
-        request.work_dir = Some(self.folder());
-        (request.jobs, request.compile_jobs) = (self.jobs, self.jobs);
-        grade(self.course, &request, self.progress)
+        let resources = &mut request.resources;
+        resources.compile_seconds = COMPILE_SECONDS;
+        resources.work_dir = Some(self.folder());
+        (resources.test_jobs, resources.compile_jobs) = (self.jobs, self.jobs);
+        grade(self.course, &request, self.observer)
     }
 }
 
@@ -97,7 +100,7 @@ pub(super) fn timed(lane: &mut Lane<'_>, work: impl FnOnce(&mut Lane<'_>) -> Res
 }
 
 /// Who is told how the steps go.
-pub(super) trait Listener: Progress {
+pub(super) trait Listener: Observer {
     /// A step and all before it have ended.
     fn ended(&mut self, name: &str, ended: Ended);
 }
@@ -120,7 +123,7 @@ pub(super) fn run_all(course: &Course, steps: &[Step<'_>], listener: &mut dyn Li
             let (next, to) = (&next, to.clone());
             scope.spawn(move || {
                 let mut silent = Silent;
-                let mut lane = Lane { course, number, jobs: 1, progress: &mut silent };
+                let mut lane = Lane { course, number, jobs: 1, observer: &mut silent };
                 while let Some((index, step)) = take(next, steps) {
                     if to.send((index, timed(&mut lane, &step.work))).is_err() {
                         break;

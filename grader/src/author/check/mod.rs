@@ -31,10 +31,10 @@ use lane::{Ended, Lane, Listener as _, Step};
 
 use super::generate::{Generator, Plan};
 use crate::catalog::{Course, Lab};
-use crate::cmd::common::Live;
-use crate::grade;
+use crate::live::Live;
 use crate::model::{BuildReport, LabReport, TestReport};
-use crate::report::paint::{Paint, pad, plural};
+use crate::observer::Observer;
+use crate::paint::{Paint, pad, plural};
 
 /// A part of the check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -194,7 +194,7 @@ impl<'a> Check<'a> {
     }
 }
 
-impl grade::Progress for Check<'_> {
+impl Observer for Check<'_> {
     fn say(&mut self, line: &str) {
         self.live.say(line);
     }

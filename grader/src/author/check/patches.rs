@@ -26,10 +26,10 @@ use super::lane::{Lane, Step};
 use super::runs::told;
 use super::{Found, Options, build_error};
 use crate::catalog::{Course, Lab, task_of_test};
-use crate::grade::{PerfMode, Request, Source};
 use crate::model::{LabReport, PerfReport, PerfVerdict};
+use crate::paint::plural;
 use crate::report::explain;
-use crate::report::paint::plural;
+use crate::request::{Measuring, Request, Rounds, Selection, Sources, Tasks};
 
 /// Which kind of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,8 +209,8 @@ impl Plan {
         Ok(plan)
     }
 
-    fn source(&self) -> Source {
-        Source::Patched { files: self.files.clone() }
+    fn sources(&self) -> Sources {
+        Sources::Patched { files: self.files.clone() }
     }
 }
 
@@ -228,9 +228,8 @@ impl Lane<'_> {
         let mut found =
             Found { says: format!("{} to catch it", plural(count, "test")), problems: Vec::new() };
         for (task, names) in &plan.tests {
-            let mut request = Request::new(lab, plan.source());
-            (request.task, request.names, request.perf) = (Some(task.clone()), names.clone(), PerfMode::Off);
-            let report = self.grade(request)?;
+            let selection = Selection::Tests { task: task.clone(), names: names.clone() };
+            let report = self.grade(Request::new(lab, plan.sources()).selecting(selection))?;
             if let Some(error) = build_error(&report) {
                 found.problems.push(format!("does not compile: {error}"));
                 break;
@@ -243,10 +242,8 @@ impl Lane<'_> {
     /// A variant passes every test of its own task and of those after it. Tests of earlier tasks do not reach what it
     /// changes: that is what the stubs prove.
     fn variant(&mut self, lab: &Lab, plan: &Plan) -> Result<Found> {
-        let mut request = Request::new(lab, plan.source());
-        request.perf = PerfMode::Off;
-        request.from = Some(plan.task.clone());
-        let report = self.grade(request)?;
+        let selection = Selection::Tasks(Tasks::From(plan.task.clone()), Measuring::Off);
+        let report = self.grade(Request::new(lab, plan.sources()).selecting(selection))?;
         let mut problems: Vec<String> = build_error(&report).into_iter().collect();
         let tests = || report.tasks.iter().flat_map(|task| &task.tests);
         let failed = tests().filter(|test| !test.outcome.is_pass());
@@ -256,9 +253,8 @@ impl Lane<'_> {
 
     /// A mutant fails every gate that it names; a variant none of its own task and of those after it.
     fn patch_gates(&mut self, lab: &Lab, plan: &Plan) -> Result<Found> {
-        let mut request = Request::new(lab, plan.source());
-        (request.perf, request.gates) = (PerfMode::Quick, plan.gates.clone());
-        let report = self.grade(request)?;
+        let selection = Selection::Gates(plan.gates.clone(), Rounds::Quick);
+        let report = self.grade(Request::new(lab, plan.sources()).selecting(selection))?;
         if let Some(error) = build_error(&report) {
             let problems = vec![format!("does not compile: {error}")];
             return Ok(Found { says: "no gate measured".into(), problems });

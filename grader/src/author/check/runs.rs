@@ -11,10 +11,10 @@ use super::super::marks;
 use super::lane::Lane;
 use super::{Found, build_error};
 use crate::catalog::{Course, Lab, Task};
-use crate::grade::{Earlier, PerfMode, Request, Source};
 use crate::model::{BuildReport, LabReport, PerfVerdict, TestOutcome, TestReport};
+use crate::paint::plural;
 use crate::report::explain;
-use crate::report::paint::plural;
+use crate::request::{Earlier, Measuring, Request, Rounds, Selection, Sources, Tasks};
 
 /// Longest time a test of a skeleton may take, in milliseconds: a hole fails at once.
 const AT_ONCE_MS: u64 = 3_000;
@@ -22,8 +22,8 @@ const AT_ONCE_MS: u64 = 3_000;
 impl Lane<'_> {
     /// The reference passes every test and every gate, and every test is in order itself.
     pub(super) fn reference(&mut self, lab: &Lab) -> Result<Found> {
-        let mut request = Request::new(lab, Source::Solutions);
-        request.perf = PerfMode::Quick;
+        let selection = Selection::Tasks(Tasks::All, Measuring::Gates(Rounds::Quick));
+        let request = Request::new(lab, Sources::Reference).selecting(selection);
         let report = self.grade(request)?;
         let mut problems: Vec<String> = build_error(&report).into_iter().collect();
         if let BuildReport::Ok { warnings } = &report.build {
@@ -55,9 +55,9 @@ impl Lane<'_> {
         for task in &report.tasks {
             let noisy = task.perf.iter().any(|gate| gate.verdict == PerfVerdict::TooNoisy);
             let again = if noisy {
-                let mut request = Request::new(lab, Source::Solutions);
-                request.task = Some(task.id.clone());
-                self.grade(request)?.tasks
+                let tasks = Tasks::One(task.id.clone());
+                let selection = Selection::Tasks(tasks, Measuring::Gates(Rounds::Full));
+                self.grade(Request::new(lab, Sources::Reference).selecting(selection))?.tasks
             } else {
                 vec![task.clone()]
             };
@@ -95,9 +95,8 @@ impl Lane<'_> {
                 write_file(&target, bytes)?;
             }
         }
-        let mut request = Request::new(lab, Source::Labs(labs));
-        request.earlier = Earlier::Reference;
-        request.perf = PerfMode::Off;
+        let sources = Sources::Labs { folder: labs, earlier: Earlier::Reference };
+        let request = Request::new(lab, sources).selecting(Selection::Tasks(Tasks::All, Measuring::Off));
         let report = self.grade(request)?;
         let mut problems: Vec<String> = build_error(&report).into_iter().collect();
         if let BuildReport::Ok { warnings } = &report.build {
@@ -125,11 +124,10 @@ impl Lane<'_> {
 
     /// With only the holes of `task`, some of its tests fail and none of an earlier task.
     pub(super) fn stub(&mut self, lab: &Lab, task: &Task) -> Result<Found> {
-        let mut request = Request::new(lab, Source::Patched { files: stubbed(self.course, lab, &task.id)? });
-        request.perf = PerfMode::Off;
+        let sources = Sources::Patched { files: stubbed(self.course, lab, &task.id)? };
         // What later tasks' tests say is of no interest, so they are not even compiled.
-        request.until = Some(task.id.clone());
-        let report = self.grade(request)?;
+        let selection = Selection::Tasks(Tasks::Until(task.id.clone()), Measuring::Off);
+        let report = self.grade(Request::new(lab, sources).selecting(selection))?;
         let mut problems: Vec<String> = build_error(&report).into_iter().collect();
         let mut own = (0, 0);
         for found in report.tasks.iter().take_while(|found| found.id != task.id) {

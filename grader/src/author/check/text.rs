@@ -10,7 +10,7 @@ use super::super::generate::files_below;
 use super::super::marks;
 use super::Found;
 use crate::catalog::{Course, Lab};
-use crate::report::paint::plural;
+use crate::paint::plural;
 
 /// The sections of every handout, in order.
 const SECTIONS: [&str; 13] = [

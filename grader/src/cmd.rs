@@ -1,7 +1,9 @@
-//! One module for each command.
+//! The program: one module for each command.
 //!
-//! Called by [`crate::cli`]. Each command returns the process's exit code, or an error when it could not
-//! do what was asked, which ends in exit code 2.
+//! Called by `main`, with the arguments that [`crate::cli`] describes.
+//!
+//! Exit codes: 0 when everything asked for passed, 1 when something failed, 2 when it could not be graded
+//! (wrong arguments included). The report goes to standard output, everything else to standard error.
 
 pub mod author;
 pub mod common;
@@ -17,12 +19,23 @@ pub mod watch;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Parser as _;
 
 use crate::catalog::Course;
 use crate::cli::{AuthorCommand, Cli, Command};
 
-/// Runs the command.
-pub fn run(cli: Cli) -> Result<ExitCode> {
+/// Runs the program.
+pub fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
     let root = match cli.root {
         Some(root) => root,
         None => Course::find_root()?,

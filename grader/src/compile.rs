@@ -24,8 +24,9 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 use crate::catalog::{Course, Lab};
-use crate::grade::{Progress, Request};
 use crate::model::CompilerMessage;
+use crate::observer::Observer;
+use crate::request::Request;
 use crate::stage::manifests::test_program;
 use crate::stage::{Seat, Stage};
 use cargo::Ran;
@@ -70,14 +71,14 @@ pub fn compile(
     stage: &Stage,
     request: &Request<'_>,
     target: &Target,
-    progress: &mut dyn Progress,
+    observer: &mut dyn Observer,
 ) -> Result<Compiled> {
     let lab = request.lab;
-    let mut ran = cargo::build(course, stage, request, target, progress)?;
+    let mut ran = cargo::build(course, stage, request, target, observer)?;
     if !ran.is_success && ran.found.iter().any(|found| found.message.rendered.contains(": linking with ")) {
         // A build that was killed can leave half an incremental compilation behind.
         std::fs::remove_dir_all(stage.build_dir.join("debug/incremental")).ok();
-        ran = cargo::build(course, stage, request, target, progress)?;
+        ran = cargo::build(course, stage, request, target, observer)?;
     }
     if ran.is_success {
         return finished(course, stage, lab, target, ran);
@@ -93,7 +94,7 @@ pub fn compile(
         return Ok(Compiled::Failed { messages: submission, notes });
     }
     if ran.is_out_of_time {
-        let seconds = request.compile_seconds;
+        let seconds = request.resources.compile_seconds;
         let what = match ran.pending(stage, course) {
             Some(name) => format!("compiling {name} took longer than {seconds} s and was stopped"),
             None => format!("compiling the hidden tests against {} did not end and was stopped", lab.path()),

@@ -1,7 +1,7 @@
-//! How long to wait for the tests of a task that runs out of time again and again.
+//! Shortens the limits of a task whose tests run out of time again and again.
 //!
-//! A loop that never ends, never ends in any of a task's tests, and its author waits for each of them. After
-//! [`ENOUGH`] time-outs the task's other tests get a part of the time. It is still many times what a test needs.
+//! A loop without an end usually stops every test of its task, and the learner waits for each of them. After
+//! [`ENOUGH`] timeouts the other tests of the task get a part of the time, which is still many times what a test needs.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,21 +9,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use grader_protocol::Limits;
 
 use crate::model::{TestOutcome, TestReport};
-use crate::report::paint::plural;
+use crate::paint::plural;
 
-/// Tests of a task that may run out of time before the others get less.
+/// Tests of a task that may run out of time before the limits of the others are shortened.
 const ENOUGH: usize = 3;
 
-/// The part they get: one in so many.
+/// The others get one part in so many.
 const PART: u64 = 4;
 
-/// Counts the time-outs of each task of one run.
+/// Counts the timeouts of each task of one run.
 #[derive(Debug, Default)]
-pub struct Patience {
+pub struct TimeoutPolicy {
     timeouts: Mutex<BTreeMap<String, usize>>,
 }
 
-impl Patience {
+impl TimeoutPolicy {
     fn timeouts(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
         self.timeouts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -46,7 +46,7 @@ impl Patience {
         }
     }
 
-    /// Says which tasks got less time.
+    /// One note for each task whose limits were shortened.
     pub fn notes(&self, all: Limits) -> Vec<String> {
         let told = |(task, count): (&String, &usize)| {
             let less = self.limits(task, all).cpu_seconds;
@@ -78,20 +78,20 @@ mod tests {
         }
     }
 
-    /// Thirty tests that never end must not take thirty times the limit, and one slow task must not hurry another.
+    /// Thirty tests that never end must not take thirty times the limit, and a slow task must not shorten the limits of another.
     #[test]
-    fn time_runs_short_after_three_time_outs_of_the_same_task() {
+    fn limits_shorten_after_three_timeouts_of_the_same_task() {
         let all = Limits { wall_seconds: 20, cpu_seconds: 10, memory_mib: 512 };
-        let patience = Patience::default();
+        let policy = TimeoutPolicy::default();
         for _ in 0..ENOUGH {
-            assert_eq!(patience.limits("3.6", all), all);
-            patience.saw(&report("3.6", TestOutcome::Pass));
-            patience.saw(&report("3.6", TestOutcome::Timeout(Failure::default())));
+            assert_eq!(policy.limits("3.6", all), all);
+            policy.saw(&report("3.6", TestOutcome::Pass));
+            policy.saw(&report("3.6", TestOutcome::Timeout(Failure::default())));
         }
         let less = Limits { wall_seconds: 5, cpu_seconds: 3, memory_mib: 512 };
-        assert_eq!(patience.limits("3.6", all), less);
-        assert_eq!(patience.limits("3.5", all), all);
+        assert_eq!(policy.limits("3.6", all), less);
+        assert_eq!(policy.limits("3.5", all), all);
         let note = "task 3.6: after 3 tests ran out of time, the others got 3 s each";
-        assert_eq!(patience.notes(all), [note]);
+        assert_eq!(policy.notes(all), [note]);
     }
 }

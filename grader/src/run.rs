@@ -4,13 +4,12 @@
 //!   list() -------- `t1_1 --list` -----------------> names and what they are for
 //!   run_all() --+-- worker: process::run, outcome::of --+--> TestReports, in order
 //!               +-- worker: ...                         |
-//!               +-- this thread: progress <-------------+
+//!               +-- this thread: observer <-------------+
 //! ```
 
-pub mod children;
 pub mod outcome;
-mod patience;
 pub mod process;
+mod timeout_policy;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -25,10 +24,11 @@ use grader_protocol::Limits;
 use serde::Deserialize;
 
 use crate::catalog::task_of_test;
-use crate::grade::Progress;
+use crate::children;
 use crate::model::{TestOutcome, TestReport};
-use patience::Patience;
+use crate::observer::Observer;
 use process::Job;
+use timeout_policy::TimeoutPolicy;
 
 /// Seconds a process may take longer than the limit it sets itself, before it is killed from outside.
 const WALL_MARGIN: u64 = 5;
@@ -100,27 +100,27 @@ pub fn list(binary: &Path) -> Result<Vec<Listed>> {
 }
 
 /// Runs `tests`, each in its program.
-pub fn run_all(tests: &[Listed], settings: &Settings, progress: &mut dyn Progress) -> Result<Results> {
+pub fn run_all(tests: &[Listed], settings: &Settings, observer: &mut dyn Observer) -> Result<Results> {
     let jobs = match settings.jobs {
         0 => thread::available_parallelism().map_or(1, |cores| cores.get()),
         jobs => jobs,
     };
-    progress.tests(tests.len());
+    observer.tests(tests.len());
     let next = AtomicUsize::new(0);
-    let patience = Patience::default();
+    let policy = TimeoutPolicy::default();
     let (to, from) = mpsc::channel();
     let mut done: Vec<Option<TestReport>> = vec![None; tests.len()];
     let mut seen = Seen::default();
     thread::scope(|scope| -> io::Result<()> {
         for _ in 0..jobs.min(tests.len()) {
             let to = to.clone();
-            let (next, patience) = (&next, &patience);
+            let (next, policy) = (&next, &policy);
             scope.spawn(move || {
                 while let Some((index, test)) = take(next, tests) {
-                    let limits = patience.limits(&test.task(), settings.limits);
+                    let limits = policy.limits(&test.task(), settings.limits);
                     let result = run_one(test, &Settings { limits, ..*settings });
                     if let Ok((report, _)) = &result {
-                        patience.saw(report);
+                        policy.saw(report);
                     }
                     let has_failed = result.is_err();
                     if to.send((index, result)).is_err() || has_failed {
@@ -133,13 +133,13 @@ pub fn run_all(tests: &[Listed], settings: &Settings, progress: &mut dyn Progres
         for (index, result) in from {
             let (report, facts) = result.inspect_err(|_| next.store(tests.len(), Ordering::Relaxed))?;
             seen.add(&report, facts);
-            progress.test_done(&report);
+            observer.test_done(&report);
             done[index] = Some(report);
         }
         Ok(())
     })
     .context("cannot run a test program")?;
-    let mut notes = patience.notes(settings.limits);
+    let mut notes = policy.notes(settings.limits);
     notes.extend(seen.notes());
     Ok(Results { tests: done.into_iter().flatten().collect(), notes })
 }

@@ -36,7 +36,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::catalog::{Course, Lab};
-use crate::grade::{Earlier, Progress, Request, Source};
+use crate::observer::Observer;
+use crate::request::{Earlier, Request, Sources};
 use manifests::Manifests;
 pub use sources::{Files, Submission};
 
@@ -101,16 +102,16 @@ pub struct Stage {
 
 impl Stage {
     /// Writes the stage for `request`, waiting for the lock first.
-    pub fn prepare(course: &Course, request: &Request, progress: &mut dyn Progress) -> Result<Stage> {
-        let work = request.work_dir.clone().unwrap_or_else(|| course.work_dir());
+    pub fn prepare(course: &Course, request: &Request, observer: &mut dyn Observer) -> Result<Stage> {
+        let work = request.resources.work_dir.clone().unwrap_or_else(|| course.work_dir());
         fs::create_dir_all(&work).with_context(|| format!("cannot create {}", work.display()))?;
         let work = fs::canonicalize(&work)?;
-        let lock = lock(&work.join("lock"), progress)?;
+        let lock = lock(&work.join("lock"), observer)?;
         let manifests = Manifests::read(course)?;
         let labs = manifests.closure(request.lab)?;
         let seats: BTreeMap<u32, Seat> = labs.iter().map(|lab| (lab.number, seat(request, lab))).collect();
         let mut stage = Stage {
-            root: work.join(request.stage),
+            root: work.join(request.resources.stage),
             build_dir: work.join("build"),
             suite_package: format!("suite-{}", request.lab.package),
             perf_package: None,
@@ -161,15 +162,15 @@ impl Stage {
     /// The sources of a lab that does not come straight from the reference.
     fn graded_sources(&mut self, course: &Course, request: &Request, lab: &Lab, seat: Seat) -> Result<Files> {
         let reference = course.root.join("solutions").join(&lab.id);
-        match &request.source {
-            Source::Labs(folder) if seat == Seat::Learner => {
+        match &request.sources {
+            Sources::Labs { folder, .. } if seat == Seat::Learner => {
                 let own_config = course.root.join(".cargo/config.toml");
                 let submission = Submission::read(folder, lab, &reference.join("Cargo.toml"), &own_config);
                 self.notes.extend(submission.notes);
                 self.problems.extend(submission.problems);
                 Ok(submission.files)
             }
-            Source::Patched { files } => {
+            Sources::Patched { files } => {
                 let mut sources = sources::course_sources(&reference, "src")?;
                 for (path, contents) in files {
                     if let Ok(path) = path.strip_prefix(&lab.id) {
@@ -178,7 +179,7 @@ impl Stage {
                 }
                 Ok(sources)
             }
-            Source::Labs(_) | Source::Solutions => sources::course_sources(&reference, "src"),
+            Sources::Labs { .. } | Sources::Reference => sources::course_sources(&reference, "src"),
         }
     }
 
@@ -277,19 +278,17 @@ pub fn earlier_labs<'a>(course: &'a Course, lab: &'a Lab) -> Result<Vec<&'a Lab>
 
 /// Whose sources of `lab` this request wants.
 fn seat(request: &Request, lab: &Lab) -> Seat {
-    if lab.number != request.lab.number {
-        match request.earlier {
-            Earlier::Same => {}
-            Earlier::Reference => return Seat::Reference,
-            Earlier::UpTo(number) if lab.number <= number => {}
+    match &request.sources {
+        Sources::Labs { .. } if lab.number == request.lab.number => Seat::Learner,
+        Sources::Labs { earlier, .. } => match earlier {
+            Earlier::Same => Seat::Learner,
+            Earlier::Reference => Seat::Reference,
+            Earlier::UpTo(number) if lab.number <= *number => Seat::Learner,
             // The reference's own packages stand on each other.
-            Earlier::UpTo(_) => return Seat::Patched,
-        }
-    }
-    match &request.source {
-        Source::Labs(_) => Seat::Learner,
-        Source::Solutions => Seat::Reference,
-        Source::Patched { files } => {
+            Earlier::UpTo(_) => Seat::Patched,
+        },
+        Sources::Reference => Seat::Reference,
+        Sources::Patched { files } => {
             let is_patched = files.keys().any(|path| path.starts_with(&lab.id));
             if is_patched { Seat::Patched } else { Seat::Reference }
         }
@@ -297,10 +296,10 @@ fn seat(request: &Request, lab: &Lab) -> Seat {
 }
 
 /// Takes the lock, saying so when somebody else has it.
-fn lock(path: &Path, progress: &mut dyn Progress) -> Result<File> {
+fn lock(path: &Path, observer: &mut dyn Observer) -> Result<File> {
     let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
     if file.try_lock().is_err() {
-        progress.say("waiting for another grader that uses the same folder");
+        observer.say("waiting for another grader that uses the same folder");
         file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
     }
     Ok(file)

@@ -9,11 +9,12 @@ pub mod gradescope;
 pub mod html;
 pub mod json;
 pub mod junit;
-pub mod paint;
+mod layout;
 mod plain;
 #[cfg(test)]
 pub mod samples;
 pub mod summary;
+mod tally;
 pub mod terminal;
 
 use std::collections::BTreeMap;
