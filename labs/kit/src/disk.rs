@@ -3,7 +3,7 @@
 //! [`Disk`] is what a file offers and no more: positioned reads and writes that may be *short*, a
 //! `sync` before which nothing is durable, and a length. [`FileDisk`] is a real file, [`MemDisk`] is
 //! memory for tests and examples. The grader puts its own disk here, one that loses unsynced
-//! writes, tears them, and counts every call.
+//! writes, tears them, and counts every call. A [`Folder`] holds several disks under names.
 //!
 //! Rules that every implementation keeps:
 //!
@@ -14,11 +14,15 @@
 //!   part may survive, in any order.
 //! - D4: an error of kind `Interrupted` means nothing was moved and the call may be made again.
 
+mod folder;
+
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
 use crate::sync::RwLock;
+
+pub use folder::{FileFolder, Folder, MAX_NAME, MemFolder, check_name};
 
 /// A growable array of bytes that may survive a crash.
 pub trait Disk: Send + Sync {
@@ -53,7 +57,8 @@ pub struct FileDisk {
 }
 
 impl FileDisk {
-    /// Opens the file at `path` for reading and writing, and creates it if it is not there.
+    /// Opens the file at `path` for reading and writing, and creates it if it is not there. The name of a file
+    /// that was created is not durable before its folder is synced: use a [`FileFolder`] where that matters.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         Ok(FileDisk { file })

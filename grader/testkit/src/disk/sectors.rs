@@ -3,7 +3,7 @@
 //! Three things are kept: the cache (what reads see), the durable image, and for each sector that changed
 //! since it was last durable, every state it had since. A crash picks one state a sector.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 
 use fastrand::Rng;
@@ -152,6 +152,37 @@ impl Image {
         }
         out.resize(len, 0);
         out
+    }
+
+    /// All bytes that a crash may leave, or `None` if there are more than `limit`.
+    pub(super) fn outcomes(&self, limit: usize) -> Option<BTreeSet<Vec<u8>>> {
+        let mut data = BTreeSet::from([self.durable.clone()]);
+        for (&sector, dirty) in &self.dirty {
+            let mut next = data.clone();
+            for bytes in &data {
+                for state in &dirty.states {
+                    let mut changed = bytes.clone();
+                    put(&mut changed, sector, state);
+                    next.insert(changed);
+                }
+            }
+            if next.len() > limit {
+                return None;
+            }
+            data = next;
+        }
+        let mut out = BTreeSet::new();
+        for bytes in data {
+            for &len in self.lengths.iter().chain([&self.durable_len]) {
+                let mut cut = bytes.clone();
+                cut.resize(len, 0);
+                out.insert(cut);
+            }
+            if out.len() > limit {
+                return None;
+            }
+        }
+        Some(out)
     }
 
     /// Keeps the state of every sector that bytes `start..end` touch.

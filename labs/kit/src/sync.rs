@@ -34,11 +34,11 @@
 //! Left out: poisoning, fairness, `park`, `sleep`. A thread that is woken competes for the lock again.
 
 #[cfg(not(feature = "controlled"))]
-#[path = "plain.rs"]
+#[path = "sync/plain.rs"]
 mod imp;
 
 #[cfg(feature = "controlled")]
-#[path = "controlled.rs"]
+#[path = "sync/controlled.rs"]
 mod imp;
 
 pub use imp::{
