@@ -325,7 +325,7 @@ impl FrameTable {
 
     /// The frame that LRU-2 gives away, with its page, which becomes busy. Its history is kept: it may have to stay.
     fn take_victim(&mut self) -> Result<(FrameId, Option<PageId>), Error> {
-        self.settle();
+        self.note_unpinned();
         let frame = self.replacer.victim().ok_or(Error::AllPinned { frames: self.frames.len() })?;
         let frame = FrameId(frame);
         self.touch(frame);
@@ -346,7 +346,7 @@ impl FrameTable {
     }
 
     /// Tells the replacer which of the touched frames are unpinned by now (T5).
-    fn settle(&mut self) {
+    fn note_unpinned(&mut self) {
         let FrameTable { pins, frames, replacer, touched, .. } = self;
         touched.retain(|frame| {
             let state = &mut frames[frame.0];

@@ -55,19 +55,22 @@
 //! Source: Gray and Reuter, "Transaction Processing" (1993), section 14.2; the records of System R had the
 //! same forwards (Astrahan and others, ACM TODS 1976, section 3, on tuple identifiers).
 
+pub mod chain;
 pub mod format;
 mod insert;
 mod latches;
-pub(crate) mod read;
+mod read;
 mod remove;
 mod room;
+mod scan;
 mod update;
 
 use kit::sync::Mutex;
 use slotted_page::{MAX_RECORD_LEN, PageId, PageKind, header};
 
-use crate::{Error, Pager, RecordId, Scan};
+use crate::{Error, Pager, RecordId};
 use room::RoomHints;
+pub use scan::Scan;
 
 /// Longest record of a heap in bytes: as a moved one it must fit into a page of its own.
 pub const MAX_HEAP_RECORD_LEN: usize = MAX_RECORD_LEN - format::MIN_STORED_LEN;

@@ -23,7 +23,7 @@
 //! | [`pool`], `pool/load.rs`                  | pages come in, go out and are flushed           | 3.2, 3.4  |
 //! | [`guard`]                                 | the only door to a page's bytes                 | 3.3, 3.4  |
 //! | [`heap`]                                  | records in a chain of pages                     | 3.5       |
-//! | [`scan`]                                  | all records of a heap                           | 3.6       |
+//! | `heap/scan.rs`: [`Scan`]                  | all records of a heap                           | 3.6       |
 //! | [`pager`], [`hook`]                       | the seams to what is above and below            | given     |
 //! | [`pins`], `pool/frame.rs`, `page_hash.rs` | pin counts, frames, a hash of page numbers      | given     |
 //! | `record_id.rs`, `error.rs`, `dump/`       | names of records, failures, text pictures       | given     |
@@ -41,16 +41,14 @@ pub mod pager;
 pub mod pins;
 pub mod pool;
 mod record_id;
-pub mod scan;
 
 pub use dump::{dump_heap, dump_pool};
 pub use error::{Error, HeapDamage};
 pub use frame_table::{Access, Claim, FrameId, FrameTable, Lookup};
 pub use guard::{PageReadGuard, PageWriteGuard};
-pub use heap::{MAX_HEAP_RECORD_LEN, TableHeap};
+pub use heap::{MAX_HEAP_RECORD_LEN, Scan, TableHeap};
 pub use hook::{FlushHook, NoHook};
 pub use pager::Pager;
 pub use pins::PinCounts;
 pub use pool::{BufferPool, Pin, PoolStats};
 pub use record_id::RecordId;
-pub use scan::Scan;

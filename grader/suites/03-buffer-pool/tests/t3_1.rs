@@ -39,11 +39,11 @@ impl Frames {
     /// Brings a page in, with its victim out if it has one. It stays pinned once.
     fn load(&mut self, page: u32) -> FrameId {
         let claim = self.claim(page);
-        self.settle(claim)
+        self.complete(claim)
     }
 
     /// The victim of the claim goes, if it has one, and its page comes.
-    fn settle(&mut self, mut claim: Claim) -> FrameId {
+    fn complete(&mut self, mut claim: Claim) -> FrameId {
         let frame = claim.frame;
         if claim.victim.is_some() {
             testkit::step!("table.evicted(&mut claim)");
@@ -97,7 +97,7 @@ impl Frames {
             .filter_map(|page| {
                 let claim = self.claim(page);
                 let victim = claim.victim.map(|victim| victim.0);
-                frames.push(self.settle(claim));
+                frames.push(self.complete(claim));
                 victim
             })
             .collect();
@@ -201,7 +201,7 @@ fn pinned_pages_stay() {
             claim.victim != Some(PageId(1)) && claim.frame != first,
             "page 1, pinned, is evicted: {claim:?}"
         );
-        let frame = frames.settle(claim);
+        let frame = frames.complete(claim);
         frames.release(frame);
     }
     frames.check_lookup(1, Lookup::Resident(first), "while it is pinned");
@@ -278,7 +278,7 @@ fn a_hold_is_no_use() {
     }
     let claim = frames.claim(9);
     check_eq!(claim.victim, Some(PageId(1)), "the victim");
-    frames.settle(claim);
+    frames.complete(claim);
     let held = frames.frame_of(2);
     frames.table.hold(held);
     let claim = frames.claim(8);
@@ -313,7 +313,7 @@ fn unpins_are_noticed() {
         frames.release(frame);
         let claim = frames.claim(10 + round);
         check_eq!(claim.frame, frame, "the only frame that is not pinned");
-        frames.settle(claim);
+        frames.complete(claim);
     }
 }
 
@@ -325,7 +325,7 @@ fn a_page_pinned_again_stays() {
     // The table looks at its frames: pages 2 and 3 are unpinned.
     let claim = frames.claim(4);
     check_eq!(claim.victim, Some(PageId(1)), "the victim");
-    frames.settle(claim);
+    frames.complete(claim);
     let held = frames.pin(2);
     let claim = frames.claim(5);
     check_eq!(claim.victim, Some(PageId(3)), "the victim while page 2 is pinned again");
@@ -334,7 +334,7 @@ fn a_page_pinned_again_stays() {
     frames.pin(3);
     let claim = frames.claim(5);
     check_eq!(claim.victim, Some(PageId(4)), "the victim while pages 2 and 3 are pinned");
-    frames.settle(claim);
+    frames.complete(claim);
     frames.check_lookup(2, Lookup::Resident(held), "while it is pinned");
     frames.check_all_pinned(6);
 }
@@ -442,7 +442,7 @@ fn a_detached_frame_waits_for_its_pins() {
     let claim = frames.claim(1);
     check_eq!(claim.victim, Some(PageId(2)), "the victim while the detached frame is pinned once more");
     check!(claim.frame != old, "the detached frame, still pinned, is given to another page");
-    frames.settle(claim);
+    frames.complete(claim);
     frames.check_all_pinned(3);
     frames.release(old);
     let claim = frames.claim(3);

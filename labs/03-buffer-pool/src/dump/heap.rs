@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use kit::draw;
 use slotted_page::{PageId, SlotId};
 
-use crate::heap::format::{self, CircleCheck, Stored};
+use crate::heap::chain::CircleCheck;
+use crate::heap::format::{self, Stored};
 use crate::{Error, HeapDamage, Pager, TableHeap};
 
 /// Most bytes of a record that are shown.

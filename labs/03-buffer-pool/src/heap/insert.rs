@@ -8,8 +8,9 @@
 use slotted_page::PageId;
 
 use super::TableHeap;
-use super::format::{self, Stored, leads_nowhere};
-use super::latches::{Latches, Patience};
+use super::chain::is_no_heap_page;
+use super::format::{self, Stored};
+use super::latches::{LatchMode, Latches};
 use crate::{Error, HeapDamage, MAX_HEAP_RECORD_LEN, Pager, RecordId};
 
 /// Most hints that one search follows.
@@ -37,7 +38,7 @@ impl TableHeap {
     /// `None` if none is found by hints or among the unseen pages that may be looked at now.
     ///
     /// # Requires
-    /// With [`Patience::Wait`], nothing is held.
+    /// With [`LatchMode::Wait`], nothing is held.
     ///
     /// # Ensures
     /// The looks of one insert or move are earned (`RoomHints::earn`), before any page is looked at. Of the pages
@@ -54,7 +55,7 @@ impl TableHeap {
         &self,
         latches: &mut Latches<'_, P>,
         needed: usize,
-        patience: Patience,
+        mode: LatchMode,
     ) -> Result<Option<usize>, Error> {
         // Nudge: never hold the mutex of the hints while you ask for a page.
         todo!("task 3.5: find room for a record")

@@ -3,7 +3,8 @@
 use slotted_page::PageId;
 
 use super::TableHeap;
-use super::format::{self, Stored, leads_nowhere, stored};
+use super::chain::is_no_heap_page;
+use super::format::{self, Stored, stored};
 use super::latches::Latches;
 use crate::{Error, Pager, RecordId};
 

@@ -18,7 +18,7 @@ impl TableHeap {
     /// - If it fits at home, it is there afterwards, also if it had moved; else it stays in the page it moved
     ///   to, if it fits there; else it moves to a page with room, or to a new one. A place it is no longer in
     ///   is free.
-    /// - All pages needed are latched before the first change: home with patience, all others by trying. If
+    /// - All pages needed are latched before the first change: home by waiting, all others by trying. If
     ///   one cannot be had, everything is let go of and the update starts again (after
     ///   [`kit::sync::thread::yield_now`]).
     ///

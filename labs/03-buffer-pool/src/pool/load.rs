@@ -20,7 +20,7 @@ impl BufferPool {
     /// # Cost
     /// One read; and one write if the victim is dirty.
     pub(super) fn load(&self, claim: Claim) -> Result<Pin<'_>, Error> {
-        // Nudge: make_room, DiskManager::read_page, check, publish; and cancel for every way out.
+        // Nudge: evict_victim, DiskManager::read_page, check, publish; and cancel for every way out.
         todo!("task 3.2: load a page")
     }
 
@@ -43,7 +43,7 @@ impl BufferPool {
     ///
     /// # Errors
     /// Whatever [`write_back`](Self::write_back) says. The claim still has its victim.
-    fn make_room(&self, claim: &mut Claim) -> Result<(), Error> {
+    fn evict_victim(&self, claim: &mut Claim) -> Result<(), Error> {
         // Nudge: the victim's bytes must be on disk before anybody may read them from there.
         todo!("task 3.2: make room")
     }
@@ -77,18 +77,18 @@ impl BufferPool {
     /// # Errors
     /// [`Error::AllPinned`].
     fn claim_absent(&self, id: PageId) -> Result<Claim, Error> {
-        let mut books = self.books.lock();
-        while books.table.lookup(id) != Lookup::Absent {
-            books = self.settled.wait(books);
+        let mut state = self.state.lock();
+        while state.table.lookup(id) != Lookup::Absent {
+            state = self.state_changed.wait(state);
         }
-        books.table.claim(id)
+        state.table.claim(id)
     }
 
     /// The page of `claim` is in its frame: tells the table, and everybody who waits for it. Given.
     fn publish(&self, claim: Claim) -> Pin<'_> {
         let pin = Pin { pool: self, page: claim.page, frame: claim.frame };
-        self.books.lock().table.publish(claim);
-        self.settled.notify_all();
+        self.state.lock().table.publish(claim);
+        self.state_changed.notify_all();
         pin
     }
 
@@ -98,11 +98,11 @@ impl BufferPool {
     /// an old link, its former owner has freed it, and its new one has not begun. For who asks, such a page is not allocated.
     fn cancel(&self, claim: Claim, error: Error) -> Error {
         let page = claim.page;
-        let mut books = self.books.lock();
-        books.table.cancel(claim);
-        let is_new = books.newcomers > 0;
-        drop(books);
-        self.settled.notify_all();
+        let mut state = self.state.lock();
+        state.table.cancel(claim);
+        let is_new = state.newcomers > 0;
+        drop(state);
+        self.state_changed.notify_all();
         match error {
             Error::Page(slotted_page::Error::Corrupt(Corruption::NeverWritten { .. })) if is_new => {
                 slotted_page::Error::NotAllocated { page }.into()

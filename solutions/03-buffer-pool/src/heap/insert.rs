@@ -8,8 +8,9 @@
 use slotted_page::PageId;
 
 use super::TableHeap;
-use super::format::{self, Stored, leads_nowhere};
-use super::latches::{Latches, Patience};
+use super::chain::is_no_heap_page;
+use super::format::{self, Stored};
+use super::latches::{LatchMode, Latches};
 use crate::{Error, HeapDamage, MAX_HEAP_RECORD_LEN, Pager, RecordId};
 
 /// Most hints that one search follows.
@@ -34,7 +35,7 @@ impl TableHeap {
         check_len(record)?;
         let bytes = Stored::Home(record).encode();
         let mut latches = Latches::new(pager, self.first);
-        let at = match self.find_room(&mut latches, bytes.len(), Patience::Wait)? {
+        let at = match self.find_room(&mut latches, bytes.len(), LatchMode::Wait)? {
             Some(at) => at,
             None => self.room_at_end(&mut latches, bytes.len())?,
         };
@@ -50,7 +51,7 @@ impl TableHeap {
     /// `None` if none is found by hints or among the unseen pages that may be looked at now.
     ///
     /// # Requires
-    /// With [`Patience::Wait`], nothing is held.
+    /// With [`LatchMode::Wait`], nothing is held.
     ///
     /// # Ensures
     /// The looks of one insert or move are earned (`RoomHints::earn`), before any page is looked at. Of the pages
@@ -67,7 +68,7 @@ impl TableHeap {
         &self,
         latches: &mut Latches<'_, P>,
         needed: usize,
-        patience: Patience,
+        mode: LatchMode,
     ) -> Result<Option<usize>, Error> {
         //# task 3.5 find room for a record
         //+ // Nudge: never hold the mutex of the hints while you ask for a page.
@@ -77,14 +78,14 @@ impl TableHeap {
             let hint = self.room.lock().best(needed, &tried);
             let Some(page) = hint else { break };
             tried.push(page);
-            if let Some(found) = self.look(latches, page, needed, patience)?.found {
+            if let Some(found) = self.look(latches, page, needed, mode)?.found {
                 return Ok(Some(found));
             }
         }
         loop {
             let unseen = self.room.lock().take_look();
             let Some(page) = unseen else { return Ok(None) };
-            let look = self.look(latches, page, needed, patience)?;
+            let look = self.look(latches, page, needed, mode)?;
             if look.found.is_some() || look.is_busy {
                 return Ok(look.found);
             }
@@ -99,16 +100,16 @@ impl TableHeap {
         latches: &mut Latches<'_, P>,
         page: PageId,
         needed: usize,
-        patience: Patience,
+        mode: LatchMode,
     ) -> Result<Look, Error> {
         let was_held = latches.number_of(page).is_some();
-        let number = match latches.latch(page, patience) {
+        let number = match latches.latch(page, mode) {
             Ok(Some(number)) => number,
             Ok(None) => return Ok(Look { found: None, is_busy: true }),
             Err(error @ Error::AllPinned { .. }) => return Err(error),
             Err(error) => {
                 self.room.lock().lose(page);
-                return if leads_nowhere(&error) { Ok(Look::NOTHING) } else { Err(error) };
+                return if is_no_heap_page(&error) { Ok(Look::NOTHING) } else { Err(error) };
             }
         };
         let view = latches.page(number);
@@ -148,8 +149,8 @@ impl TableHeap {
         let end = format::last(&latches.page(first));
         let damage = HeapDamage::BadLast { last: end };
         let bad_last = Error::BadHeapPage { page: self.first, what: damage };
-        let last = match latches.latch(end, Patience::Wait) {
-            Err(error) if leads_nowhere(&error) => return Err(bad_last),
+        let last = match latches.latch(end, LatchMode::Wait) {
+            Err(error) if is_no_heap_page(&error) => return Err(bad_last),
             other => other?.expect("who waits gets the latch"),
         };
         if format::next(&latches.page(last)) != PageId::NONE {
@@ -181,7 +182,7 @@ impl TableHeap {
         let next = format::next(&latches.page(at));
         let mut first = None;
         if next == PageId::NONE {
-            first = latches.latch(self.first, Patience::Try)?;
+            first = latches.latch(self.first, LatchMode::Try)?;
             if first.is_none() {
                 return Ok(None);
             }

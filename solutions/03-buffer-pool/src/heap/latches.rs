@@ -17,13 +17,14 @@ use super::format;
 use crate::{Error, Pager, RecordId};
 
 //# hide
-use super::format::{Stored, leads_nowhere, stored};
+use super::chain::is_no_heap_page;
+use super::format::{Stored, stored};
 use crate::HeapDamage;
 //# end
 
 /// What to do about a latch that somebody holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
+pub(super) enum LatchMode {
     /// Wait for it.
     Wait,
     /// Do without.
@@ -59,17 +60,17 @@ impl<'p, P: Pager> Latches<'p, P> {
     }
 
     /// Latches page `id`, unless it is held already, and says its number. `None`: somebody else has it, and
-    /// the patience is [`Try`](Patience::Try).
+    /// the mode is [`Try`](LatchMode::Try).
     ///
     /// # Errors
     /// Those of the pager, and [`Error::NotInHeap`].
-    pub(super) fn latch(&mut self, id: PageId, patience: Patience) -> Result<Option<usize>, Error> {
+    pub(super) fn latch(&mut self, id: PageId, mode: LatchMode) -> Result<Option<usize>, Error> {
         if let Some(number) = self.number_of(id) {
             return Ok(Some(number));
         }
-        let page = match patience {
-            Patience::Wait => Some(self.pager.write(id)?),
-            Patience::Try => self.pager.try_write(id)?,
+        let page = match mode {
+            LatchMode::Wait => Some(self.pager.write(id)?),
+            LatchMode::Try => self.pager.try_write(id)?,
         };
         let Some(page) = page else { return Ok(None) };
         format::view(&*page, self.heap)?;
@@ -79,7 +80,7 @@ impl<'p, P: Pager> Latches<'p, P> {
 
     /// As [`latch`](Self::latch), and waits.
     pub(super) fn wait(&mut self, id: PageId) -> Result<usize, Error> {
-        Ok(self.latch(id, Patience::Wait)?.expect("who waits gets the latch"))
+        Ok(self.latch(id, LatchMode::Wait)?.expect("who waits gets the latch"))
     }
 
     /// Allocates an empty page of the heap. It is linked nowhere yet.
@@ -140,10 +141,10 @@ impl<'p, P: Pager> Latches<'p, P> {
         if target.page == id.page {
             return Err(bad_forward);
         }
-        let body = match self.latch(target.page, Patience::Try) {
+        let body = match self.latch(target.page, LatchMode::Try) {
             Ok(Some(body)) => body,
             Ok(None) => return Ok(None),
-            Err(error) if leads_nowhere(&error) => return Err(bad_forward),
+            Err(error) if is_no_heap_page(&error) => return Err(bad_forward),
             Err(error) => return Err(error),
         };
         match stored(&self.page(body), target) {

@@ -3,7 +3,8 @@
 use slotted_page::PageId;
 
 use super::TableHeap;
-use super::format::{self, Stored, leads_nowhere, stored};
+use super::chain::is_no_heap_page;
+use super::format::{self, Stored, stored};
 use super::latches::Latches;
 use crate::{Error, Pager, RecordId};
 
@@ -99,7 +100,7 @@ fn read_body<P: Pager>(
     look: &mut dyn FnMut(&[u8]),
 ) -> Result<bool, Error> {
     let page = match pager.read(target.page) {
-        Err(error) if leads_nowhere(&error) => return Ok(false),
+        Err(error) if is_no_heap_page(&error) => return Ok(false),
         other => other?,
     };
     Ok(show_moved(&page, heap, id, target, look))

@@ -13,7 +13,7 @@ use crate::{Error, Pager, RecordId};
 
 //# hide
 use super::format::{self, Stored};
-use super::latches::{Patience, Place};
+use super::latches::{LatchMode, Place};
 use kit::sync::thread;
 use slotted_page::{PageBuf, PageId, SlotId, SlottedPage};
 //# end
@@ -25,7 +25,7 @@ impl TableHeap {
     /// - If it fits at home, it is there afterwards, also if it had moved; else it stays in the page it moved
     ///   to, if it fits there; else it moves to a page with room, or to a new one. A place it is no longer in
     ///   is free.
-    /// - All pages needed are latched before the first change: home with patience, all others by trying. If
+    /// - All pages needed are latched before the first change: home by waiting, all others by trying. If
     ///   one cannot be had, everything is let go of and the update starts again (after
     ///   [`kit::sync::thread::yield_now`]).
     ///
@@ -82,7 +82,7 @@ impl TableHeap {
         needed: usize,
     ) -> Result<Option<usize>, Error> {
         let held = latches.len();
-        if let Some(found) = self.find_room(latches, needed, Patience::Try)? {
+        if let Some(found) = self.find_room(latches, needed, LatchMode::Try)? {
             return Ok(Some(found));
         }
         // Not the last page, if there is another: that would take the first page's latch too.

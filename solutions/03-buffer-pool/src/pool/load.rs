@@ -21,9 +21,9 @@ impl BufferPool {
     /// One read; and one write if the victim is dirty.
     pub(super) fn load(&self, claim: Claim) -> Result<Pin<'_>, Error> {
         //# task 3.2 load a page
-        //+ // Nudge: make_room, DiskManager::read_page, check, publish; and cancel for every way out.
+        //+ // Nudge: evict_victim, DiskManager::read_page, check, publish; and cancel for every way out.
         let mut claim = claim;
-        match self.make_room(&mut claim).and_then(|()| self.read_in(&claim)) {
+        match self.evict_victim(&mut claim).and_then(|()| self.read_in(&claim)) {
             Ok(()) => Ok(self.publish(claim)),
             Err(error) => Err(self.cancel(claim, error)),
         }
@@ -48,7 +48,7 @@ impl BufferPool {
                 return Err(error);
             }
         };
-        if let Err(error) = self.make_room(&mut claim) {
+        if let Err(error) = self.evict_victim(&mut claim) {
             let freed = self.disk.free(id);
             let error = self.cancel(claim, error);
             return freed.map_err(Error::from).and(Err(error));
@@ -67,16 +67,16 @@ impl BufferPool {
     ///
     /// # Errors
     /// Whatever [`write_back`](Self::write_back) says. The claim still has its victim.
-    fn make_room(&self, claim: &mut Claim) -> Result<(), Error> {
+    fn evict_victim(&self, claim: &mut Claim) -> Result<(), Error> {
         //# task 3.2 make room
         //+ // Nudge: the victim's bytes must be on disk before anybody may read them from there.
         let Some(victim) = claim.victim else { return Ok(()) };
         self.write_back(victim, &self.frames[claim.frame.0])?;
-        let mut books = self.books.lock();
-        books.table.evicted(claim);
-        books.stats.evictions += 1;
-        drop(books);
-        self.settled.notify_all();
+        let mut state = self.state.lock();
+        state.table.evicted(claim);
+        state.stats.evictions += 1;
+        drop(state);
+        self.state_changed.notify_all();
         Ok(())
         //# end
     }
@@ -104,7 +104,7 @@ impl BufferPool {
         self.disk.write_page(id, &page)?;
         frame.set_dirty(false);
         drop(page);
-        self.books.lock().stats.writes += 1;
+        self.state.lock().stats.writes += 1;
         Ok(())
         //# end
     }
@@ -135,18 +135,18 @@ impl BufferPool {
     /// # Errors
     /// [`Error::AllPinned`].
     fn claim_absent(&self, id: PageId) -> Result<Claim, Error> {
-        let mut books = self.books.lock();
-        while books.table.lookup(id) != Lookup::Absent {
-            books = self.settled.wait(books);
+        let mut state = self.state.lock();
+        while state.table.lookup(id) != Lookup::Absent {
+            state = self.state_changed.wait(state);
         }
-        books.table.claim(id)
+        state.table.claim(id)
     }
 
     /// The page of `claim` is in its frame: tells the table, and everybody who waits for it. Given.
     fn publish(&self, claim: Claim) -> Pin<'_> {
         let pin = Pin { pool: self, page: claim.page, frame: claim.frame };
-        self.books.lock().table.publish(claim);
-        self.settled.notify_all();
+        self.state.lock().table.publish(claim);
+        self.state_changed.notify_all();
         pin
     }
 
@@ -156,11 +156,11 @@ impl BufferPool {
     /// an old link, its former owner has freed it, and its new one has not begun. For who asks, such a page is not allocated.
     fn cancel(&self, claim: Claim, error: Error) -> Error {
         let page = claim.page;
-        let mut books = self.books.lock();
-        books.table.cancel(claim);
-        let is_new = books.newcomers > 0;
-        drop(books);
-        self.settled.notify_all();
+        let mut state = self.state.lock();
+        state.table.cancel(claim);
+        let is_new = state.newcomers > 0;
+        drop(state);
+        self.state_changed.notify_all();
         match error {
             Error::Page(slotted_page::Error::Corrupt(Corruption::NeverWritten { .. })) if is_new => {
                 slotted_page::Error::NotAllocated { page }.into()

@@ -95,7 +95,7 @@ impl<'p> Both<'p> {
     }
 
     /// What the call must give; `None` if the disk failed it.
-    fn settle<T>(&mut self, what: &str, id: Option<PageId>, result: Result<T, Error>) -> Option<T> {
+    fn checked<T>(&mut self, what: &str, id: Option<PageId>, result: Result<T, Error>) -> Option<T> {
         let frames = self.pool.frame_count();
         let expected = match id {
             Some(id) if !self.pages.contains_key(&id) => Some(not_allocated(id)),
@@ -123,7 +123,7 @@ impl<'p> Both<'p> {
 
     fn write(&mut self, id: PageId, is_change: bool) -> Option<PageWriteGuard<'p>> {
         testkit::step!("pool.write({id}) // {}", if is_change { "and changes it" } else { "and only looks" });
-        let mut page = self.settle(&format!("write of {id}"), Some(id), self.pool.write(id))?;
+        let mut page = self.checked(&format!("write of {id}"), Some(id), self.pool.write(id))?;
         check_page(&page, id, self.pages[&id]);
         if is_change {
             let tag = self.tag();
@@ -135,14 +135,14 @@ impl<'p> Both<'p> {
 
     fn read(&mut self, id: PageId) -> Option<PageReadGuard<'p>> {
         testkit::step!("pool.read({id})");
-        let page = self.settle(&format!("read of {id}"), Some(id), self.pool.read(id))?;
+        let page = self.checked(&format!("read of {id}"), Some(id), self.pool.read(id))?;
         check_page(&page, id, self.pages[&id]);
         Some(page)
     }
 
     fn allocate(&mut self) {
         testkit::step!("pool.allocate(KIND)");
-        if let Some(mut page) = self.settle("allocate", None, self.pool.allocate(KIND)) {
+        if let Some(mut page) = self.checked("allocate", None, self.pool.allocate(KIND)) {
             let (id, tag) = (page.id(), self.tag());
             check!(!self.pages.contains_key(&id), "allocate gives {id}, which is in use");
             check_page(&page, id, 0);

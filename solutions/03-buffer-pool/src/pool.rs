@@ -33,12 +33,12 @@
 //! ```
 //!
 //! # Invariants
-//! - **B1** Who finds a page resident may look into its frame once it has the latch. Who finds it busy waits for `settled`,
+//! - **B1** Who finds a page resident may look into its frame once it has the latch. Who finds it busy waits for `state_changed`,
 //!   then looks again: the page may be resident, absent or busy then.
 //! - **B2** Two requests that miss one page cause one read. Requests for different pages do not wait for each other's I/O.
 //! - **B3** A dirty page leaves its frame only after it was written. The flag is cleared only after a successful write, under
 //!   the page's latch, so that no change can slip in between.
-//! - **B4** A claim ends with `publish` or `cancel`, whatever fails, and each end is announced to `settled`. Nobody waits for a page that
+//! - **B4** A claim ends with `publish` or `cancel`, whatever fails, and each end is announced to `state_changed`. Nobody waits for a page that
 //!   nobody is working on.
 //! - **B5** A page of a slotted kind ([`PageKind::is_slotted`]) was checked when it was read, so a hit may take it for a slotted page
 //!   ([`SlottedPage::assume_valid`](slotted_page::SlottedPage::assume_valid)).
@@ -48,7 +48,7 @@
 //! | rank | lock | protects | may be done under it |
 //! | --- | --- | --- | --- |
 //! | 1 | latch of a page (`Frame::bytes`) | the page's bytes; the dirty flag is changed under it | I/O on that page, other pages' latches by rule U2 of [`pager`](crate::pager), the pool |
-//! | 2 | `books` | frame table, counts | nothing that waits or does I/O |
+//! | 2 | `state` | frame table, counts | nothing that waits or does I/O |
 //!
 //! A claimed frame is nobody else's, so its latch is free. The disk manager has locks of its own, below these; no lock of the
 //! pool is held when the hook is called, but the latch of the page is.
@@ -96,13 +96,13 @@ pub struct BufferPool {
     /// Pins of each frame, shared with the frame table.
     pins: Arc<PinCounts>,
     /// Rank 2, the one lock of the pool.
-    books: Mutex<Books>,
-    /// Goes with `books`. Notified when a page is no longer busy, and when one was detached.
-    settled: Condvar,
+    state: Mutex<PoolState>,
+    /// Goes with `state`. Notified when a page is no longer busy, and when one was detached.
+    state_changed: Condvar,
 }
 
 /// What the pool's lock protects.
-struct Books {
+struct PoolState {
     table: FrameTable,
     stats: PoolStats,
     /// Calls of `pin_new` that are under way. See `cancel` for what it is good for.
@@ -141,14 +141,14 @@ impl BufferPool {
         }
         let pins = Arc::new(PinCounts::new(frames));
         let table = FrameTable::new(Arc::clone(&pins));
-        let books = Books { table, stats: PoolStats::default(), newcomers: 0 };
+        let state = PoolState { table, stats: PoolStats::default(), newcomers: 0 };
         Ok(BufferPool {
             disk,
             hook,
             frames: (0..frames).map(|_| Frame::new()).collect(),
             pins,
-            books: Mutex::new(books),
-            settled: Condvar::new(),
+            state: Mutex::new(state),
+            state_changed: Condvar::new(),
         })
     }
 
@@ -180,19 +180,19 @@ impl BufferPool {
     pub fn pin(&self, id: PageId, access: Access) -> Result<Pin<'_>, Error> {
         //# task 3.2 find or fetch a page
         //+ // Nudge: Condvar::wait gives the lock back when it wakes you. What can have changed (B1)?
-        let mut books = self.books.lock();
+        let mut state = self.state.lock();
         loop {
-            match books.table.lookup(id) {
+            match state.table.lookup(id) {
                 Lookup::Resident(frame) => {
-                    books.table.pin(frame, access);
-                    books.stats.hits += 1;
+                    state.table.pin(frame, access);
+                    state.stats.hits += 1;
                     return Ok(Pin { pool: self, page: id, frame });
                 }
-                Lookup::Busy => books = self.settled.wait(books),
+                Lookup::Busy => state = self.state_changed.wait(state),
                 Lookup::Absent => {
-                    let claim = books.table.claim(id)?;
-                    books.stats.misses += 1;
-                    drop(books);
+                    let claim = state.table.claim(id)?;
+                    state.stats.misses += 1;
+                    drop(state);
                     return self.load(claim);
                 }
             }
@@ -208,9 +208,9 @@ impl BufferPool {
     /// # Errors
     /// The page is not allocated then: [`Error::AllPinned`]; [`Error::Page`] if the file cannot take it or the victim could not be written.
     pub fn pin_new(&self, kind: PageKind) -> Result<Pin<'_>, Error> {
-        self.books.lock().newcomers += 1;
+        self.state.lock().newcomers += 1;
         let pin = self.load_new(kind);
-        self.books.lock().newcomers -= 1;
+        self.state.lock().newcomers -= 1;
         pin
     }
 
@@ -228,16 +228,16 @@ impl BufferPool {
     pub fn flush(&self, id: PageId) -> Result<(), Error> {
         //# task 3.2 flush a page
         //+ // Nudge: what keeps the page in its frame while it is written?
-        let mut books = self.books.lock();
+        let mut state = self.state.lock();
         let frame = loop {
-            match books.table.lookup(id) {
+            match state.table.lookup(id) {
                 Lookup::Resident(frame) => break frame,
-                Lookup::Busy => books = self.settled.wait(books),
+                Lookup::Busy => state = self.state_changed.wait(state),
                 Lookup::Absent => return Ok(()),
             }
         };
-        books.table.hold(frame);
-        drop(books);
+        state.table.hold(frame);
+        drop(state);
         let pin = Pin { pool: self, page: id, frame };
         self.write_back(id, pin.frame())
         //# end
@@ -256,7 +256,7 @@ impl BufferPool {
     pub fn flush_all(&self) -> Result<(), Error> {
         //# task 3.2 flush all pages
         //+ // Nudge: FrameTable::in_frames says where to look. A clean page need not be flushed.
-        let mut pages = self.books.lock().table.in_frames();
+        let mut pages = self.state.lock().table.in_frames();
         pages.retain(|(_, frame)| self.frames[frame.0].is_dirty());
         pages.sort_unstable();
         let mut result = Ok(());
@@ -282,12 +282,12 @@ impl BufferPool {
 
     /// What was done so far.
     pub fn stats(&self) -> PoolStats {
-        self.books.lock().stats
+        self.state.lock().stats
     }
 
     /// Pins of page `id` now, 0 if it is not resident.
     pub fn pin_count(&self, id: PageId) -> u32 {
-        match self.books.lock().table.lookup(id) {
+        match self.state.lock().table.lookup(id) {
             Lookup::Resident(frame) => self.pins.get(frame),
             Lookup::Busy | Lookup::Absent => 0,
         }
@@ -295,7 +295,7 @@ impl BufferPool {
 
     /// True if page `id` is in the pool and changed since it was last written.
     pub fn is_dirty(&self, id: PageId) -> bool {
-        match self.books.lock().table.lookup(id) {
+        match self.state.lock().table.lookup(id) {
             Lookup::Resident(frame) => self.frames[frame.0].is_dirty(),
             Lookup::Busy | Lookup::Absent => false,
         }
@@ -310,13 +310,13 @@ impl BufferPool {
 
     /// The pages in the pool with their frames, in the order of frames.
     pub(crate) fn frames_in_use(&self) -> Vec<(PageId, FrameId)> {
-        self.books.lock().table.resident()
+        self.state.lock().table.resident()
     }
 
     /// Takes a freed page out of the table, and wakes who waits for its number. Task 3.3 needs it.
     pub(crate) fn detach(&self, id: PageId) {
-        self.books.lock().table.detach(id);
-        self.settled.notify_all();
+        self.state.lock().table.detach(id);
+        self.state_changed.notify_all();
     }
 }
 
