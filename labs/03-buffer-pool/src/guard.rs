@@ -55,7 +55,12 @@ impl PageReadGuard<'_> {
     }
 }
 
-impl PageWriteGuard<'_> {
+impl<'p> PageWriteGuard<'p> {
+    /// A guard that has changed nothing yet.
+    pub(crate) fn new(latch: RwLockWriteGuard<'p, PageBuf>, pin: Pin<'p>) -> Self {
+        PageWriteGuard { latch, pin, is_marked: false }
+    }
+
     /// The page.
     pub fn id(&self) -> PageId {
         self.pin.id()

@@ -65,6 +65,7 @@
 
 mod frame;
 mod load;
+mod write_new;
 
 use kit::sync::{Arc, Condvar, Mutex};
 use slotted_page::{DiskManager, PageId, PageKind};

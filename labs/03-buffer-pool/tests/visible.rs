@@ -295,6 +295,19 @@ mod t3_3 {
         assert_eq!(page[header::HEADER_SIZE..], [0; PAGE_SIZE - header::HEADER_SIZE]);
     }
 
+    /// A page can be written anew without being read, also if its bytes in the file are damaged.
+    #[test]
+    fn a_page_is_written_without_being_read() {
+        let (pool, ids) = pool(1, 2);
+        let mut page = pool.write_new(ids[0], PageKind(98)).unwrap();
+        assert_eq!((header::id(&page), header::kind(&page), page[AT]), (ids[0], PageKind(98), 0));
+        assert!(!pool.is_dirty(ids[0]), "nothing was changed yet");
+        page[AT] = 5;
+        drop(page);
+        assert_eq!((pool.read(ids[0]).unwrap()[AT], pool.stats().misses), (5, 0));
+        assert_eq!(pool.write_new(PageId(900), NOTES).err(), Some(not_allocated(PageId(900))));
+    }
+
     /// A freed page is gone, is not written, and its frame can be used.
     #[test]
     fn a_freed_page_is_gone() {

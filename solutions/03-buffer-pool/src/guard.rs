@@ -55,7 +55,12 @@ impl PageReadGuard<'_> {
     }
 }
 
-impl PageWriteGuard<'_> {
+impl<'p> PageWriteGuard<'p> {
+    /// A guard that has changed nothing yet.
+    pub(crate) fn new(latch: RwLockWriteGuard<'p, PageBuf>, pin: Pin<'p>) -> Self {
+        PageWriteGuard { latch, pin, is_marked: false }
+    }
+
     /// The page.
     pub fn id(&self) -> PageId {
         self.pin.id()
@@ -165,7 +170,7 @@ fn read_latched(pin: Pin<'_>) -> Result<PageReadGuard<'_>, Error> {
 
 /// Refuses a page that was freed while its latch was waited for.
 #[inline]
-fn still_there(page: &PageBuf, id: PageId) -> Result<(), Error> {
+pub(crate) fn still_there(page: &PageBuf, id: PageId) -> Result<(), Error> {
     if header::id(page) == id { Ok(()) } else { Err(slotted_page::Error::NotAllocated { page: id }.into()) }
 }
 //# end

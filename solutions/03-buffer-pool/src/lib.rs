@@ -21,7 +21,7 @@
 //! | ----------------------------------------- | ----------------------------------------------- | --------- |
 //! | [`frame_table`]                           | which page is where, and which may go           | 3.1, 3.4  |
 //! | [`pool`], `pool/load.rs`                  | pages come in, go out and are flushed           | 3.2, 3.4  |
-//! | [`guard`]                                 | the only door to a page's bytes                 | 3.3, 3.4  |
+//! | [`guard`], `pool/write_new.rs`            | the only door to a page's bytes                 | 3.3, 3.4  |
 //! | [`heap`]                                  | records in a chain of pages                     | 3.5       |
 //! | `heap/scan.rs`: [`Scan`]                  | all records of a heap                           | 3.6       |
 //! | [`pager`], [`hook`]                       | the seams to what is above and below            | given     |

@@ -5,3 +5,4 @@ mod freeing;
 mod model;
 mod reuse;
 mod threads;
+mod write_new;

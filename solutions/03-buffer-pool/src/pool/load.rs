@@ -67,7 +67,7 @@ impl BufferPool {
     ///
     /// # Errors
     /// Whatever [`write_back`](Self::write_back) says. The claim still has its victim.
-    fn evict_victim(&self, claim: &mut Claim) -> Result<(), Error> {
+    pub(super) fn evict_victim(&self, claim: &mut Claim) -> Result<(), Error> {
         //# task 3.2 make room
         //+ // Nudge: the victim's bytes must be on disk before anybody may read them from there.
         let Some(victim) = claim.victim else { return Ok(()) };
@@ -143,7 +143,7 @@ impl BufferPool {
     }
 
     /// The page of `claim` is in its frame: tells the table, and everybody who waits for it. Given.
-    fn publish(&self, claim: Claim) -> Pin<'_> {
+    pub(super) fn publish(&self, claim: Claim) -> Pin<'_> {
         let pin = Pin { pool: self, page: claim.page, frame: claim.frame };
         self.state.lock().table.publish(claim);
         self.state_changed.notify_all();
@@ -154,7 +154,7 @@ impl BufferPool {
     ///
     /// One error is put in other words: if a page was never written while new ones are being brought in, it is most likely one of them. It was asked for under
     /// an old link, its former owner has freed it, and its new one has not begun. For who asks, such a page is not allocated.
-    fn cancel(&self, claim: Claim, error: Error) -> Error {
+    pub(super) fn cancel(&self, claim: Claim, error: Error) -> Error {
         let page = claim.page;
         let mut state = self.state.lock();
         state.table.cancel(claim);
