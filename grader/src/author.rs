@@ -1,5 +1,6 @@
-//! What the writers of labs use: the generator of `labs/` and the check that everything agrees.
+//! What the authors of labs use: the generator of `labs/` and of the lists, and the check that everything agrees.
 
 pub mod check;
 pub mod generate;
+pub mod lists;
 pub mod marks;

@@ -13,18 +13,10 @@ use grader_protocol::Limits;
 use serde::{Deserialize, Deserializer};
 
 pub use crate::model::GateKind;
+pub use outline::{COURSE_FILE, Coming, Entry, Kit, Outline, split_id};
 
 mod check;
-
-/// The labs that are still to come: number and title, for the map.
-pub const COMING: &[(u32, &str)] = &[
-    (5, "Locking and isolation"),
-    (6, "Write-ahead log"),
-    (7, "Recovery and the storage engine"),
-    (8, "Executor, optimizer, SQL"),
-    (9, "Raft"),
-    (10, "Sharded store"),
-];
+mod outline;
 
 /// A course folder: where everything is.
 #[derive(Debug, Clone)]
@@ -35,6 +27,10 @@ pub struct Course {
     pub commons: PathBuf,
     /// The labs that exist, by number.
     pub labs: Vec<Lab>,
+    /// The labs that are still to come, by number.
+    pub coming: Vec<Coming>,
+    /// The kits that labs and suites share.
+    pub kits: Vec<Kit>,
 }
 
 /// One lab as its `lab.toml` describes it.
@@ -48,8 +44,10 @@ pub struct Lab {
     pub package: String,
     /// For a reader.
     pub title: String,
-    /// One line for the map.
+    /// What the learner builds, in one line.
     pub summary: String,
+    /// Why a database needs it, in one line.
+    pub why: String,
     /// How long it takes, about.
     pub hours: u32,
     /// In the order of work.
@@ -160,7 +158,9 @@ impl Course {
         if let Some(pair) = labs.windows(2).find(|pair| pair[0].number == pair[1].number) {
             bail!("{} and {} both say number = {}", pair[0].id, pair[1].id, pair[0].number);
         }
-        Ok(Course { root, commons, labs })
+        let coming = outline::coming(&root)?;
+        let kits = outline::kits(&commons)?;
+        Ok(Course { root, commons, labs, coming, kits })
     }
 
     /// The course the current folder is in: the nearest folder upwards with `grader/suites`.
@@ -183,8 +183,12 @@ impl Course {
         if let Some(lab) = found {
             return Ok(lab);
         }
-        if let Some((number, title)) = COMING.iter().find(|(number, _)| Some(*number) == wanted) {
-            bail!("lab {number} ({title}) is still to come");
+        let coming = self
+            .coming
+            .iter()
+            .find(|lab| Some(lab.number()) == wanted || lab.id == key || lab.package() == key);
+        if let Some(lab) = coming {
+            bail!("lab {} ({}) is still to come", lab.number(), lab.title);
         }
         let known: Vec<&str> = self.labs.iter().map(|lab| lab.id.as_str()).collect();
         bail!("there is no lab \"{key}\"; there are: {}", known.join(", "))
@@ -234,6 +238,7 @@ impl Lab {
             package: raw.lab.package,
             title: raw.lab.title,
             summary: raw.lab.summary,
+            why: raw.lab.why,
             hours: raw.lab.hours,
             tasks: raw.task,
             perf: raw.perf,
@@ -300,6 +305,8 @@ struct RawLab {
     package: String,
     title: String,
     summary: String,
+    #[serde(default)]
+    why: String,
     hours: u32,
 }
 

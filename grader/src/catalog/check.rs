@@ -92,7 +92,7 @@ fn check_lab(found: &mut Findings<'_>) {
     if sum != LAB_POINTS {
         found.untidy("points =", format!("the points of tasks and gates sum to {sum}, not to {LAB_POINTS}"));
     }
-    for (name, value) in [("title", &lab.title), ("summary", &lab.summary)] {
+    for (name, value) in [("title", &lab.title), ("summary", &lab.summary), ("why", &lab.why)] {
         if value.trim().is_empty() || value.contains('\n') {
             found.untidy(name, format!("{name} must be one line"));
         }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::author::check::{self, Options};
 use crate::author::generate::{Change, Generator};
+use crate::author::lists;
 use crate::catalog::Course;
 use crate::cli::AuthorCommand;
 use crate::paint::Paint;
@@ -23,7 +24,7 @@ pub fn run(course: &Course, command: AuthorCommand) -> Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Writes `labs/`, or with `check` only says what is not up to date.
+/// Writes `labs/` and the lists of labs and kits, or with `check` only reports what is not up to date.
 pub fn generate(root: &Path, check: bool, only: &[String]) -> Result<ExitCode> {
     let generator = Generator { root, only, tasks: task_ids(root)? };
     if check {
@@ -42,20 +43,27 @@ pub fn generate(root: &Path, check: bool, only: &[String]) -> Result<ExitCode> {
         let copy = copy.strip_prefix(root).unwrap_or(copy);
         println!("kept    {} (no generation wrote what was there)", copy.display());
     }
-    match written.changed.len() {
-        0 => println!("labs/ is up to date"),
-        count => println!("labs/: {count} file(s) changed"),
+    // The lists come second: cargo refuses a workspace that names a lab whose folder is not there yet.
+    let listed = lists::write(root)?;
+    for path in &listed {
+        println!("updated {}", path.display());
+    }
+    match written.changed.len() + listed.len() {
+        0 => println!("labs/ and the lists are up to date"),
+        count => println!("{count} file(s) changed"),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn check_generated(generator: &Generator<'_>) -> Result<ExitCode> {
     let plan = generator.plan()?;
-    if plan.changes.is_empty() {
-        println!("labs/ is up to date ({} files)", plan.wanted.len());
+    let listed = lists::plan(generator.root)?;
+    let stale: Vec<_> = listed.iter().filter(|file| !file.is_current()).collect();
+    if plan.changes.is_empty() && stale.is_empty() {
+        println!("labs/ and the lists are up to date ({} files)", plan.wanted.len() + listed.len());
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("labs/ is not what solutions/ says:");
+    eprintln!("labs/ or a list of labs is not what solutions/ and grader/suites/ say:");
     for (path, change) in &plan.changes {
         let word = match change {
             Change::Missing => "missing",
@@ -64,8 +72,14 @@ fn check_generated(generator: &Generator<'_>) -> Result<ExitCode> {
         };
         eprintln!("  {word:<8} labs/{}", path.display());
     }
+    for file in &stale {
+        eprintln!("  {:<8} {}", "differs", file.path.display());
+    }
     if let Some((path, _)) = plan.changes.first_key_value() {
         eprintln!("\n{}", generator.diff(&plan, path));
+    }
+    if let Some(file) = stale.first() {
+        eprintln!("\n{}", file.diff());
     }
     eprintln!("run: cargo grade author generate");
     Ok(ExitCode::FAILURE)

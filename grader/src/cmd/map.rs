@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::common;
-use crate::catalog::{COMING, Course, Lab, Task};
+use crate::catalog::{Course, Lab, Task};
 use crate::model::TaskEnd;
 use crate::paint::{Paint, pad, wrap};
 use crate::progress::Progress;
@@ -38,10 +38,8 @@ fn is_passed(progress: &Progress, task: &str) -> bool {
 pub fn render(course: &Course, progress: &Progress, paint: Paint) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}\n", paint.strong("Database labs: one database in ten labs"));
-    let coming = COMING.iter().filter(|(number, _)| course.labs.iter().all(|lab| lab.number != *number));
-    let coming: Vec<&(u32, &str)> = coming.collect();
-    let titles =
-        course.labs.iter().map(|lab| lab.title.as_str()).chain(coming.iter().map(|(_, title)| *title));
+    let written = course.labs.iter().map(|lab| lab.title.as_str());
+    let titles = written.chain(course.coming.iter().map(|lab| lab.title.as_str()));
     let width = titles.map(|title| title.chars().count()).max().unwrap_or(0);
     for lab in &course.labs {
         let (earned, max, passed) = standing(lab, progress);
@@ -57,8 +55,9 @@ pub fn render(course: &Course, progress: &Progress, paint: Paint) -> String {
             paint.quiet(&format!("about {} hours", lab.hours))
         );
     }
-    for (number, title) in coming {
-        let _ = writeln!(out, "  {number:>2}  {}  {}", pad(title, width), paint.quiet("still to come"));
+    for lab in &course.coming {
+        let title = pad(&lab.title, width);
+        let _ = writeln!(out, "  {:>2}  {title}  {}", lab.number(), paint.quiet("still to come"));
     }
     let _ = write!(out, "\n{}", next(course, progress, 0, paint));
     if course.labs.iter().all(|lab| standing(lab, progress).2 == 0) {

@@ -107,6 +107,7 @@ pub fn run(course: &Course, options: &Options, paint: Paint) -> Result<bool> {
     if options.lab.is_none() && options.wants(Part::Text) {
         println!("{}", paint.strong("The documents"));
         check.step("text documents", |lane| book::documents(lane.course));
+        check.step("text lists", |lane| text::lists(lane.course));
         println!();
     }
     for lab in labs {

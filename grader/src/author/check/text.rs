@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::super::generate::files_below;
-use super::super::marks;
+use super::super::{lists, marks};
 use super::Found;
 use crate::catalog::{Course, Lab};
 use crate::paint::plural;
@@ -33,6 +33,17 @@ const SECTIONS: [&str; 13] = [
 pub fn generated(course: &Course, lab: &Lab) -> Result<Found> {
     let (plan, problems) = super::plan(course, lab)?;
     Ok(Found { says: format!("{} generated", plural(plan.wanted.len(), "file")), problems })
+}
+
+/// Every list of labs and kits is what the suites and `course.toml` say.
+pub fn lists(course: &Course) -> Result<Found> {
+    let files = lists::plan(&course.root)?;
+    let stale = files.iter().filter(|file| !file.is_current());
+    let problems = stale.map(|file| {
+        let name = file.path.display();
+        format!("a list in {name} is not up to date; run: cargo grade author generate\n{}", file.diff())
+    });
+    Ok(Found { says: format!("lists in {}", plural(files.len(), "file")), problems: problems.collect() })
 }
 
 /// Ids, points, hints and files of `lab.toml`.
@@ -93,6 +104,10 @@ fn missing_headings(text: &str, lab: &Lab) -> Vec<String> {
         }
     }
     let mut problems = Vec::new();
+    let title = format!("# Lab {}: {}", lab.number, lab.title);
+    if headings.first() != Some(&title.as_str()) {
+        problems.push(format!("the first heading must be `{title}`, as in lab.toml"));
+    }
     let sections: Vec<&str> = headings.iter().filter_map(|heading| heading.strip_prefix("## ")).collect();
     let known: Vec<&str> = sections.iter().copied().filter(|section| SECTIONS.contains(section)).collect();
     for section in SECTIONS.iter().filter(|section| !sections.contains(section)) {
@@ -196,7 +211,7 @@ mod tests {
     #[test]
     fn headings_are_compared_with_the_catalog() {
         let lab = lab();
-        let mut text = String::new();
+        let mut text = format!("# Lab 1: {}\n", lab.title);
         for section in SECTIONS {
             text.push_str(&format!("## {section}\n"));
             if section == "Tasks" {
@@ -214,6 +229,8 @@ mod tests {
         );
         let swapped = text.replace("## Reading\n", "").replace("## Predict\n", "## Reading\n## Predict\n");
         assert!(missing_headings(&swapped, &lab)[0].contains("order"), "{swapped}");
+        let untitled = text.replace("# Lab 1: ", "# ");
+        assert!(missing_headings(&untitled, &lab)[0].contains("# Lab 1: A bag of numbers"), "{untitled}");
     }
 
     #[test]
