@@ -39,6 +39,7 @@ use std::ops::{Deref, DerefMut};
 use buffer_pool::{Pager, RecordId};
 use slotted_page::{PageBuf, PageId};
 
+use crate::admit::Admit;
 use crate::descend::{Change, Level, Path, is_safe_for_insert};
 use crate::node::{Entry, NodeRef, kind_of};
 use crate::{BPlusTree, Error, KeyMode, NodeDamage};
@@ -65,6 +66,17 @@ pub(crate) struct Split<W> {
     pub(crate) left: Option<NodeRef<W>>,
 }
 
+/// How an insert ended that latched nothing but the leaf for writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeafInsert {
+    /// The leaf has no room. Nothing was changed.
+    NoRoom,
+    /// The caller refused. Nothing was changed.
+    Refused,
+    /// The entry is in.
+    Inserted,
+}
+
 impl NewEntry {
     /// The entry without its place.
     pub(crate) fn entry(&self) -> Entry<'_> {
@@ -76,28 +88,39 @@ impl BPlusTree {
     /// Inserts with a write latch on the leaf alone, if that is enough.
     ///
     /// # Ensures
-    /// `Ok(true)`: the entry is in. `Ok(false)`: the leaf has no room, and nothing was changed.
+    /// See [`LeafInsert`]. `admit` is asked under the latch of the leaf (A1, A2).
     ///
     /// # Errors
-    /// As [`insert`](Self::insert). No latch is held.
-    pub(crate) fn insert_into_leaf<P: Pager>(&self, pager: &P, entry: Entry<'_>) -> Result<bool, Error> {
+    /// As [`insert_with`](Self::insert_with). No latch is held.
+    pub(crate) fn insert_into_leaf<P: Pager>(
+        &self,
+        pager: &P,
+        entry: Entry<'_>,
+        admit: &mut Admit<'_>,
+    ) -> Result<LeafInsert, Error> {
         todo!("task 4.6: insert optimistically")
     }
 
-    /// Inserts with write latches on the way, splitting what must be split.
+    /// Inserts with write latches on the way, splitting what must be split. False if `admit` refused.
     ///
     /// # Requires
     /// The key is not too long.
     ///
     /// # Ensures, Errors
-    /// As [`insert`](Self::insert). Before a split, the structure counter is raised
+    /// As [`insert_with`](Self::insert_with). Before a split, the structure counter is raised
     /// ([`structure_changes`](Self::structure_changes)).
     ///
     /// # Cost
     /// A page read for each level, and one for the right neighbour of a leaf that is split. Latched at the most: the way,
     /// a new page for each node of it that is split, one more if that is the root, and the neighbour.
-    pub(crate) fn insert_along_path<P: Pager>(&self, pager: &P, entry: Entry<'_>) -> Result<(), Error> {
-        // Nudge: take the neighbour, plan all splits, and only then change a page.
+    pub(crate) fn insert_along_path<P: Pager>(
+        &self,
+        pager: &P,
+        entry: Entry<'_>,
+        admit: &mut Admit<'_>,
+    ) -> Result<bool, Error> {
+        // Nudge: take the neighbour, ask `admit`, plan all splits, and only then change a page.
+        // `admit` sees the first entry of the neighbour: do not latch that leaf a second time.
         todo!("task 4.2: insert into a leaf, with splits if it is full")
     }
 
@@ -120,14 +143,20 @@ impl BPlusTree {
         pager: &'a P,
         leaf: &NodeRef<B>,
     ) -> Result<Option<NodeRef<P::Write<'a>>>, Error> {
+        let Some(id) = self.right_of(leaf)? else { return Ok(None) };
+        Ok(Some(self.node(pager.write(id)?, Some(0))?))
+    }
+
+    /// The page of the leaf to the right of `leaf`, which is not `leaf` itself or the root; `None` if it is the last leaf.
+    pub(crate) fn right_of<B: Deref<Target = PageBuf>>(
+        &self,
+        leaf: &NodeRef<B>,
+    ) -> Result<Option<PageId>, Error> {
         let next = leaf.next();
-        if next == PageId::NONE {
-            return Ok(None);
-        }
         if next == leaf.id() || next == self.root {
             return Err(leaf.damaged(NodeDamage::Circle));
         }
-        Ok(Some(self.node(pager.write(next)?, Some(0))?))
+        Ok(Some(next).filter(|next| *next != PageId::NONE))
     }
 
     /// Plans the splits of [`add_splits`](Self::add_splits), and frees their pages again on an error (P1).

@@ -15,12 +15,14 @@
 //! | [`node`]                 | layout of a node, search in it                          | 4.1           |
 //! | [`tree`]                 | what the tree promises; get                             | 4.1           |
 //! | `descend.rs`             | ways from the root to a leaf, and their latches         | 4.1, 4.2, 4.6 |
+//! | `admit.rs`               | asking the caller before a change                       | 4.2           |
 //! | `insert.rs`              | insert, splits                                          | 4.2, 4.6      |
 //! | `delete.rs`              | remove, merges, borrows                                 | 4.3, 4.6      |
 //! | `cursor.rs`              | iterators over ranges                                   | 4.4           |
 //! | `bulk.rs`                | trees of sorted entries                                 | 4.5           |
 //! | `tree/stats.rs`, `dump.rs` | counting, freeing, drawing                            | given         |
 
+mod admit;
 mod bulk;
 mod cursor;
 mod delete;

@@ -34,6 +34,8 @@ use kit::sync::atomic::{AtomicU64, Ordering};
 use kit::sync::thread::yield_now;
 use slotted_page::{PAGE_SIZE, PageId, PageKind, header};
 
+use crate::admit::Admit;
+use crate::insert::LeafInsert;
 use crate::node::{Entry, NodeRef};
 use crate::{Error, NodeDamage, Range, bulk};
 
@@ -197,14 +199,57 @@ impl BPlusTree {
     /// A page read for each level (twice that if the leaf has no room, with [`Latching::Optimistic`]); a split writes two
     /// nodes and an entry of their parent.
     pub fn insert<P: Pager>(&self, pager: &P, key: &[u8], record: RecordId) -> Result<(), Error> {
-        if key.len() > MAX_KEY_LEN {
-            return Err(Error::KeyTooLong { len: key.len(), max: MAX_KEY_LEN });
+        self.insert_entry(pager, Entry { key, record }, &mut Admit::always()).map(drop)
+    }
+
+    /// As [`insert`](Self::insert), if `admit` agrees. `admit` gets the next entry: the smallest that is above the new one, `None` if
+    /// the new entry will be the last of the tree. False if `admit` refused.
+    ///
+    /// # Requires
+    /// `admit` runs while this thread holds latches. So it must not wait for anything, and must not use a pager or this tree.
+    ///
+    /// # Ensures
+    /// From the call of `admit` until the entry is in, no other thread inserts or removes an entry between the new entry and the next
+    /// one, and the next one stays in the tree (A1 in `admit.rs`). If `admit` says false or panics, nothing is changed.
+    ///
+    /// It is free how often `admit` is called: a tree that releases its latches and starts again asks again, and only the last answer
+    /// counts. If the insert fails because of the key ([`Error::KeyTooLong`], [`Error::DuplicateKey`]) and no other thread changes the
+    /// tree, `admit` is not called. After `admit` has said true, the insert can still fail because a page cannot be had.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    ///
+    /// # Cost
+    /// As [`insert`](Self::insert), and one page read more if the next entry is in the next leaf.
+    pub fn insert_with<P: Pager>(
+        &self,
+        pager: &P,
+        key: &[u8],
+        record: RecordId,
+        mut admit: impl FnMut(Option<Entry<'_>>) -> bool,
+    ) -> Result<bool, Error> {
+        self.insert_entry(pager, Entry { key, record }, &mut Admit::by(&mut admit))
+    }
+
+    /// Adds the entry if `admit` agrees; false if it does not.
+    fn insert_entry<P: Pager>(
+        &self,
+        pager: &P,
+        entry: Entry<'_>,
+        admit: &mut Admit<'_>,
+    ) -> Result<bool, Error> {
+        let len = entry.key.len();
+        if len > MAX_KEY_LEN {
+            return Err(Error::KeyTooLong { len, max: MAX_KEY_LEN });
         }
-        let entry = Entry { key, record };
-        if self.latching == Latching::Optimistic && self.insert_into_leaf(pager, entry)? {
-            return Ok(());
+        if self.latching == Latching::Optimistic {
+            match self.insert_into_leaf(pager, entry, admit)? {
+                LeafInsert::Inserted => return Ok(true),
+                LeafInsert::Refused => return Ok(false),
+                LeafInsert::NoRoom => {}
+            }
         }
-        self.insert_along_path(pager, entry)
+        self.insert_along_path(pager, entry, admit)
     }
 
     /// Takes the entry of exactly this key and record id out; false if there is none.

@@ -39,6 +39,7 @@ use std::ops::{Deref, DerefMut};
 use buffer_pool::{Pager, RecordId};
 use slotted_page::{PageBuf, PageId};
 
+use crate::admit::Admit;
 use crate::descend::{Change, Level, Path, is_safe_for_insert};
 use crate::node::{Entry, NodeRef, kind_of};
 use crate::{BPlusTree, Error, KeyMode, NodeDamage};
@@ -65,6 +66,17 @@ pub(crate) struct Split<W> {
     pub(crate) left: Option<NodeRef<W>>,
 }
 
+/// How an insert ended that latched nothing but the leaf for writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeafInsert {
+    /// The leaf has no room. Nothing was changed.
+    NoRoom,
+    /// The caller refused. Nothing was changed.
+    Refused,
+    /// The entry is in.
+    Inserted,
+}
+
 impl NewEntry {
     /// The entry without its place.
     pub(crate) fn entry(&self) -> Entry<'_> {
@@ -76,50 +88,85 @@ impl BPlusTree {
     /// Inserts with a write latch on the leaf alone, if that is enough.
     ///
     /// # Ensures
-    /// `Ok(true)`: the entry is in. `Ok(false)`: the leaf has no room, and nothing was changed.
+    /// See [`LeafInsert`]. `admit` is asked under the latch of the leaf (A1, A2).
     ///
     /// # Errors
-    /// As [`insert`](Self::insert). No latch is held.
-    pub(crate) fn insert_into_leaf<P: Pager>(&self, pager: &P, entry: Entry<'_>) -> Result<bool, Error> {
+    /// As [`insert_with`](Self::insert_with). No latch is held.
+    pub(crate) fn insert_into_leaf<P: Pager>(
+        &self,
+        pager: &P,
+        entry: Entry<'_>,
+        admit: &mut Admit<'_>,
+    ) -> Result<LeafInsert, Error> {
         //# task 4.6 insert optimistically
         let mut leaf = self.write_leaf(pager, entry)?;
         let at = self.vacancy(&leaf, entry)?;
-        let is_safe = is_safe_for_insert(&leaf, entry);
-        if is_safe {
-            leaf.insert(at, PageId::NONE, entry)?;
+        if !is_safe_for_insert(&leaf, entry) {
+            return Ok(LeafInsert::NoRoom);
         }
-        Ok(is_safe)
+        let is_admitted = self.insert_if_admitted(pager, &mut leaf, at, entry, admit)?;
+        Ok(if is_admitted { LeafInsert::Inserted } else { LeafInsert::Refused })
         //# end
     }
 
-    /// Inserts with write latches on the way, splitting what must be split.
+    /// Inserts with write latches on the way, splitting what must be split. False if `admit` refused.
     ///
     /// # Requires
     /// The key is not too long.
     ///
     /// # Ensures, Errors
-    /// As [`insert`](Self::insert). Before a split, the structure counter is raised
+    /// As [`insert_with`](Self::insert_with). Before a split, the structure counter is raised
     /// ([`structure_changes`](Self::structure_changes)).
     ///
     /// # Cost
     /// A page read for each level, and one for the right neighbour of a leaf that is split. Latched at the most: the way,
     /// a new page for each node of it that is split, one more if that is the root, and the neighbour.
-    pub(crate) fn insert_along_path<P: Pager>(&self, pager: &P, entry: Entry<'_>) -> Result<(), Error> {
+    pub(crate) fn insert_along_path<P: Pager>(
+        &self,
+        pager: &P,
+        entry: Entry<'_>,
+        admit: &mut Admit<'_>,
+    ) -> Result<bool, Error> {
         //# task 4.2 insert into a leaf, with splits if it is full
-        //+ // Nudge: take the neighbour, plan all splits, and only then change a page.
+        //+ // Nudge: take the neighbour, ask `admit`, plan all splits, and only then change a page.
+        //+ // `admit` sees the first entry of the neighbour: do not latch that leaf a second time.
         let mut path = self.write_path(pager, entry, Change::Insert)?;
         let leaf = &mut path.last_mut().expect("a way ends in a leaf").node;
         let at = self.vacancy(leaf, entry)?;
         if leaf.size_for(entry.key) <= leaf.free_bytes() {
-            return leaf.insert(at, PageId::NONE, entry);
+            return self.insert_if_admitted(pager, leaf, at, entry, admit);
         }
         let neighbour = self.write_neighbour(pager, leaf)?;
+        if !admit.ask(leaf, at, neighbour.as_ref())? {
+            return Ok(false);
+        }
         let new = NewEntry { at, child: PageId::NONE, key: entry.key.to_vec(), record: entry.record };
         let splits = self.plan_splits(pager, &path, new)?;
         self.structure_changes();
-        self.split_path(path, splits, neighbour)
+        self.split_path(path, splits, neighbour)?;
+        Ok(true)
         //# end
     }
+
+    //# hide
+    /// Puts `entry` at `at` into `leaf`, which has room, if `admit` says so. True if it is in.
+    fn insert_if_admitted<'a, P: Pager>(
+        &self,
+        pager: &'a P,
+        leaf: &mut NodeRef<P::Write<'a>>,
+        at: usize,
+        entry: Entry<'_>,
+        admit: &mut Admit<'_>,
+    ) -> Result<bool, Error> {
+        // It stays latched until the entry is in (A1).
+        let next_leaf = self.read_next_leaf(pager, leaf, at, admit)?;
+        let is_admitted = admit.ask(leaf, at, next_leaf.as_ref())?;
+        if is_admitted {
+            leaf.insert(at, PageId::NONE, entry)?;
+        }
+        Ok(is_admitted)
+    }
+    //# end
 
     /// Where `entry` is to be put in its leaf.
     ///
@@ -149,14 +196,20 @@ impl BPlusTree {
         pager: &'a P,
         leaf: &NodeRef<B>,
     ) -> Result<Option<NodeRef<P::Write<'a>>>, Error> {
+        let Some(id) = self.right_of(leaf)? else { return Ok(None) };
+        Ok(Some(self.node(pager.write(id)?, Some(0))?))
+    }
+
+    /// The page of the leaf to the right of `leaf`, which is not `leaf` itself or the root; `None` if it is the last leaf.
+    pub(crate) fn right_of<B: Deref<Target = PageBuf>>(
+        &self,
+        leaf: &NodeRef<B>,
+    ) -> Result<Option<PageId>, Error> {
         let next = leaf.next();
-        if next == PageId::NONE {
-            return Ok(None);
-        }
         if next == leaf.id() || next == self.root {
             return Err(leaf.damaged(NodeDamage::Circle));
         }
-        Ok(Some(self.node(pager.write(next)?, Some(0))?))
+        Ok(Some(next).filter(|next| *next != PageId::NONE))
     }
 
     /// Plans the splits of [`add_splits`](Self::add_splits), and frees their pages again on an error (P1).

@@ -20,6 +20,8 @@ use super::raw::{Owner, entries_of, node};
 pub(crate) enum Op {
     /// `insert`.
     Insert(Vec<u8>, RecordId),
+    /// `insert_with`, which is admitted.
+    InsertWith(Vec<u8>, RecordId),
     /// `remove`.
     Remove(Vec<u8>, RecordId),
 }
@@ -29,6 +31,9 @@ impl Op {
     pub(crate) fn run<P: buffer_pool::Pager>(&self, tree: &BPlusTree, pager: &P) -> Result<(), Error> {
         match self {
             Op::Insert(key, record) => tree.insert(pager, key, *record),
+            Op::InsertWith(key, record) => tree.insert_with(pager, key, *record, |_| true).map(|is_in| {
+                check!(is_in, "insert_with of {}, which is admitted, gives true", keys::shown(key));
+            }),
             Op::Remove(key, record) => tree.remove(pager, key, *record).map(|is_removed| {
                 check!(is_removed, "remove of {}, which is there, gives true", keys::shown(key));
             }),
@@ -38,7 +43,7 @@ impl Op {
     /// Does it to the model alone.
     pub(crate) fn note(&self, story: &mut Story) {
         match self {
-            Op::Insert(key, record) => {
+            Op::Insert(key, record) | Op::InsertWith(key, record) => {
                 let result = story.model.insert(key, *record);
                 check!(result.is_ok(), "the test inserts what is not there");
             }
@@ -50,6 +55,9 @@ impl Op {
     pub(crate) fn shown(&self) -> String {
         match self {
             Op::Insert(key, record) => format!("tree.insert(&pager, {}, {record})", keys::shown(key)),
+            Op::InsertWith(key, record) => {
+                format!("tree.insert_with(&pager, {}, {record}, |_| true)", keys::shown(key))
+            }
             Op::Remove(key, record) => format!("tree.remove(&pager, {}, {record})", keys::shown(key)),
         }
     }

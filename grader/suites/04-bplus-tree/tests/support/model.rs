@@ -1,6 +1,7 @@
 //! A tree beside a sorted set that says what it must hold.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use bplus_tree::{BPlusTree, Error, KeyMode, Latching, MAX_KEY_LEN, dump_tree};
 use buffer_pool::{Pager, RecordId};
@@ -46,6 +47,12 @@ impl Model {
         }
         self.entries.insert((key.to_vec(), record));
         Ok(())
+    }
+
+    /// The smallest entry above this one.
+    pub(crate) fn next(&self, key: &[u8], record: RecordId) -> Option<&Entry> {
+        let above = (Bound::Excluded((key.to_vec(), record)), Bound::Unbounded);
+        self.entries.range(above).next()
     }
 
     /// What a remove must give.
@@ -122,6 +129,39 @@ impl Story {
         }
         check_eq!(found, expected, "insert of {}", shown(key));
         self.check_let_go("insert");
+    }
+
+    /// Inserts into both and compares, if the test's `admit` agrees. Each question must show the next entry.
+    pub(crate) fn insert_with(&mut self, key: &[u8], record: RecordId, is_admitted: bool) {
+        step!("tree.insert_with(&pager, {}, {record}, |_| {is_admitted})", shown(key));
+        let expected_next = self.model.next(key, record).cloned();
+        let mut trial = self.model.clone();
+        let expected = match trial.insert(key, record) {
+            Ok(()) => Ok(is_admitted),
+            Err(error) => Err(error),
+        };
+        let mut questions = Vec::new();
+        let found = self.tree.insert_with(&self.pages, key, record, |next| {
+            questions.push(next.map(|entry| (entry.key.to_vec(), entry.record)));
+            is_admitted
+        });
+        if found != expected {
+            self.draw();
+        }
+        check_eq!(found, expected, "insert_with of {}", shown(key));
+        check_eq!(questions.is_empty(), expected.is_err(), "admit was not called, for {}", shown(key));
+        for next in questions {
+            if next != expected_next {
+                self.draw();
+            }
+            let text =
+                |entry: &Option<Entry>| entry.as_ref().map_or("the end".to_string(), super::walk::shown);
+            check_eq!(text(&next), text(&expected_next), "the next entry that admit gets for {}", shown(key));
+        }
+        if is_admitted {
+            self.model = trial;
+        }
+        self.check_let_go("insert_with");
     }
 
     /// Removes from both and compares.

@@ -127,6 +127,11 @@ impl Pages {
         slot.try_read().and_then(|page| page.as_ref().map(|page| **page))
     }
 
+    /// True if somebody holds the page's latch, for reading or for writing.
+    pub(crate) fn is_latched(&self, id: PageId) -> bool {
+        self.slots[index(id)].try_write().is_none()
+    }
+
     /// The pages that are allocated.
     pub(crate) fn allocated(&self) -> BTreeSet<PageId> {
         let state = self.lock();

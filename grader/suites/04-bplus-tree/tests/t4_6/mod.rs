@@ -1,5 +1,6 @@
 //! Task 4.6: concurrency. Under schedules that the test chooses, and with real threads.
 
+mod admit;
 mod alone;
 mod blocking;
 mod threads;
