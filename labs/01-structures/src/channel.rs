@@ -1,8 +1,8 @@
 //! Task 1.2: a bounded blocking channel for many senders and many receivers, with Go's close.
 //!
 //! [`bounded`] makes a channel and returns its two ends. Both ends can be cloned and sent to other
-//! threads. The ends count themselves here; the values move through `channel/buffered.rs`, or through
-//! `channel/rendezvous.rs` if the capacity is 0. The buffer is the ring queue of task 1.1.
+//! threads. This file counts the ends. `channel/buffered.rs` moves the values, or
+//! `channel/rendezvous.rs` if the capacity is 0. The buffer is a ring queue of task 1.1.
 //!
 //! ```text
 //!   Sender --+                                          +--> Receiver
@@ -24,23 +24,23 @@
 //! | `select` with `time.After` | `send_timeout`, `recv_timeout` |
 //! | `close(ch)`, panics the second time | `close()` from either end, false the second time |
 //! | `for v := range ch` | `for v in &receiver` |
-//! | forgetting `close` blocks the receiver for ever | dropping the last sender closes |
-//! | a channel nobody reads fills up | dropping the last receiver closes, and drops what is left |
+//! | a receiver waits for ever if no sender calls `close` | dropping the last sender closes |
+//! | a channel without a receiver fills up | dropping the last receiver closes, and drops the values in it |
 //!
 //! # Invariants
 //! - **C1** Every value that a send accepted is received exactly once, or dropped exactly once when the
-//!   last receiver goes. A value that was not accepted is returned to the caller.
+//!   last receiver is dropped. A value that was not accepted is returned to the caller.
 //! - **C2** Values accepted from one sender are received in the order in which it sent them.
 //! - **C3** At most `capacity` accepted values are in the channel.
-//! - **C4** Closed is for ever. After `close` returned, no send is accepted.
+//! - **C4** A closed channel stays closed. After `close` returned, no send is accepted.
 //! - **C5** A receive reports "closed" only when the channel is closed and no accepted value is left.
-//! - **C6** Nobody sleeps while it could go on: not with room to send, not with a value to receive,
-//!   not on a closed channel.
+//! - **C6** No thread sleeps while it could continue: no sender sleeps while there is room, no receiver
+//!   sleeps while there is a value, and no thread sleeps on a closed channel.
 //!
 //! # Left out, and the price
-//! - No `select` over several channels: a thread that waits for two needs a second thread.
-//! - Threads that wait are woken in no particular order, and one that arrives just now may overtake them.
-//! - A time-out counts from the call and is never early; it may be late if the machine is busy.
+//! - There is no `select` over several channels: to wait for two channels, use two threads.
+//! - Waiting threads are woken in no particular order, and a thread that calls later may be served first.
+//! - A time-out counts from the call. It never happens early, and may happen late if the machine is busy.
 //!
 //! Source: Hoare, "Communicating Sequential Processes", 1978; Go's `runtime/chan.go` for the semantics.
 
@@ -62,51 +62,52 @@ pub(crate) use rendezvous::Rendezvous;
 use error::{Nothing, Refused};
 use wait_limit::WaitLimit;
 
-/// What both ends of a channel point to.
+/// The state that both ends of a channel share.
 pub(crate) struct Shared<T> {
-    /// Number of [`Sender`]s. The one that takes it to 0 closes the channel.
+    /// Number of [`Sender`]s. The drop that makes it 0 closes the channel.
     pub(crate) senders: AtomicUsize,
-    /// Number of [`Receiver`]s. The one that takes it to 0 closes the channel and empties it.
+    /// Number of [`Receiver`]s. The drop that makes it 0 closes the channel and drops the values in it.
     pub(crate) receivers: AtomicUsize,
-    /// Where the values are.
+    /// Holds and moves the values.
     pub(crate) core: Core<T>,
 }
 
-/// The two ways of passing a value on. Both keep the module's invariants.
+/// The two kinds of channel. Both keep the module's invariants.
 #[allow(clippy::large_enum_variant, reason = "there is one in a channel, behind its Arc")]
 pub(crate) enum Core<T> {
-    /// Capacity 1 or more: a value waits in a buffer.
+    /// Capacity 1 or more: a value stays in a buffer until it is received.
     Buffered(Buffered<T>),
-    /// Capacity 0: a value goes from hand to hand.
+    /// Capacity 0: a sender gives its value directly to a receiver.
     Rendezvous(Rendezvous<T>),
 }
 
 /// Makes a channel that holds at most `capacity` values, and returns its two ends.
 ///
-/// With capacity 0 nothing is held, as in Go's `make(chan T)`: a send returns when a receiver took the
-/// value, `try_send` succeeds only while a receiver waits that no other value was promised to, `try_recv` only while a sender does.
+/// With capacity 0 the channel holds no value, as in Go's `make(chan T)`. A `send` returns when a receiver
+/// has taken the value. A `try_send` succeeds only if a receiver waits for which no other value is
+/// reserved. A `try_recv` succeeds only if a sender waits.
 ///
 /// # Ensures
-/// There is one sender and one receiver. No memory is taken for values that were not sent yet.
+/// There is one sender and one receiver. Memory for values is allocated when values are sent, not here.
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     todo!("task 1.2: make a channel")
 }
 
-/// The end that values go into.
+/// The end that sends values.
 pub struct Sender<T> {
     pub(crate) shared: Arc<Shared<T>>,
 }
 
-/// The end that values come out of.
+/// The end that receives values.
 pub struct Receiver<T> {
     pub(crate) shared: Arc<Shared<T>>,
 }
 
 impl<T> Clone for Sender<T> {
-    /// One more sender of the same channel.
+    /// Makes one more sender of the same channel.
     ///
     /// # Ensures
-    /// The channel does not close before this one is dropped too.
+    /// The channel is not closed by drops of senders before the new one is dropped too.
     fn clone(&self) -> Self {
         todo!("task 1.2: count a new sender")
     }
@@ -114,14 +115,14 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Drop for Sender<T> {
     /// # Ensures
-    /// If this was the last sender, the channel is closed (what was sent can still be received).
+    /// If this was the last sender, the channel is closed. Values already sent can still be received.
     fn drop(&mut self) {
         todo!("task 1.2: the last sender closes")
     }
 }
 
 impl<T> Clone for Receiver<T> {
-    /// One more receiver of the same channel. Each value goes to one of them.
+    /// Makes one more receiver of the same channel. Each value is received by one of them.
     fn clone(&self) -> Self {
         todo!("task 1.2: count a new receiver")
     }
@@ -129,8 +130,8 @@ impl<T> Clone for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     /// # Ensures
-    /// If this was the last receiver, the channel is closed, and the values in it are dropped now,
-    /// oldest first, rather than with the last sender: nobody can ask for them any more.
+    /// If this was the last receiver, the channel is closed, and the values in it are dropped, oldest
+    /// first. They are dropped here and not with the last sender, because no receiver can take them.
     fn drop(&mut self) {
         todo!("task 1.2: the last receiver closes and empties")
     }
@@ -140,15 +141,15 @@ impl<T> Sender<T> {
     /// Sends `value`, and waits while the channel is full.
     ///
     /// # Errors
-    /// Returns the value if the channel is closed, also if that happens during the wait.
+    /// Returns the value if the channel is closed, before or during the wait.
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         self.shared.core.send(value, WaitLimit::Forever).map_err(SendError::from)
     }
 
-    /// Sends `value` if that needs no wait.
+    /// Sends `value` if that is possible without a wait.
     ///
     /// # Errors
-    /// Returns the value, and whether the channel is full or closed. A full and closed one is closed.
+    /// Returns the value in `Full` or `Closed`. If the channel is full and closed, the error is `Closed`.
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         self.shared.core.send(value, WaitLimit::NoWait).map_err(TrySendError::from)
     }
@@ -156,7 +157,8 @@ impl<T> Sender<T> {
     /// Sends `value`, and waits at most `limit` while the channel is full.
     ///
     /// # Errors
-    /// Returns the value, and whether the time was up or the channel is closed.
+    /// Returns the value: in `Timeout` if the channel was full until `limit` had passed, in `Closed` if
+    /// the channel is closed.
     pub fn send_timeout(&self, value: T, limit: Duration) -> Result<(), SendTimeoutError<T>> {
         self.shared.core.send(value, WaitLimit::at_most(limit)).map_err(SendTimeoutError::from)
     }
@@ -166,15 +168,15 @@ impl<T> Receiver<T> {
     /// Receives the next value, and waits while there is none.
     ///
     /// # Errors
-    /// The channel is closed and drained, also if that happens during the wait.
+    /// The channel is closed and empty, before or during the wait.
     pub fn recv(&self) -> Result<T, RecvError> {
         self.shared.core.recv(WaitLimit::Forever).map_err(RecvError::from)
     }
 
-    /// Receives the next value if that needs no wait. Does not wait for another receiver that waits, either.
+    /// Receives the next value if that is possible without a wait. Other receivers that wait do not delay it.
     ///
     /// # Errors
-    /// Whether the channel is only empty, or closed and drained.
+    /// `Empty` if there is no value now, `Closed` if the channel is closed and empty.
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         self.shared.core.recv(WaitLimit::NoWait).map_err(TryRecvError::from)
     }
@@ -182,37 +184,37 @@ impl<T> Receiver<T> {
     /// Receives the next value, and waits at most `limit` while there is none.
     ///
     /// # Errors
-    /// Whether the time was up, or the channel is closed and drained.
+    /// `Timeout` if no value came until `limit` had passed, `Closed` if the channel is closed and empty.
     pub fn recv_timeout(&self, limit: Duration) -> Result<T, RecvTimeoutError> {
         self.shared.core.recv(WaitLimit::at_most(limit)).map_err(RecvTimeoutError::from)
     }
 
-    /// The values as they come: waits while there is none, ends when the channel is closed and drained.
+    /// Iterates over the values: waits while there is none, ends when the channel is closed and empty.
     pub fn iter(&self) -> Iter<'_, T> {
         Iter { receiver: self }
     }
 }
 
-/// What can be asked of either end.
+/// The methods that both ends have.
 macro_rules! both_ends {
     ($($end:ident),*) => {$(
         impl<T> $end<T> {
             /// Closes the channel. Returns false if it was closed before.
             ///
             /// # Ensures
-            /// No send is accepted any more (C4), what was sent can still be received, and everybody who
-            /// waits on either end goes on (C6).
+            /// No later send is accepted (C4). Values already sent can still be received. Every thread that
+            /// waits on either end is woken (C6).
             pub fn close(&self) -> bool {
                 self.shared.core.close()
             }
 
-            /// True once the channel is closed, even while values are left in it.
+            /// True if the channel is closed, also while values are left in it.
             pub fn is_closed(&self) -> bool {
                 self.shared.core.is_closed()
             }
 
             /// Number of values in the channel: at most the capacity (C3). Another thread may change it
-            /// before you look at the answer.
+            /// before the caller uses the answer.
             pub fn len(&self) -> usize {
                 self.shared.core.len()
             }
@@ -227,7 +229,7 @@ macro_rules! both_ends {
                 self.len() == self.capacity()
             }
 
-            /// Most values the channel holds, as given to [`bounded`].
+            /// The greatest number of values in the channel, as given to [`bounded`].
             pub fn capacity(&self) -> usize {
                 self.shared.core.capacity()
             }
@@ -265,7 +267,7 @@ impl<T> Core<T> {
         }
     }
 
-    /// Drops the accepted values nobody will ask for. In a rendezvous there are none.
+    /// Drops the accepted values, which no receiver can take any more. A rendezvous has none.
     fn discard(&self) {
         if let Core::Buffered(buffered) = self {
             buffered.discard();
@@ -294,7 +296,7 @@ impl<T> Core<T> {
     }
 }
 
-/// The values of a channel as they come, from [`Receiver::iter`].
+/// The values that a [`Receiver`] receives; made by [`Receiver::iter`].
 #[derive(Debug)]
 pub struct Iter<'a, T> {
     receiver: &'a Receiver<T>,

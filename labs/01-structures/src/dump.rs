@@ -1,7 +1,7 @@
-//! Text pictures of the structures, a file each: `dump()` returns what a failing test prints.
+//! Text pictures of the structures, one file for each: a failing test prints what `dump()` returns.
 //!
-//! Given. A picture shows the fields as they are and checks nothing, so it also works on a structure
-//! that is broken. If you choose other fields, change the picture with them.
+//! Given. A picture shows the fields and checks nothing, so it also works if an invariant is broken. If you
+//! choose other fields, change the picture too.
 
 mod btree;
 mod channel;

@@ -1,44 +1,44 @@
-//! What a cache or a replacer can answer instead of success.
+//! The errors of the cache and the replacer (task 1.4).
 //!
-//! Given. The errors of the channel hand values back and live with it, in `channel/error.rs`.
+//! Given. The errors of the channel give the caller's value back, so they are in `channel/error.rs`.
 
 use thiserror::Error;
 
-/// A request that the structure cannot fulfil as it is now. Nothing was changed.
+/// Why a call on a cache or a replacer failed. The call changed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Error {
-    /// Wrong use: LRU-K needs at least one reference to look back at.
-    #[error("K of LRU-K must be at least 1")]
+    /// Wrong use: K is 0, but LRU-K looks at the K-th last access.
+    #[error("K is 0, and LRU-K needs a K of at least 1")]
     ZeroK,
-    /// Wrong use: the entry has no pin to take away.
-    #[error("the entry is not pinned")]
+    /// Wrong use: `unpin` of an entry that is not pinned.
+    #[error("the entry is not pinned, so there is no pin to take away")]
     NotPinned,
     /// Not found: no entry has this key.
-    #[error("no entry has this key")]
+    #[error("the cache has no entry with this key")]
     NotFound,
-    /// Not found: the replacer has no reference of this frame on record.
-    #[error("frame {frame} has no recorded access")]
+    /// Not found: the replacer has recorded no access to this frame since it was last forgotten.
+    #[error("the replacer has no recorded access to frame {frame}; call record_access first")]
     UnknownFrame {
-        /// The frame that was asked for.
+        /// The frame that the caller named.
         frame: usize,
     },
-    /// Conflict: the entry cannot leave while it is in use.
-    #[error("the entry is pinned {pins} times")]
+    /// Conflict: a pinned entry is in use and cannot be removed.
+    #[error("the entry cannot be removed before {pins} more unpin calls")]
     Pinned {
-        /// How many `unpin` calls are missing.
+        /// Number of `unpin` calls until the entry has no pin.
         pins: u32,
     },
-    /// Conflict: the frame cannot leave while it is in use.
-    #[error("frame {frame} is not evictable")]
+    /// Conflict: a frame that is not evictable is in use and cannot be removed.
+    #[error("frame {frame} is in use and cannot be removed; call set_evictable first")]
     NotEvictable {
-        /// The frame that was asked for.
+        /// The frame that the caller named.
         frame: usize,
     },
 }
 
-/// A cache that is full of pinned entries did not take a new one; here it is back.
+/// A put failed: the cache is full and every entry is pinned. Holds the entry that was not added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("every entry of the cache is pinned")]
+#[error("the cache is full and every entry is pinned, so no entry can be evicted")]
 pub struct AllPinned<K, V> {
     /// The key that was not added.
     pub key: K,

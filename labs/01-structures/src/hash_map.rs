@@ -1,7 +1,7 @@
-//! Task 1.3: a hash map in one flat table, with a byte of summary for each slot.
+//! Task 1.3: a hash map in one flat table, with a control byte for each slot.
 //!
-//! Callers see [`HashMap`]: it hashes the key with the `BuildHasher` it was given and asks the table
-//! in `hash_map/table.rs` for a slot. Lab 3's page table is one of these maps.
+//! Callers use [`HashMap`]. It hashes the key with its `BuildHasher`, and the table in
+//! `hash_map/table.rs` finds the slot. Lab 3's page table is one of these maps.
 //!
 //! ```text
 //!             bits 57..64                     bits 0..            of the hash
@@ -20,28 +20,29 @@
 //! | control byte | meaning |
 //! | --- | --- |
 //! | `0x00..=0x7f` | full: the slot holds an entry whose hash has this tag |
-//! | `0x80` | deleted (tombstone): holds nothing, but a probe goes on past it |
-//! | `0xff` | empty: holds nothing, and a probe that meets one may stop |
+//! | `0x80` | deleted (tombstone): the slot holds no entry, but a probe must continue behind it |
+//! | `0xff` | empty: the slot holds no entry, and a probe may stop in its group |
 //!
-//! A lookup reads the eight control bytes of the home group as one `u64` and compares them with the tag
-//! all at once (`hash_map/group.rs`). Only slots whose tag agrees are looked at, so a key is compared with
-//! a wrong one about once in 128 full slots. If the group has no empty byte the probe goes to another group.
+//! A lookup reads the eight control bytes of the home group as one `u64` and compares all of them with the
+//! tag at once (`hash_map/group.rs`). Only keys in slots with this tag are compared, so of 128 full slots
+//! about one costs a comparison with a wrong key. If the group has no empty byte, the probe visits another.
 //!
 //! # Invariants
 //! - **H1** The number of groups is 0 or a power of two, and there are eight slots for each group.
-//! - **H2** A control byte is full exactly when its slot is `Some`, and then it is the tag of that key's hash.
-//! - **H3** Every group that a key's probe visits before the key's own group has no empty byte. So a probe
-//!   that has met an empty byte has seen every place the key could be in.
-//! - **H4** `growth_left` = 7 * groups - full - deleted, and is never negative: at least one byte in eight
-//!   is empty, so every probe ends.
+//! - **H2** A control byte is full exactly when its slot is `Some`, and then it is the tag of that key's
+//!   hash.
+//! - **H3** Every group that a key's probe visits before the group that holds the key has no empty byte. So
+//!   when a probe finds a group with an empty byte, it has seen every slot in which the key could be.
+//! - **H4** `growth_left` = 7 * groups - full - deleted, and is never negative. So at least one byte in
+//!   eight is empty, and every probe ends.
 //! - **H5** No two slots hold equal keys.
 //!
 //! # Left out, and the price
-//! - A slot is an `Option`, which takes 24 bytes for a pair of `u64` where an uninitialised slot takes 16:
-//!   the price of no `unsafe`. Growth therefore touches half as much memory again.
-//! - Eight slots a group, read as one integer; with vector instructions it would be sixteen.
-//! - All entries move at once when the table grows. Go's old map moved two buckets with each write, so that
-//!   no single insert is slow; here one insert in n takes n steps.
+//! - A slot is an `Option`: 24 bytes for a pair of `u64`, where an uninitialised slot takes 16 but needs
+//!   `unsafe`. So a growing table reads and writes half as much memory again.
+//! - A group has eight slots and is read as one integer. Vector instructions would allow sixteen.
+//! - All entries move at once when the table grows, so one insert in n takes n steps. Go's old map moved two
+//!   buckets at each write, so that no single insert was slow.
 //!
 //! Source: the Swiss table (Kulukundis, "Designing a Fast, Efficient, Cache-friendly Hash Table, Step by
 //! Step", CppCon 2017) as used by Abseil, hashbrown and Go since 1.24. Tombstones: Knuth, TAOCP 3, 6.4.
@@ -63,8 +64,8 @@ use table::Table;
 
 /// A hash map from `K` to `V` that hashes with any `BuildHasher` `S`.
 ///
-/// If two keys are equal their hashes must be equal; a key's hash and equality must not change while it is
-/// in the map. A map whose keys break this returns wrong answers, but never undefined behaviour.
+/// If two keys are equal, their hashes must be equal. The hash and the equality of a key must not change
+/// while it is in the map. If keys break this rule, lookups may return wrong results, but nothing worse.
 #[derive(Clone)]
 pub struct HashMap<K, V, S = RandomState> {
     pub(crate) table: Table<K, V>,
@@ -72,13 +73,13 @@ pub struct HashMap<K, V, S = RandomState> {
 }
 
 impl<K, V> HashMap<K, V, RandomState> {
-    /// An empty map, hashed with a random key (SipHash) as in std. Allocates nothing.
+    /// Makes an empty map that hashes with a random key (SipHash), as in std. Allocates nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::with_hasher(RandomState::new())
     }
 
-    /// An empty map with room for `capacity` entries, hashed as in [`HashMap::new`].
+    /// Makes an empty map with room for `capacity` entries, hashed as in [`HashMap::new`].
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self::with_capacity_and_hasher(capacity, RandomState::new())
@@ -86,16 +87,16 @@ impl<K, V> HashMap<K, V, RandomState> {
 }
 
 impl<K, V, S> HashMap<K, V, S> {
-    /// An empty map that hashes with `hash_builder`. Allocates nothing.
+    /// Makes an empty map that hashes with `hash_builder`. Allocates nothing.
     #[must_use]
     pub fn with_hasher(hash_builder: S) -> Self {
         Self::with_capacity_and_hasher(0, hash_builder)
     }
 
-    /// An empty map that hashes with `hash_builder`.
+    /// Makes an empty map with room for `capacity` entries that hashes with `hash_builder`.
     ///
     /// # Ensures
-    /// `capacity() >= capacity`: that many inserts do not move the table.
+    /// `capacity() >= capacity`: that many inserts allocate nothing and move no entry.
     #[must_use]
     pub fn with_capacity_and_hasher(capacity: usize, hash_builder: S) -> Self {
         HashMap { table: Table::with_capacity(capacity), hash_builder }
@@ -111,18 +112,17 @@ impl<K, V, S> HashMap<K, V, S> {
         self.len() == 0
     }
 
-    /// How many entries the map can hold before it has to grow, the present ones included. Never less
-    /// than `len()`.
+    /// How many entries the map can hold before it grows, those in it included. At least `len()`.
     pub fn capacity(&self) -> usize {
         self.table.capacity()
     }
 
-    /// The hasher the map was made with.
+    /// The `BuildHasher` of the map.
     pub fn hasher(&self) -> &S {
         &self.hash_builder
     }
 
-    /// Drops every entry and keeps the memory.
+    /// Drops every entry. The capacity stays the same.
     ///
     /// # Cost
     /// O(capacity).
@@ -135,7 +135,7 @@ impl<K, V, S> HashMap<K, V, S> {
         Iter::new(&self.table)
     }
 
-    /// All entries with the values open to change, in no particular order.
+    /// All entries with mutable values, in no particular order.
     pub fn iter_mut(&mut self) -> IterMut<'_, K, V> {
         IterMut::new(&mut self.table)
     }
@@ -150,32 +150,32 @@ impl<K, V, S> HashMap<K, V, S> {
         Values::new(self.iter())
     }
 
-    /// All values, open to change, in no particular order.
+    /// All values as mutable references, in no particular order.
     pub fn values_mut(&mut self) -> ValuesMut<'_, K, V> {
         ValuesMut::new(self.iter_mut())
     }
 
-    /// Takes every entry out. The map is empty as soon as this returns, also if the iterator is dropped
-    /// early; the memory goes with the iterator.
+    /// Takes out every entry. The map is empty and has capacity 0 when this returns. The iterator owns the
+    /// entries and the memory; when it is dropped early, it drops the entries that are left.
     pub fn drain(&mut self) -> IntoIter<K, V> {
         IntoIter::new(std::mem::take(&mut self.table))
     }
 
-    /// Keeps the entries for which `keep` says true and drops the others.
+    /// Keeps the entries for which `keep` returns true, and drops the others.
     ///
     /// # Ensures
-    /// `keep` has seen every entry exactly once. Every kept key is still found.
+    /// `keep` was called exactly once for every entry. Lookups find every entry that was kept.
     ///
     /// # Cost
     /// O(capacity); no key is hashed.
     pub fn retain<F: FnMut(&K, &mut V) -> bool>(&mut self, mut keep: F) {
-        // Nudge: the same care as in `remove`: which mark may the freed slot carry?
-        todo!("task 1.3: keep what the caller wants kept")
+        // Nudge: as in `remove`: which control byte may a freed slot get?
+        todo!("task 1.3: keep the entries that the caller chooses")
     }
 }
 
 impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
-    /// The value stored under `key`.
+    /// Returns the value of `key`; `None` if the map does not have the key.
     ///
     /// # Cost
     /// One hash; O(1) expected comparisons.
@@ -189,7 +189,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
         self.table.entry(slot).map(|(_, value)| value)
     }
 
-    /// The value stored under `key`, open to change.
+    /// As [`HashMap::get`], with a mutable reference.
     #[inline]
     pub fn get_mut<Q>(&mut self, key: &Q) -> Option<&mut V>
     where
@@ -200,7 +200,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
         self.table.entry_mut(slot).map(|(_, value)| value)
     }
 
-    /// Whether `key` has an entry.
+    /// Whether the map has an entry for `key`.
     #[inline]
     pub fn contains_key<Q>(&self, key: &Q) -> bool
     where
@@ -210,7 +210,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
         self.slot_of(key).is_some()
     }
 
-    /// The slot that holds `key`: hash it once, let the table probe.
+    /// The slot of `key`: hashes it once and lets the table probe.
     #[inline]
     fn slot_of<Q>(&self, key: &Q) -> Option<usize>
     where
@@ -224,25 +224,24 @@ impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
         self.table.find(hash, |present| present.borrow() == key)
     }
 
-    /// Stores `value` under `key`.
+    /// Stores `value` under `key`, and returns the old value of `key` if there was one.
     ///
     /// # Ensures
-    /// Returns the value that was there before. An equal key that was there before stays (the new key is
-    /// dropped), as in std.
+    /// If the map had an equal key, that key stays and the new one is dropped, as in std.
     ///
     /// # Cost
     /// One hash; O(1) expected, amortised over growth.
     #[inline]
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        // Nudge: `reserve_one` first, so that `find_or_free` may rely on H4.
+        // Nudge: call `reserve_one` first: `find_or_free` needs `growth_left > 0` (H4).
         todo!("task 1.3: store a value under a key")
     }
 
     /// Removes `key` and returns its value.
     ///
     /// # Cost
-    /// One hash; O(1) expected. Lookups stay as fast however many entries come and go, and a key that is
-    /// removed and inserted again takes the room it gave back.
+    /// One hash; O(1) expected. Lookups stay as fast after any number of inserts and removes, and a key
+    /// that is removed and inserted again and again does not make the table grow.
     #[inline]
     pub fn remove<Q>(&mut self, key: &Q) -> Option<V>
     where
@@ -262,30 +261,31 @@ impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
         todo!("task 1.3: remove a key")
     }
 
-    /// The place of `key` in the map, taken or free, found with a single probe.
+    /// Finds the place of `key` in the map with one probe, and returns it as an occupied or a vacant entry.
     ///
     /// # Ensures
-    /// The map is the same afterwards unless the caller acts on the entry (it may have grown).
+    /// The map has the same entries afterwards, until the caller changes one through the entry. The map may
+    /// have grown.
     ///
     /// # Cost
-    /// One hash, whatever is then done with the entry.
+    /// One hash. The methods of the entry hash nothing.
     #[inline]
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
         todo!("task 1.3: find the entry of a key")
     }
 
-    /// Makes room for `additional` more entries.
+    /// Reserves room for `additional` more entries.
     ///
     /// # Ensures
-    /// `capacity() >= len() + additional`. The capacity stays as it is while `len() + additional` is at most
-    /// half of it, however many entries came and went: room that tombstones take is swept free. `insert` and
-    /// `entry` make room for one entry in the same way.
+    /// `capacity() >= len() + additional`. While `len() + additional` is at most half of the capacity, the
+    /// capacity does not change, after any number of inserts and removes: the table is rehashed without its
+    /// tombstones instead. `insert` and `entry` reserve room for one entry in the same way.
     pub fn reserve(&mut self, additional: usize) {
         let HashMap { table, hash_builder } = self;
         table.reserve(additional, |key| hash_builder.hash_one(key));
     }
 
-    /// Makes room for one more entry.
+    /// Reserves room for one more entry.
     #[inline]
     fn reserve_one(&mut self) {
         if self.table.is_full() {
@@ -314,7 +314,7 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> PartialEq for HashMap<K, V, S> 
 
 impl<K: Eq + Hash, V: Eq, S: BuildHasher> Eq for HashMap<K, V, S> {}
 
-/// Panics when the key has no entry.
+/// Panics if the map has no entry for the key.
 impl<K, Q, V, S> Index<&Q> for HashMap<K, V, S>
 where
     K: Eq + Hash + Borrow<Q>,
@@ -324,11 +324,11 @@ where
     type Output = V;
 
     fn index(&self, key: &Q) -> &V {
-        self.get(key).expect("no entry for this key")
+        self.get(key).expect("the map must have an entry for the key of an index expression")
     }
 }
 
-/// Later pairs win over earlier ones with an equal key.
+/// If two pairs have equal keys, the map keeps the value of the later one.
 impl<K: Eq + Hash, V, S: BuildHasher> Extend<(K, V)> for HashMap<K, V, S> {
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, pairs: I) {
         for (key, value) in pairs {

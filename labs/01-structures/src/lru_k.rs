@@ -1,11 +1,12 @@
-//! Task 1.4: LRU-K, which asks when a frame was used K times ago instead of when it was used last.
+//! Task 1.4: LRU-K, a replacer that orders frames by their K-th last access instead of the last one.
 //!
-//! Called by the buffer pool of lab 3, with frame numbers: `record_access` at each fetch, `set_evictable`
-//! when the last pin goes or the first one comes, `evict` when it needs a frame. It keeps no pages and
-//! reads no clock: time is the number of accesses so far.
+//! The buffer pool of lab 3 calls it with frame numbers: `record_access` at each fetch, `set_evictable` when
+//! a frame gets its first pin or loses its last one, `evict` when the pool needs a frame. The replacer keeps
+//! no pages and reads no clock: time is the number of accesses so far.
 //!
-//! A scan uses each page once; an index root is used all day. The last use cannot tell them apart in the
-//! moment after the scan came by, the one before the last can.
+//! A scan uses each page once; the root of an index is used all the time. Just after a scan the last access
+//! of a scanned page may be later than that of the root. The second last access shows the difference: the
+//! scanned page has none.
 //!
 //! ```text
 //!   K = 2, all evictable         time --->
@@ -23,16 +24,17 @@
 //! - **K1** `times` of a frame are its last accesses, at most K, the oldest first. A frame is *known* exactly
 //!   if it has one.
 //! - **K2** `order` holds the rank of each evictable frame and of no other.
-//! - **K3** The backward K-distance of a frame is `now` minus its K-th last access, and infinite with fewer
-//!   than K. The greatest distance goes first; among infinite ones the least recently used.
+//! - **K3** The backward K-distance of a frame is `now` minus the time of its K-th last access, and infinite
+//!   if it has fewer than K accesses. The frame with the greatest distance is evicted first; among frames
+//!   with infinite distance, the least recently used one.
 //! - **K4** Times are unique, so no two frames have the same rank.
 //!
 //! # Left out, and the price
-//! - Several accesses in one transaction count as several (the paper's correlated reference period): a
-//!   page that is read twice in a row looks like one that is used daily.
-//! - An evicted page is forgotten (the paper's retained information period): a page that comes back starts
-//!   anew, so K must be small. Lab 3 takes 2.
-//! - O(log n) an access, where LRU takes O(1): the price of the better memory.
+//! - Several accesses of one transaction count as several (the paper's correlated reference period): a page
+//!   that is read twice in a row looks like a page that is used often.
+//! - The replacer forgets an evicted frame (the paper's retained information period): a page that is read
+//!   again has no earlier accesses, so K must be small. Lab 3 takes 2.
+//! - An access costs O(log n), where LRU takes O(1).
 //!
 //! Source: O'Neil, O'Neil and Weikum, "The LRU-K Page Replacement Algorithm for Database Disk Buffering",
 //! SIGMOD 1993, section 2.
@@ -48,13 +50,13 @@ pub struct LruK {
     pub(crate) k: usize,
     /// Number of accesses so far.
     pub(crate) now: u64,
-    /// What is known of each frame, by its number.
+    /// The record of each frame, by its number.
     pub(crate) frames: Vec<Frame>,
     /// The evictable frames, the next victim first.
     pub(crate) order: BTreeSet<Rank>,
 }
 
-/// What is known of a frame.
+/// The record of a frame.
 #[derive(Default)]
 pub(crate) struct Frame {
     /// See K1.
@@ -63,8 +65,8 @@ pub(crate) struct Frame {
     pub(crate) is_evictable: bool,
 }
 
-/// Place of a frame in the order of eviction: the least goes first. The derived order compares the
-/// fields from top to bottom.
+/// The place of a frame in the order of eviction: the smallest is evicted first. The derived order compares
+/// the fields from top to bottom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank {
     /// False if the distance is infinite: `false < true`.
@@ -76,10 +78,10 @@ pub(crate) struct Rank {
 }
 
 impl LruK {
-    /// A replacer that looks `k` accesses back, and knows no frame yet.
+    /// Makes a replacer that orders frames by their `k`-th last access. No frame is known yet.
     ///
     /// # Errors
-    /// `k` is 0.
+    /// [`Error::ZeroK`] if `k` is 0.
     pub fn new(k: usize) -> Result<Self, Error> {
         if k == 0 {
             return Err(Error::ZeroK);
@@ -87,7 +89,7 @@ impl LruK {
         Ok(LruK { k, now: 0, frames: Vec::new(), order: BTreeSet::new() })
     }
 
-    /// How many accesses back it looks.
+    /// The K of this replacer.
     pub fn k(&self) -> usize {
         self.k
     }
@@ -102,7 +104,7 @@ impl LruK {
         self.order.is_empty()
     }
 
-    /// Whether the frame can be evicted; `None` if it is not known.
+    /// Whether the frame can be evicted; `None` if the frame is not known.
     pub fn is_evictable(&self, frame: usize) -> Option<bool> {
         self.frames.get(frame).filter(|known| !known.times.is_empty()).map(|known| known.is_evictable)
     }
@@ -117,8 +119,8 @@ impl LruK {
         todo!("task 1.4: rank a frame")
     }
 
-    /// Counts an access to `frame` now. A frame that was not known becomes known, and is not evictable:
-    /// who accesses it holds it.
+    /// Records an access to `frame` now. A frame that was not known becomes known and is not evictable,
+    /// because the caller uses it.
     ///
     /// # Requires
     /// Frame numbers are small: there is memory for every number up to the largest seen.
@@ -129,14 +131,14 @@ impl LruK {
     /// # Cost
     /// O(log n).
     pub fn record_access(&mut self, frame: usize) {
-        // Nudge: the order is by rank, so take the old rank out before the frame changes.
+        // Nudge: `order` is sorted by rank, so remove the old rank before you change the frame's times.
         todo!("task 1.4: record an access")
     }
 
-    /// Says whether `frame` may be evicted. Not an access. Saying the same twice is fine.
+    /// Sets whether `frame` may be evicted. Not an access. A second call with the same value does nothing.
     ///
     /// # Errors
-    /// The frame is not known.
+    /// [`Error::UnknownFrame`] if the frame is not known.
     ///
     /// # Cost
     /// O(log n).
@@ -148,7 +150,7 @@ impl LruK {
     /// `None` if no frame is evictable.
     ///
     /// # Ensures
-    /// The frame is not known any more: its next access is its first.
+    /// The frame is no longer known: its next access counts as its first.
     ///
     /// # Cost
     /// O(log n).
@@ -156,10 +158,11 @@ impl LruK {
         todo!("task 1.4: evict by K-distance")
     }
 
-    /// Forgets `frame` without asking for its rank: its page is gone for another reason.
+    /// Forgets `frame` whatever its rank is, for a page that leaves its frame for another reason.
     ///
     /// # Errors
-    /// The frame is not known, or not evictable; nothing changed then.
+    /// Nothing is changed: [`Error::UnknownFrame`] if the frame is not known, [`Error::NotEvictable`] if it
+    /// may not be evicted.
     ///
     /// # Cost
     /// O(log n).

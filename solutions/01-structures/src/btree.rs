@@ -1,7 +1,7 @@
 //! Task 1.5: an ordered map in a B-tree, in memory.
 //!
-//! Callers see [`BTree`]; it owns the root node and keeps count, `btree/node.rs` does the work inside a
-//! node, `btree/range.rs` walks in key order. Lab 4 builds the same idea on pages.
+//! Callers use [`BTree`], which owns the root node and counts the entries. `btree/node.rs` changes nodes,
+//! `btree/range.rs` iterates in key order. Lab 4 builds a tree with the same ideas on pages.
 //!
 //! ```text
 //!                        +---------------+
@@ -15,9 +15,9 @@
 //! ```
 //!
 //! A Go tree holds pointers to nodes. Here a node owns its children in a `Vec`, so the whole tree is one
-//! owned value: no pointers, no reference counts, dropped without a line of code. The price is that a node
-//! cannot name its parent, so whatever must be done to the parent (take in a separator, refill a child) is
-//! done on the way back from the recursion.
+//! owned value: there are no pointers and no reference counts, and dropping it needs no code. The price is
+//! that a node cannot name its parent. So a change of the parent (adding a separator, refilling a child)
+//! happens after the recursive call returns.
 //!
 //! # Invariants
 //! For a tree of order t (at least 2):
@@ -26,15 +26,15 @@
 //!   key i - 1 and key i.
 //! - **T3** Every node has at most 2t - 1 keys, and every node but the root at least t - 1.
 //! - **T4** All leaves are at the same depth.
-//! - **T5** An internal root has at least one key: a root that has lost its last one gives way to its
-//!   only child.
+//! - **T5** An internal root has at least one key: when a root loses its last key, its only child becomes
+//!   the root.
 //!
 //! With T3 and T4 a tree of n entries has height at most 1 + log base t of ((n + 1) / 2).
 //!
 //! # Left out, and the price
-//! - Keys and values lie in two `Vec`s outside the node: two jumps a level where fixed arrays inside the
-//!   node take one. Safe arrays would hold `Option<K>`, twice the size for a `u64`. A large order makes the
-//!   tree low, which wins the jumps back.
+//! - Keys and values are in two `Vec`s outside the node, so a lookup follows two pointers a level, where
+//!   arrays inside the node need one. Arrays without `unsafe` would hold `Option<K>`, which is twice as large
+//!   for a `u64`. A large order gives fewer levels, and so fewer pointers to follow.
 //! - No mutable iteration: values change through [`BTree::get_mut`].
 //!
 //! Source: Bayer and McCreight, "Organization and Maintenance of Large Ordered Indexes" (1972); Cormen,
@@ -67,16 +67,16 @@ pub struct BTree<K, V> {
 }
 
 impl<K, V> BTree<K, V> {
-    /// An empty tree of [`DEFAULT_ORDER`]. Allocates nothing.
+    /// Makes an empty tree of [`DEFAULT_ORDER`]. Allocates nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::with_order(DEFAULT_ORDER)
     }
 
-    /// An empty tree in which every node but the root has `order - 1` to `2 * order - 1` keys (T3).
+    /// Makes an empty tree in which every node but the root has `order - 1` to `2 * order - 1` keys (T3).
     ///
     /// # Panics
-    /// If `order` is less than 2: a node could then be left without a key.
+    /// If `order` is less than 2, because a node could then have no key.
     #[must_use]
     pub fn with_order(order: usize) -> Self {
         assert!(order >= 2, "the order of a B-tree is at least 2, not {order}");
@@ -98,8 +98,8 @@ impl<K, V> BTree<K, V> {
         self.order
     }
 
-    /// Number of nodes on the way from the root to a leaf, both counted: 0 for an empty tree, 1 when the
-    /// root is a leaf.
+    /// Number of nodes on a path from the root to a leaf, both included: 0 for an empty tree, 1 if the root
+    /// is a leaf.
     ///
     /// # Cost
     /// One step a level.
@@ -121,7 +121,7 @@ impl<K, V> BTree<K, V> {
         *self = Self::with_order(self.order);
     }
 
-    /// The smallest key and its value.
+    /// The smallest key and its value; `None` if the tree is empty.
     ///
     /// # Cost
     /// One node a level.
@@ -135,7 +135,7 @@ impl<K, V> BTree<K, V> {
         //# end
     }
 
-    /// The greatest key and its value.
+    /// The greatest key and its value; `None` if the tree is empty.
     ///
     /// # Cost
     /// One node a level.
@@ -149,14 +149,14 @@ impl<K, V> BTree<K, V> {
         //# end
     }
 
-    /// All entries by rising key; from the other end with `rev`.
+    /// Iterates over all entries in ascending order of the keys, or in descending order with `rev`.
     pub fn iter(&self) -> Iter<'_, K, V> {
         Iter::new(&self.root, self.len)
     }
 }
 
 impl<K: Ord, V> BTree<K, V> {
-    /// The value stored under `key`.
+    /// Returns the value of `key`; `None` if the tree does not have the key.
     ///
     /// # Cost
     /// One node a level.
@@ -175,7 +175,7 @@ impl<K: Ord, V> BTree<K, V> {
         //# end
     }
 
-    /// The value stored under `key`, open to change.
+    /// As [`BTree::get`], with a mutable reference.
     ///
     /// # Cost
     /// As [`BTree::get`].
@@ -194,7 +194,7 @@ impl<K: Ord, V> BTree<K, V> {
         //# end
     }
 
-    /// Whether `key` has an entry.
+    /// Whether the tree has an entry for `key`.
     pub fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -202,17 +202,17 @@ impl<K: Ord, V> BTree<K, V> {
         self.get(key).is_some()
     }
 
-    /// Stores `value` under `key`.
+    /// Stores `value` under `key`, and returns the old value of `key` if there was one.
     ///
     /// # Ensures
-    /// Returns the value that was there before; an equal key that was there stays (the new key is dropped),
-    /// as in std. T1 to T5 hold.
+    /// If the tree had an equal key, that key stays and the new one is dropped, as in std. T1 to T5 hold.
     ///
     /// # Cost
     /// One node a level, and at most one split a level.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        //# task 1.5 insert, and grow a level when the root splits
-        //+ // Nudge: `Node::insert` says what is left to do; only here can the tree become higher (T4).
+        //# task 1.5 insert, and add a level when the root splits
+        //+ // Nudge: the result of `Node::insert` says what the parent must do. Only the root can add a
+        //+ // level (T4).
         match self.root.insert(key, value, self.order) {
             Outcome::Replaced(old) => return Some(old),
             Outcome::Inserted => {}
@@ -250,7 +250,7 @@ impl<K: Ord, V> BTree<K, V> {
     where
         K: Borrow<Q>,
     {
-        //# task 1.5 remove, and lose a level when the root is empty
+        //# task 1.5 remove, and drop a level when the root is empty
         let removed = self.root.remove(key, self.order)?;
         self.len -= 1;
         if self.root.keys.is_empty()
@@ -262,13 +262,14 @@ impl<K: Ord, V> BTree<K, V> {
         //# end
     }
 
-    /// The entries whose keys lie in `bounds`, by rising key; from the other end with `rev`.
+    /// Iterates over the entries whose keys are in `bounds`, in ascending order, or descending with `rev`.
     ///
     /// # Ensures
-    /// A start past the end gives no entries (std panics there): the bounds of a query come from its user.
+    /// If the start is greater than the end, there are no entries. std panics in this case, but here the
+    /// bounds may come from the query of a user.
     ///
     /// # Cost
-    /// Two descents, then amortised O(1) an entry. Nothing outside the bounds is visited.
+    /// Two descents, then amortised O(1) an entry. It visits no entry outside the bounds.
     pub fn range<Q, R>(&self, bounds: R) -> Range<'_, K, V>
     where
         K: Borrow<Q>,
@@ -291,7 +292,7 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for BTree<K, V> {
     }
 }
 
-/// Equal when the entries are: the shape of the tree does not matter.
+/// Two trees are equal if their entries are. The nodes do not matter.
 impl<K: PartialEq, V: PartialEq> PartialEq for BTree<K, V> {
     fn eq(&self, other: &Self) -> bool {
         self.len == other.len && self.iter().eq(other.iter())
@@ -300,7 +301,7 @@ impl<K: PartialEq, V: PartialEq> PartialEq for BTree<K, V> {
 
 impl<K: Eq, V: Eq> Eq for BTree<K, V> {}
 
-/// Later pairs win over earlier ones with an equal key.
+/// If two pairs have equal keys, the tree keeps the value of the later one.
 impl<K: Ord, V> Extend<(K, V)> for BTree<K, V> {
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, pairs: I) {
         for (key, value) in pairs {

@@ -1,13 +1,13 @@
 //! Task 1.4: a cache that evicts the least recently used entry, every operation in O(1).
 //!
-//! Called by later labs for what may be forgotten (plans, blocks, open files). The keys are found through
-//! the hash map of task 1.3, which maps each to a node of a doubly linked list.
+//! Later labs cache data here that they can compute or read again (plans, blocks, open files). The hash map
+//! of task 1.3 maps each key to a node of a doubly linked list.
 //!
-//! Go's `container/list` is a ring of pointers with one *sentinel* that is both before the first and after
-//! the last element, so that linking needs no special case at the ends. In Rust a node cannot have
-//! two owners, so here the arena owns all nodes, and they name each other by *index*. Indices 0 and 1 are the
-//! sentinels of two lists: the entries that may be evicted, and the pinned ones, which no eviction ever
-//! walks over.
+//! Go's `container/list` is a ring of pointers with one *sentinel*, which stands before the first and after
+//! the last element, so that linking needs no special case at the ends. In Rust a node cannot have two
+//! owners. So a vector, the *arena*, owns all nodes, and the nodes name each other by *index*. Indices 0 and
+//! 1 are the sentinels of two lists: the entries that may be evicted, and the pinned entries. An eviction
+//! reads only the first list, so it never has to skip pinned entries.
 //!
 //! ```text
 //!   put a, b, c, d; pin b; get a
@@ -30,18 +30,20 @@
 //! # Invariants
 //! - **L1** The map and the two lists hold the same keys: `map[k] = i` exactly if node `i` is linked and its
 //!   entry has key `k`. No key is in two nodes.
-//! - **L2** `nodes[nodes[i].next].prev == i` and `nodes[nodes[i].prev].next == i` for linked nodes and sentinels.
+//! - **L2** `nodes[nodes[i].next].prev == i` and `nodes[nodes[i].prev].next == i` for linked nodes and
+//!   sentinels.
 //! - **L3** A node is in the list of `PINNED` exactly if its `pins > 0`, else in the list of `LOOSE`.
 //! - **L4** Each list is ordered by last use, the latest first. `put`, `get`, `get_mut`, `pin`, and the
-//!   `unpin` that takes the last pin away are uses; `peek`, `peek_lru`, `contains`, `pins` and `iter` are not.
+//!   `unpin` that removes the last pin are uses; `peek`, `peek_lru`, `contains`, `pins` and `iter` are not.
 //! - **L5** `len() <= capacity()`.
 //! - **L6** Each index from 2 is either linked or in `free`, and a free node has no entry.
 //!
 //! # Left out, and the price
-//! - A key is stored twice, in the map (to be found) and in the node (to be removed when evicted), so it must
-//!   be `Clone`. The crate `lru` shares one copy by raw pointers.
-//! - The arena never shrinks: it keeps the size of the fullest moment, at most `capacity` nodes.
-//! - Pure recency: one scan over more keys than fit empties the cache of what is used daily. See `lru_k.rs`.
+//! - A key is stored twice, so it must be `Clone`: the map needs it to find the node, and the node needs it
+//!   to remove the entry from the map at an eviction. The crate `lru` shares one copy by raw pointers.
+//! - The arena never shrinks: it keeps the greatest number of nodes it ever had, at most `capacity`.
+//! - Only the last use counts. One scan over more than `capacity` keys evicts all entries that are used
+//!   often. `lru_k.rs` avoids this.
 //!
 //! Source: the sentinel ring is Knuth, TAOCP 1, section 2.2.5, and Go's `container/list`.
 
@@ -54,7 +56,7 @@ pub use crate::error::AllPinned;
 use crate::error::Error;
 use crate::hash_map::HashMap;
 
-/// Place of a node in the arena. 32 bits: a node of two `u64` then fits into 40 bytes.
+/// Index of a node in the arena. With 32 bits a node of two `u64` takes 40 bytes.
 pub(crate) type Index = u32;
 
 /// Sentinel of the entries that may be evicted.
@@ -65,7 +67,7 @@ pub(crate) const PINNED: Index = 1;
 
 /// A cache of at most `capacity` entries. See the [module](self) for its shape.
 pub struct LruCache<K, V, S = RandomState> {
-    /// Where each key's node is.
+    /// The node of each key.
     map: HashMap<K, Index, S>,
     /// The arena: two sentinels, then nodes with entries.
     pub(crate) nodes: Vec<Node<K, V>>,
@@ -74,38 +76,45 @@ pub struct LruCache<K, V, S = RandomState> {
     capacity: usize,
 }
 
-/// A link of a list, and what hangs on it.
+/// A node of one of the lists, with its entry.
 pub(crate) struct Node<K, V> {
     /// The node used just after this one, or the sentinel.
     pub(crate) prev: Index,
     /// The node used just before this one, or the sentinel.
     pub(crate) next: Index,
-    /// How many `unpin` calls are missing.
+    /// How often the entry is pinned.
     pub(crate) pins: u32,
     /// `None` for a sentinel and for a free node.
     pub(crate) entry: Option<(K, V)>,
 }
 
-/// What [`LruCache::put`] did, with the value or entry that had to go.
+/// What [`LruCache::put`] did, with the value or the entry that left the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put<K, V> {
     /// The entry is new and there was room.
     Inserted,
     /// The key was there; this is its old value.
     Replaced(V),
-    /// The entry is new, and this one had to leave for it.
+    /// The entry is new, and this entry was evicted.
     Evicted(K, V),
 }
 
 impl<K: Hash + Eq + Clone, V> LruCache<K, V> {
-    /// An empty cache for `capacity` entries, hashed as the standard map does. Allocates nothing yet.
+    /// Makes an empty cache for `capacity` entries, hashed with a random key as in the standard map.
+    ///
+    /// # Cost
+    /// One small allocation for the two sentinels. The map and the nodes are allocated when entries are
+    /// added.
     pub fn new(capacity: usize) -> Self {
         Self::with_hasher(capacity, RandomState::new())
     }
 }
 
 impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
-    /// An empty cache for `capacity` entries that hashes with `hash_builder`.
+    /// Makes an empty cache for `capacity` entries that hashes with `hash_builder`.
+    ///
+    /// # Cost
+    /// As [`LruCache::new`].
     pub fn with_hasher(capacity: usize, hash_builder: S) -> Self {
         let sentinel = |index| Node { prev: index, next: index, pins: 0, entry: None };
         LruCache {
@@ -126,12 +135,12 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         self.len() == 0
     }
 
-    /// Most entries the cache holds.
+    /// The greatest number of entries in the cache.
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Takes a linked node out of its list. Its own links are stale afterwards.
+    /// Takes a linked node out of its list. Afterwards the links of the node itself have no meaning.
     ///
     /// # Ensures
     /// Its neighbours are linked to each other (L2).
@@ -151,7 +160,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     #[inline]
     fn link_first(&mut self, sentinel: Index, index: Index) {
         //# task 1.4 link a node
-        //+ // Nudge: four links change. The sentinel makes an empty list an ordinary one.
+        //+ // Nudge: four links change. With the sentinel an empty list is no special case.
         let old_first = self.nodes[sentinel as usize].next;
         let node = &mut self.nodes[index as usize];
         node.prev = sentinel;
@@ -161,7 +170,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         //# end
     }
 
-    /// Makes a linked node the latest used of its list (L4).
+    /// Moves a linked node to the front of its list: it is now the most recently used one (L4).
     #[inline]
     fn touch(&mut self, index: Index) {
         //# task 1.4 touch a node
@@ -173,7 +182,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         //# end
     }
 
-    /// Puts an entry into a node that is not linked yet, and returns its index.
+    /// Stores an entry in a node that is not linked yet, and returns the node's index.
     ///
     /// # Ensures
     /// A free node is used before the arena grows (L6). The node has no pins.
@@ -192,10 +201,10 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     /// Unlinks a node, frees it and returns its entry.
     ///
     /// # Requires
-    /// The node is linked and not pinned, and its key is not in the map any more.
+    /// The node is linked and not pinned, and its key was removed from the map.
     ///
     /// # Ensures
-    /// The node keeps nothing of the entry (L6).
+    /// The node has no entry (L6).
     fn empty_node(&mut self, index: Index) -> (K, V) {
         //# task 1.4 free a node
         self.unlink(index);
@@ -204,15 +213,16 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         //# end
     }
 
-    /// Adds an entry, or replaces the value of its key, and makes it the latest used (L4). A pinned entry
-    /// stays pinned.
+    /// Adds an entry, or replaces the value of its key. The entry becomes the most recently used one (L4). A
+    /// pinned entry stays pinned.
     ///
     /// # Ensures
-    /// A new key in a full cache evicts the least recently used entry that is not pinned, and only
-    /// that one. With capacity 0 nothing can stay: the new entry itself comes back as evicted.
+    /// If the key is new and the cache is full, the least recently used entry that is not pinned is evicted,
+    /// and no other. A cache of capacity 0 stores nothing: it returns the new entry as evicted.
     ///
     /// # Errors
-    /// The cache is full, every entry is pinned and the key is new: the entry comes back, nothing changed.
+    /// [`AllPinned`] with the entry if the key is new, the cache is full and every entry is pinned. Nothing
+    /// is changed.
     ///
     /// # Cost
     /// O(1), at most three probes of the map.
@@ -238,7 +248,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         //# end
     }
 
-    /// The value of `key`, which becomes the latest used.
+    /// Returns the value of `key`, whose entry becomes the most recently used one.
     ///
     /// # Cost
     /// O(1), one probe of the map.
@@ -251,7 +261,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         self.get_mut(key).map(|value| &*value)
     }
 
-    /// As [`LruCache::get`], with the value to change in place.
+    /// As [`LruCache::get`], with a mutable reference.
     #[inline]
     pub fn get_mut<Q>(&mut self, key: &Q) -> Option<&mut V>
     where
@@ -265,7 +275,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         //# end
     }
 
-    /// The value of `key`, without using it (L4).
+    /// Returns the value of `key`. Not a use: the order stays the same (L4).
     #[inline]
     pub fn peek<Q>(&self, key: &Q) -> Option<&V>
     where
@@ -308,10 +318,10 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         //# end
     }
 
-    /// Takes the entry of `key` out.
+    /// Removes the entry of `key` and returns its value.
     ///
     /// # Errors
-    /// There is no such entry, or it is pinned; nothing changed then.
+    /// Nothing is changed: [`Error::NotFound`] if no entry has the key, [`Error::Pinned`] if it is pinned.
     ///
     /// # Cost
     /// O(1).
@@ -332,10 +342,10 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         //# end
     }
 
-    /// Pins the entry of `key` once more: it is in use and cannot be evicted or removed. Counts as a use.
+    /// Adds one pin to the entry of `key`. An entry with a pin cannot be evicted or removed. This is a use.
     ///
     /// # Errors
-    /// There is no such entry.
+    /// [`Error::NotFound`] if no entry has the key.
     ///
     /// # Cost
     /// O(1).
@@ -353,11 +363,12 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         //# end
     }
 
-    /// Takes one pin away. With the last pin the entry may be evicted again, as the latest used one:
-    /// it was in use until now.
+    /// Removes one pin from the entry of `key`. When the last pin is removed, the entry can be evicted
+    /// again. It is then the most recently used one, because it was in use until now.
     ///
     /// # Errors
-    /// There is no such entry, or it is not pinned; nothing changed then.
+    /// Nothing is changed: [`Error::NotFound`] if no entry has the key, [`Error::NotPinned`] if it has no
+    /// pin.
     ///
     /// # Cost
     /// O(1).
@@ -387,8 +398,8 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
         self.map.get(key).map(|&index| self.nodes[index as usize].pins)
     }
 
-    /// The entries from the most to the least recently used: first the pinned ones, which are in use now,
-    /// then the others. Not a use (L4).
+    /// Iterates from the most to the least recently used entry: first the pinned ones, which are in use
+    /// now, then the others. Not a use (L4).
     pub fn iter(&self) -> Iter<'_, K, V> {
         Iter::new(&self.nodes)
     }
@@ -415,7 +426,7 @@ impl<'a, K, V> Iterator for Iter<'a, K, V> {
         }
         let node = &self.nodes[self.at as usize];
         self.at = node.next;
-        // A sentinel has no entry, which ends the walk at LOOSE.
+        // The sentinel LOOSE has no entry, so the iteration ends there.
         node.entry.as_ref().map(|(key, value)| (key, value))
     }
 }

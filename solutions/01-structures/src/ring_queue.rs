@@ -1,11 +1,11 @@
 //! Task 1.1: a queue with two ends in one growable ring of slots.
 //!
-//! Called by the channel (task 1.2), which keeps its values here, and by LRU-K (task 1.4) for the
-//! last times a frame was used. Calls nothing of this lab.
+//! The channel (task 1.2) keeps its values in ring queues, and LRU-K (task 1.4) keeps the times of the
+//! last accesses to a frame in one. This file calls nothing else of this lab.
 //!
-//! In Go you would append to a slice and cut its front off (`q = q[1:]`): the front of the array is
-//! never used again, and the whole of it moves each time `append` runs out of room. A ring uses the
-//! freed slots: the queue starts at `head` and continues at slot 0 when it reaches the end.
+//! In Go you would append to a slice and cut its front off (`q = q[1:]`). Then the front of the array is
+//! never used again, and `append` copies all elements each time the array is full. A ring uses the
+//! freed slots again: the queue starts at `head` and continues at slot 0 when it reaches the end.
 //!
 //! ```text
 //!   push_back 1 2 3 4 5, pop_front twice, push_back 6 7
@@ -21,14 +21,15 @@
 //! # Invariants
 //! - **Q1** `head < slots.len()`, or both are 0; `len <= slots.len()`.
 //! - **Q2** element `i` (0 is the front) lies in slot `(head + i) mod slots.len()`.
-//! - **Q3** a slot is `Some` exactly if an element lies in it. Full and empty look the same from `head` and
-//!   the end alone, which is why `len` is kept.
+//! - **Q3** a slot is `Some` exactly if an element lies in it. A full ring and an empty ring have the same
+//!   first slot and the same next free slot, so `len` is stored too.
 //! - **Q4** elements are dropped front to back, each exactly once.
 //!
 //! # Left out, and the price
-//! Shrinking (a queue keeps the room of its longest moment) and one contiguous slice of all
-//! elements. `Option<T>` costs a tag a slot where `T` has no spare bit pattern (16 bytes for a `u64`);
-//! the standard `VecDeque` saves it with `unsafe`.
+//! - The ring never shrinks: a queue keeps the slots it needed when it was longest.
+//! - There is no contiguous slice of all elements.
+//! - `Option<T>` adds a tag to each slot if `T` has no unused bit pattern: 16 bytes for a `u64`. The
+//!   standard `VecDeque` needs 8, and uses `unsafe` for it.
 //!
 //! Source: Knuth, The Art of Computer Programming, volume 1, section 2.2.2 (sequential allocation of
 //! queues); growing by doubling: Cormen et al., Introduction to Algorithms, section on dynamic tables.
@@ -37,7 +38,7 @@ use std::fmt;
 use std::ops::{Index, IndexMut};
 use std::slice;
 
-/// Slots of the first allocation of a queue that was made without room.
+/// Number of slots of the first allocation if the queue was made with `new`.
 const FIRST_CAPACITY: usize = 4;
 
 /// A growable double-ended queue. See the [module](self) for its shape.
@@ -51,12 +52,12 @@ pub struct RingQueue<T> {
 }
 
 impl<T> RingQueue<T> {
-    /// An empty queue that allocates nothing until the first push.
+    /// Makes an empty queue. It allocates nothing before the first push.
     pub const fn new() -> Self {
         RingQueue { slots: Vec::new(), head: 0, len: 0 }
     }
 
-    /// An empty queue with room for `capacity` elements.
+    /// Makes an empty queue with room for `capacity` elements.
     ///
     /// # Ensures
     /// The first `capacity` pushes allocate nothing.
@@ -102,12 +103,12 @@ impl<T> RingQueue<T> {
     /// Every element keeps its index; there is at least one free slot.
     ///
     /// # Cost
-    /// O(len). Called from the pushes only when the ring is full, so the new size decides what a push
-    /// costs on average: it must be O(1), however many are pushed.
+    /// O(len). The pushes call it only when the ring is full. Choose the new size so that a push costs
+    /// O(1) on average, for any number of pushes.
     fn grow(&mut self) {
         //# task 1.1 grow the ring
-        //+ // Nudge: after the ring grew, Q2 computes with another slots.len(). Where must the
-        //+ // wrapped part be now?
+        //+ // Nudge: the formula of Q2 now uses a larger slots.len(). Which slots must the elements
+        //+ // move to that were at the start of the ring?
         self.slots.rotate_left(self.head);
         self.head = 0;
         let capacity = (self.slots.len() * 2).max(FIRST_CAPACITY);
@@ -148,7 +149,7 @@ impl<T> RingQueue<T> {
     /// Takes the front element out; `None` if the queue is empty.
     ///
     /// # Ensures
-    /// The slot is free (Q3): nothing of the element stays behind in the ring.
+    /// The slot is `None` (Q3): the ring keeps no copy of the element.
     ///
     /// # Cost
     /// O(1).
@@ -168,7 +169,7 @@ impl<T> RingQueue<T> {
     /// Takes the back element out; `None` if the queue is empty.
     ///
     /// # Ensures
-    /// The slot is free (Q3).
+    /// The slot is `None` (Q3).
     ///
     /// # Cost
     /// O(1).
@@ -183,7 +184,7 @@ impl<T> RingQueue<T> {
         //# end
     }
 
-    /// Element `index`, counted from the front; `None` if there are not so many.
+    /// Returns element `index`, counted from the front; `None` if `index >= len`.
     ///
     /// # Cost
     /// O(1).
@@ -196,7 +197,7 @@ impl<T> RingQueue<T> {
         //# end
     }
 
-    /// Element `index`, counted from the front, to change it in place.
+    /// Returns element `index`, counted from the front, as a mutable reference; `None` if `index >= len`.
     ///
     /// # Cost
     /// O(1).
@@ -210,27 +211,27 @@ impl<T> RingQueue<T> {
         //# end
     }
 
-    /// The front element.
+    /// The front element; `None` if the queue is empty.
     pub fn front(&self) -> Option<&T> {
         self.get(0)
     }
 
-    /// The front element, to change it in place.
+    /// The front element as a mutable reference; `None` if the queue is empty.
     pub fn front_mut(&mut self) -> Option<&mut T> {
         self.get_mut(0)
     }
 
-    /// The back element.
+    /// The back element; `None` if the queue is empty.
     pub fn back(&self) -> Option<&T> {
         self.get(self.len.checked_sub(1)?)
     }
 
-    /// The back element, to change it in place.
+    /// The back element as a mutable reference; `None` if the queue is empty.
     pub fn back_mut(&mut self) -> Option<&mut T> {
         self.get_mut(self.len.checked_sub(1)?)
     }
 
-    /// Drops every element and keeps the room.
+    /// Drops every element. The capacity stays the same.
     ///
     /// # Ensures
     /// Elements are dropped front to back (Q4).
@@ -243,11 +244,11 @@ impl<T> RingQueue<T> {
         //# end
     }
 
-    /// The elements from front to back; can be walked from both ends.
+    /// Iterates over the elements from front to back, or from back to front with `rev`.
     ///
     /// # Ensures
-    /// `first` holds the slots from the front element to the back element or the end of the ring, `second`
-    /// the wrapped rest; neither holds a free slot.
+    /// `first` holds the slots from the front element up to the back element or up to the end of the ring.
+    /// `second` holds the slots of the elements that continue at slot 0. Neither holds a free slot.
     ///
     /// # Cost
     /// O(1).
@@ -260,7 +261,7 @@ impl<T> RingQueue<T> {
         //# end
     }
 
-    /// As [`RingQueue::iter`], with elements to change in place.
+    /// As [`RingQueue::iter`], with mutable references.
     pub fn iter_mut(&mut self) -> IterMut<'_, T> {
         //# task 1.1 iterate and change
         let first = self.len.min(self.slots.len() - self.head);
@@ -272,14 +273,14 @@ impl<T> RingQueue<T> {
 
 impl<T> Drop for RingQueue<T> {
     fn drop(&mut self) {
-        // While a panic unwinds, the vector drops what is left, in the order of the slots.
+        // While a panic unwinds, the vector drops the elements that are left, in the order of the slots.
         if !std::thread::panicking() {
             self.clear();
         }
     }
 }
 
-/// Elements of a [`RingQueue`], front to back.
+/// The elements of a [`RingQueue`], front to back.
 #[derive(Clone)]
 pub struct Iter<'a, T> {
     first: slice::Iter<'a, Option<T>>,
@@ -307,7 +308,7 @@ impl<T> DoubleEndedIterator for Iter<'_, T> {
 
 impl<T> ExactSizeIterator for Iter<'_, T> {}
 
-/// Elements of a [`RingQueue`] to change in place, front to back.
+/// The elements of a [`RingQueue`] as mutable references, front to back.
 pub struct IterMut<'a, T> {
     first: slice::IterMut<'a, Option<T>>,
     second: slice::IterMut<'a, Option<T>>,
@@ -334,7 +335,8 @@ impl<T> DoubleEndedIterator for IterMut<'_, T> {
 
 impl<T> ExactSizeIterator for IterMut<'_, T> {}
 
-/// A [`RingQueue`] that is being emptied, front to back. What is left is dropped with it.
+/// The owned elements of a [`RingQueue`], front to back. When it is dropped, it drops the elements that are
+/// left.
 pub struct IntoIter<T>(RingQueue<T>);
 
 impl<T> Iterator for IntoIter<T> {
@@ -413,7 +415,7 @@ impl<T: Clone> Clone for RingQueue<T> {
 }
 
 impl<T: PartialEq> PartialEq for RingQueue<T> {
-    /// Equal elements in equal order; where they lie in the ring does not matter.
+    /// Two queues are equal if their elements are, in the same order. The slots do not matter.
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().eq(other.iter())
     }

@@ -1,9 +1,9 @@
-//! A channel of capacity 1 or more: two locks, so that senders and receivers seldom meet.
+//! A channel of capacity 1 or more, with one lock for senders and one for receivers.
 //!
-//! One lock around one queue is the obvious design, and what Go does. But then a sender and a receiver on
-//! two cores take the lock from each other with every value. Here senders append to the queue behind
-//! the tail lock, receivers take from the queue behind the head lock, and only when the head queue is empty
-//! does a receiver take the tail lock too and swap the two queues: one meeting for a whole batch.
+//! One lock around one queue is the obvious design, and Go uses it. But then a sender and a receiver on
+//! two cores compete for the lock at every value. Here senders append to the queue under the tail lock,
+//! and receivers take from the queue under the head lock. Only when the head queue is empty, a receiver
+//! takes the tail lock too and swaps the two queues: one swap for a whole batch of values.
 //!
 //! ```text
 //!   senders                                              receivers
@@ -18,23 +18,24 @@
 //!   +---------------------+ <------------------- received (atomic)
 //! ```
 //!
-//! Lock order: head (rank 1) before tail (rank 2). Nobody holds the head lock while it waits, and no value
-//! is dropped under a lock: its `drop` may use this channel.
+//! Lock order: head (rank 1) before tail (rank 2). No thread holds the head lock while it waits. No value
+//! is dropped under a lock, because its `drop` may use this channel.
 //!
 //! # Invariants
 //! - **B1** The values in the channel, oldest first, are the head queue followed by the tail queue.
 //! - **B2** `sent - received <= capacity`. `received_seen <= received`, so a sender that finds room by
 //!   `received_seen` has room.
-//! - **B3** `waiting_receivers` counts the receivers that wait on `not_empty`. It changes under the tail
-//!   lock, where values arrive, so a sender that sees 0 need not notify anybody.
-//! - **B4** `waiting_senders` counts the senders that wait on `not_full`, or are about to. Room appears
-//!   *without* the tail lock, so both sides announce first and look second: a sender raises
-//!   `waiting_senders`, then reads `received`; a receiver raises `received`, then reads `waiting_senders`.
-//!   At least one of the two sees the other (both are `SeqCst`).
+//! - **B3** `waiting_receivers` counts the receivers that wait on `not_empty`. It changes only under the
+//!   tail lock, and a sender adds its value under that lock too. So a sender that sees 0 need not notify.
+//! - **B4** `waiting_senders` counts the senders that wait on `not_full` or are about to wait. A receiver
+//!   makes room *without* the tail lock. So each side first writes its own counter and then reads the
+//!   other's: a sender increases `waiting_senders`, then reads `received`; a receiver increases
+//!   `received`, then reads `waiting_senders`. At least one of the two sees the other (both are `SeqCst`).
 //!
 //! # Left out, and the price
-//! Up to two buffers of `capacity` slots. Before it sleeps a thread gives up its turn [`YIELDS`] times: with
-//! more threads than work that burns some microseconds each, but a sleep and a wake-up cost more.
+//! - The two queues together can take the memory of twice `capacity` slots.
+//! - Before a thread sleeps, it calls `yield_now` [`YIELDS`] times. With more threads than work this wastes
+//!   a few microseconds a thread; a sleep and a wake-up cost more.
 //!
 //! Source: the two locks are those of Michael and Scott, "Simple, Fast, and Practical Non-Blocking and
 //! Blocking Concurrent Queue Algorithms", PODC 1996, section 3 (their two-lock queue).
@@ -48,7 +49,7 @@ use super::error::{Nothing, Refused};
 use super::wait_limit::WaitLimit;
 use crate::ring_queue::RingQueue;
 
-/// How often a thread lets others run before it sleeps.
+/// How often a thread calls `yield_now` before it sleeps.
 const YIELDS: usize = 16;
 
 /// A channel with a buffer. See the [module](self) for its shape.
@@ -61,42 +62,42 @@ pub(crate) struct Buffered<T> {
     pub(crate) received: Apart<AtomicUsize>,
     /// See B4.
     pub(crate) waiting_senders: Apart<AtomicUsize>,
-    /// With the tail lock: a value came, or the channel was closed.
+    /// Belongs to the tail lock. Receivers wait here until a value was added or the channel was closed.
     not_empty: Condvar,
-    /// With the tail lock: a value was taken, or the channel was closed.
+    /// Belongs to the tail lock. Senders wait here until a value was taken or the channel was closed.
     not_full: Condvar,
     capacity: usize,
 }
 
-/// What receivers work on.
+/// The part that receivers change.
 pub(crate) struct Head<T> {
     /// The older values.
     pub(crate) queue: RingQueue<T>,
-    /// Number of values ever taken out. Counters wrap around; only their differences mean something.
+    /// Number of values ever taken out. The counters wrap around, so only their differences have a meaning.
     pub(crate) received: usize,
 }
 
-/// What senders work on.
+/// The part that senders change.
 pub(crate) struct Tail<T> {
     /// The newer values.
     pub(crate) queue: RingQueue<T>,
     /// Number of values ever accepted.
     pub(crate) sent: usize,
-    /// A value that `received` had at some time.
+    /// The value of `received` when a sender last read it.
     pub(crate) received_seen: usize,
     /// See B3.
     pub(crate) waiting_receivers: usize,
-    /// Once true, true for ever.
+    /// Never becomes false again.
     pub(crate) is_closed: bool,
 }
 
-/// Keeps its content on cache lines of its own: a core that writes it does not slow down a core that
-/// reads a neighbour. 128 bytes, because processors fetch lines in pairs.
+/// Keeps its content on cache lines of its own, so that a core that writes it does not slow down a core
+/// that reads the field beside it. 128 bytes, because processors fetch cache lines in pairs.
 #[repr(align(128))]
 pub(crate) struct Apart<T>(pub(crate) T);
 
 impl<T> Buffered<T> {
-    /// An open, empty channel for `capacity >= 1` values.
+    /// Makes an open, empty channel for `capacity >= 1` values.
     pub(super) fn new(capacity: usize) -> Self {
         Buffered {
             head: Apart(Mutex::new(Head { queue: RingQueue::new(), received: 0 })),
@@ -115,7 +116,7 @@ impl<T> Buffered<T> {
         }
     }
 
-    /// Most values in the channel.
+    /// The greatest number of values in the channel.
     pub(super) fn capacity(&self) -> usize {
         self.capacity
     }
@@ -123,38 +124,38 @@ impl<T> Buffered<T> {
     /// Appends `value`, and waits for room up to `limit`.
     ///
     /// # Ensures
-    /// A receiver that waits is woken for this value (B3).
+    /// If a receiver waits, one is woken for this value (B3).
     ///
     /// # Errors
-    /// The value comes back: closed, or full until the limit was reached. Closed goes first.
+    /// Returns the value: `Closed` if the channel is closed, else `Full` if it was full until the limit.
     ///
     /// # Cost
-    /// The tail lock once, if there is room.
+    /// Takes the tail lock once if there is room.
     pub(super) fn send(&self, value: T, limit: WaitLimit) -> Result<(), Refused<T>> {
-        // Nudge: notify after the guard is dropped, else the thread you wake runs into your lock.
+        // Nudge: drop the guard before you notify, else the thread that you wake must wait for your lock.
         todo!("task 1.2: send into the buffer")
     }
 
     /// Whether one more value may be added (B2).
     ///
     /// # Ensures
-    /// Says "no" only after a fresh look at `received`, which is then the new `received_seen`.
+    /// Before it returns false, it reads `received` again and stores it in `received_seen`.
     ///
     /// # Cost
-    /// Reads the receivers' cache line only if there seems to be no room.
+    /// Reads `received`, which is on a cache line of the receivers, only if `received_seen` shows no room.
     fn has_room(&self, tail: &mut Tail<T>) -> bool {
         todo!("task 1.2: find room")
     }
 
-    /// Lets others run for a while: gives up its turn the first [`YIELDS`] times, then sleeps until a
-    /// receiver made room or the channel was closed. Counts in `yields`. Returns the tail guard, and
-    /// true if the limit was reached.
+    /// Lets other threads run. The first [`YIELDS`] times it only yields; after that it sleeps until a
+    /// receiver made room or the channel was closed. `yields` counts the calls. Returns the tail guard,
+    /// and whether the limit was reached.
     ///
     /// # Requires
     /// There was no room under this guard.
     ///
     /// # Ensures
-    /// Never sleeps through room that appears in the same moment (B4).
+    /// It does not sleep if a receiver makes room at the same moment (B4).
     fn wait_for_room<'a>(
         &'a self,
         mut tail: MutexGuard<'a, Tail<T>>,
@@ -167,15 +168,15 @@ impl<T> Buffered<T> {
     /// Takes the oldest value, and waits for one up to `limit`.
     ///
     /// # Ensures
-    /// A sender that waits is woken for the room (B4).
+    /// If a sender waits, one is woken for the room (B4).
     ///
     /// # Errors
-    /// Closed and drained, or empty until the limit was reached. A value goes before either.
+    /// Only if the channel is empty: `Closed` if it is closed, `Empty` if it was empty until the limit.
     ///
     /// # Cost
-    /// The head lock once, and the tail lock once a batch.
+    /// Takes the head lock once for a value, and the tail lock once for a batch.
     pub(super) fn recv(&self, limit: WaitLimit) -> Result<T, Nothing> {
-        // Nudge: the tail queue is the next batch; mem::swap also keeps both allocations.
+        // Nudge: the tail queue is the next batch. mem::swap exchanges the queues with their allocations.
         todo!("task 1.2: receive from the buffer")
     }
 
@@ -185,14 +186,14 @@ impl<T> Buffered<T> {
     /// The value was taken from the head queue under this guard.
     ///
     /// # Ensures
-    /// The count is announced before anybody looks for waiting senders (B4), and a sender that is counted but
-    /// not asleep yet is not missed: it holds the tail lock until it sleeps.
+    /// `received` is stored before `waiting_senders` is read (B4). A sender that is counted but does not
+    /// sleep yet is woken too: it holds the tail lock until it sleeps, so take that lock before you notify.
     fn announce_room(&self, mut head: MutexGuard<'_, Head<T>>) {
         todo!("task 1.2: announce room")
     }
 
-    /// As `wait_for_room`, until a value came or the channel was closed. Gives the guard back to
-    /// nobody: the caller needs the head lock next, which comes first in the lock order.
+    /// As `wait_for_room`, until a value was added or the channel was closed. Drops the guard and returns
+    /// only whether the limit was reached: the caller takes the head lock next, which has the lower rank.
     ///
     /// # Requires
     /// Both queues were empty under this guard.
@@ -205,10 +206,10 @@ impl<T> Buffered<T> {
         todo!("task 1.2: wait for a value")
     }
 
-    /// Closes the channel; false if it was closed before.
+    /// Closes the channel. Returns false if it was closed before.
     ///
     /// # Ensures
-    /// No later send is accepted (C4). Everybody who waits, on either side, looks again (C6).
+    /// No later send is accepted (C4). Every waiting sender and receiver is woken (C6).
     pub(super) fn close(&self) -> bool {
         todo!("task 1.2: close the buffer")
     }
@@ -216,10 +217,10 @@ impl<T> Buffered<T> {
     /// Drops all values in the channel, oldest first.
     ///
     /// # Requires
-    /// The channel is closed, and nobody will receive from it.
+    /// The channel is closed and has no receiver.
     ///
     /// # Ensures
-    /// No lock is held while a value is dropped: a value may own an end of this very channel.
+    /// No lock is held while a value is dropped, because a value may own an end of this channel.
     pub(super) fn discard(&self) {
         todo!("task 1.2: empty the buffer")
     }
@@ -232,7 +233,7 @@ impl<T> Buffered<T> {
     /// Number of values in the channel (B1).
     ///
     /// # Ensures
-    /// At most the capacity, also while others send and receive.
+    /// At most the capacity, also while other threads send and receive.
     pub(super) fn len(&self) -> usize {
         todo!("task 1.2: count the values")
     }

@@ -1,80 +1,82 @@
-//! What a send or a receive can answer instead of success.
+//! The errors of sends and receives.
 //!
-//! Given. Each call has an error type with exactly the answers it can give, so that a `match` on it has
-//! no arm that cannot happen. A send hands the value back in its error (C1).
+//! Given. Each call has an error type of its own with exactly the errors that this call can return, so
+//! that a `match` has no arm that cannot happen. The error of a send holds the value (C1).
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// A send was not accepted. What every send answers inside the channel; each public call narrows it.
+/// Why a send was not accepted. Both kinds of channel return it; each public send converts it to its own
+/// error.
 pub(super) enum Refused<T> {
     /// The channel is closed.
     Closed(T),
-    /// There was no room as long as the caller was willing to wait.
+    /// There was no room until the wait limit was reached.
     Full(T),
 }
 
-/// No value was received. What every receive answers inside the channel.
+/// Why no value was received. Both kinds of channel return it; each public receive converts it to its own
+/// error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Nothing {
-    /// The channel is closed and drained.
+    /// The channel is closed and empty.
     Closed,
-    /// There was no value as long as the caller was willing to wait.
+    /// There was no value until the wait limit was reached.
     Empty,
 }
 
-/// The channel is closed; here is the value back.
+/// `send` failed: the channel is closed. Holds the value that was not sent.
 #[derive(Clone, Copy, PartialEq, Eq, Error)]
 #[error("send on a closed channel")]
 pub struct SendError<T>(pub T);
 
-/// Why [`try_send`](super::Sender::try_send) was refused; here is the value back.
+/// Why [`try_send`](super::Sender::try_send) failed. Holds the value that was not sent.
 #[derive(Clone, Copy, PartialEq, Eq, Error)]
 pub enum TrySendError<T> {
-    /// The channel holds as many values as it may, or nobody waits to take one (capacity 0).
+    /// The channel holds `capacity` values, or has capacity 0 and no receiver waits.
     #[error("the channel is full")]
     Full(T),
     /// The channel is closed.
-    #[error("send on a closed channel")]
+    #[error("try_send on a closed channel")]
     Closed(T),
 }
 
-/// Why [`send_timeout`](super::Sender::send_timeout) was refused; here is the value back.
+/// Why [`send_timeout`](super::Sender::send_timeout) failed. Holds the value that was not sent.
 #[derive(Clone, Copy, PartialEq, Eq, Error)]
 pub enum SendTimeoutError<T> {
-    /// The channel was full for the whole time.
-    #[error("no room in the channel within the time given")]
+    /// The channel was full until the time was up.
+    #[error("the channel was full until the time limit")]
     Timeout(T),
     /// The channel is closed.
-    #[error("send on a closed channel")]
+    #[error("send_timeout on a closed channel")]
     Closed(T),
 }
 
-/// The channel is closed, and everything sent was received.
+/// `recv` failed: the channel is closed, and every accepted value was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("receive on a closed and empty channel")]
+#[error("recv on a closed and empty channel")]
 pub struct RecvError;
 
 /// Why [`try_recv`](super::Receiver::try_recv) found no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TryRecvError {
-    /// Nothing is there now, but something may still come.
+    /// There is no value now, but a sender may still send one.
     #[error("the channel is empty")]
     Empty,
-    /// The channel is closed, and everything sent was received.
-    #[error("receive on a closed and empty channel")]
+    /// The channel is closed, and every accepted value was received.
+    #[error("try_recv on a closed and empty channel")]
     Closed,
 }
 
 /// Why [`recv_timeout`](super::Receiver::recv_timeout) found no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum RecvTimeoutError {
-    /// Nothing came for the whole time.
-    #[error("no value in the channel within the time given")]
+    /// The channel was empty until the time was up.
+    #[error("the channel was empty until the time limit")]
     Timeout,
-    /// The channel is closed, and everything sent was received.
-    #[error("receive on a closed and empty channel")]
+    /// The channel is closed, and every accepted value was received.
+    #[error("recv_timeout on a closed and empty channel")]
     Closed,
 }
 

@@ -1,31 +1,31 @@
-//! A channel of capacity 0: sender and receiver meet, and the value goes from hand to hand.
+//! A channel of capacity 0: a sender gives its value directly to a receiver.
 //!
-//! A sender puts its value on the table as an *offer* and waits until a receiver has taken it. If the
-//! time is up or the channel is closed first, the sender takes its offer back. A `try_send` does not
-//! wait, so it may only leave its value if a receiver is already waiting for one: that value is *promised*.
+//! A sender adds its value to a queue as an *offer* and waits until a receiver has taken it. If the time
+//! is up or the channel is closed before that, the sender takes its offer back. A `try_send` does not
+//! wait, so it may leave its value only if a receiver already waits: that value is *promised* to it.
 //!
 //! ```text
 //!             sender A: send 1        sender B: send 2     receiver R: recv
 //!   offers      [ (t0, 1) ]   -->   [ (t0, 1) (t1, 2) ]  -->  [ (t1, 2) ]
-//!   A           waits .....................................   goes on: t0 gone
+//!   A           waits .....................................   returns: t0 gone
 //!   B                                 waits ...............   waits
 //! ```
 //!
-//! One lock for all, because every value is a meeting anyway. Nothing else is locked under it, and no value
-//! is dropped under it.
+//! There is one lock, because a sender and a receiver meet for every value anyway. No other lock is taken
+//! under it, and no value is dropped under it.
 //!
 //! # Invariants
-//! - **R1** `offers` is in the order of tickets. Only receivers take from its front and only the owner takes
-//!   from elsewhere, so an offer is gone exactly if the first ticket left is a later one.
-//! - **R2** `promised.len() <= waiting_receivers`. A receiver that stops waiting takes a promised value first,
-//!   whatever ended its wait; so no promised value is ever left behind.
-//! - **R3** After close the offers belong to their senders again: receivers take promised values only (C4).
+//! - **R1** `offers` is in the order of tickets. Receivers take only from its front, and a sender takes only
+//!   its own offer. So an offer was received exactly if the first ticket that is left is a later one.
+//! - **R2** `promised.len() <= waiting_receivers`. A receiver that stops waiting for any reason takes a
+//!   promised value first, so every promised value is received.
+//! - **R3** After close receivers take only promised values, and each sender takes its offer back (C4).
 //!
 //! # Left out, and the price
-//! Every waiting sender is woken to see whether its offer is gone, and every hand-over puts somebody to
-//! sleep: microseconds a value, where a buffer takes tens of nanoseconds.
+//! Each receive wakes every waiting sender, which then checks whether its offer was taken. For every value
+//! a thread sleeps and is woken: this takes microseconds, where a buffer takes tens of nanoseconds.
 //!
-//! Source: Go's unbuffered channels, where the waiting sender's `sudog` plays the part of the offer.
+//! Source: Go's unbuffered channels, where the waiting sender's `sudog` has the role of the offer.
 
 use kit::sync::{Condvar, Mutex};
 
@@ -35,38 +35,38 @@ use crate::ring_queue::RingQueue;
 
 /// A channel without a buffer. See the [module](self) for its shape.
 pub(crate) struct Rendezvous<T> {
-    /// Protects everything.
+    /// Protects the whole state.
     pub(crate) table: Mutex<Table<T>>,
-    /// Receivers wait here: something lies on the table, or the channel was closed.
+    /// Receivers wait here until there is a value or the channel was closed.
     offered: Condvar,
-    /// Senders wait here: an offer was taken, or the channel was closed.
+    /// Senders wait here until an offer was taken or the channel was closed.
     taken: Condvar,
 }
 
-/// What lies between senders and receivers.
+/// The values that wait for a receiver, and the number of receivers that wait for a value.
 pub(crate) struct Table<T> {
     /// Values of senders that wait.
     pub(crate) offers: RingQueue<Offer<T>>,
-    /// Values of senders that did not wait, for receivers that do (R2).
+    /// Values that `try_send` left for waiting receivers (R2).
     pub(crate) promised: RingQueue<T>,
     /// Ticket of the next offer.
     pub(crate) next_ticket: u64,
     /// Number of receivers that wait on `offered`.
     pub(crate) waiting_receivers: usize,
-    /// Once true, true for ever.
+    /// Never becomes false again.
     pub(crate) is_closed: bool,
 }
 
 /// A value whose sender waits.
 pub(crate) struct Offer<T> {
-    /// Tells offers apart.
+    /// The number of the offer; later offers have greater numbers.
     pub(crate) ticket: u64,
-    /// What is offered.
+    /// The value for a receiver.
     pub(crate) value: T,
 }
 
 impl<T> Rendezvous<T> {
-    /// An open channel with nobody there.
+    /// Makes an open channel without offers.
     pub(super) fn new() -> Self {
         let table = Table {
             offers: RingQueue::new(),
@@ -78,13 +78,14 @@ impl<T> Rendezvous<T> {
         Rendezvous { table: Mutex::new(table), offered: Condvar::new(), taken: Condvar::new() }
     }
 
-    /// Hands `value` to a receiver, and waits for one up to `limit`.
+    /// Gives `value` to a receiver, and waits for one up to `limit`.
     ///
     /// # Ensures
-    /// `Ok` if a receiver took the value; for [`WaitLimit::NoWait`], if one is bound to take it (R2).
+    /// `Ok` means that a receiver took the value. With [`WaitLimit::NoWait`] it means that a waiting
+    /// receiver will take the value (R2).
     ///
     /// # Errors
-    /// The value comes back: closed, or nobody took it until the limit was reached.
+    /// Returns the value: `Closed` if the channel is closed, `Full` if no receiver took it until the limit.
     pub(super) fn send(&self, value: T, limit: WaitLimit) -> Result<(), Refused<T>> {
         todo!("task 1.2: offer a value")
     }
@@ -92,20 +93,21 @@ impl<T> Rendezvous<T> {
     /// Takes a value from a sender, and waits for one up to `limit`.
     ///
     /// # Ensures
-    /// The sender whose offer was taken goes on.
+    /// The sender whose offer was taken is woken.
     ///
     /// # Errors
-    /// Closed, or nobody offered until the limit was reached. A promised value goes before either (R2).
+    /// Only if there is no promised value (R2): `Closed` if the channel is closed, `Empty` if there was no
+    /// offer until the limit.
     pub(super) fn recv(&self, limit: WaitLimit) -> Result<T, Nothing> {
         todo!("task 1.2: take an offer")
     }
 
-    /// Closes the channel; false if it was closed before.
+    /// Closes the channel. Returns false if it was closed before.
     ///
     /// # Ensures
-    /// Everybody who waits, on either side, looks again (C6). Offers that were not taken come back (R3).
+    /// Every waiting sender and receiver is woken (C6). Senders take back offers that were not taken (R3).
     pub(super) fn close(&self) -> bool {
-        todo!("task 1.2: close the meeting")
+        todo!("task 1.2: close the rendezvous")
     }
 
     /// Whether the channel is closed.
@@ -123,15 +125,15 @@ impl<T> Table<T> {
         ticket
     }
 
-    /// Whether a receiver took the offer (R1). Only its owner may ask.
+    /// Whether a receiver took the offer (R1). Only the sender of the offer may call this.
     fn is_gone(&self, ticket: u64) -> bool {
         self.offers.front().is_none_or(|first| first.ticket > ticket)
     }
 
-    /// Takes an offer back and keeps the order of the others; `None` if it is gone.
+    /// Takes an offer back and keeps the order of the others; `None` if a receiver took it.
     ///
     /// # Cost
-    /// O(number of offers): each goes once around the ring.
+    /// O(number of offers): each is popped and pushed once.
     fn take_back(&mut self, ticket: u64) -> Option<T> {
         let mut found = None;
         for _ in 0..self.offers.len() {

@@ -1,4 +1,4 @@
-//! Picture of a B-tree: a line a level, a bracket a node.
+//! Picture of a B-tree: one line for each level, one pair of brackets for each node.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use kit::draw;
 use crate::btree::BTree;
 use crate::btree::node::Node;
 
-/// Most characters of a key shown.
+/// The greatest number of characters shown of a key.
 const MOST_KEY_CHARS: usize = 12;
 
 impl<K: fmt::Debug, V> BTree<K, V> {
-    /// A text picture of the tree: the keys of each node, one line a level from the root down. Nodes that
-    /// no longer fit on the line are counted.
+    /// Draws the tree as text: the keys of each node, one line for each level, from the root down. Nodes that
+    /// do not fit on the line are counted.
     ///
     /// ```text
     /// len 10, order 2, height 2
@@ -46,7 +46,7 @@ fn level_text<K: fmt::Debug, V>(nodes: &[&Node<K, V>]) -> String {
     line.trim_end().to_string()
 }
 
-/// The keys of a node; of a long one the first and the last and how many there are.
+/// The keys of a node; of a node with many keys, the first, the last, and their number.
 fn node_text<K: fmt::Debug, V>(node: &Node<K, V>) -> String {
     let short = |key: &K| -> String { format!("{key:?}").chars().take(MOST_KEY_CHARS).collect() };
     match node.keys.as_slice() {

@@ -1,17 +1,17 @@
-//! The entry of one key: a place in the map, taken or free, held by `&mut`.
+//! The entry of one key: an occupied or a free place in the map, which the entry borrows mutably.
 //!
-//! [`HashMap::entry`](super::HashMap::entry) probes once and makes one of these. What is then done with it
-//! neither hashes nor probes again. Go has no such thing: `m[k]++` probes twice.
+//! [`HashMap::entry`](super::HashMap::entry) probes once and returns an entry. The methods of an entry
+//! neither hash nor probe again. Go has no entries: `m[k]++` probes twice.
 
 use std::fmt;
 
 use super::table::Table;
 
-/// A key's place in a map.
+/// The place of a key in a map.
 pub enum Entry<'a, K, V> {
     /// The key has a value.
     Occupied(OccupiedEntry<'a, K, V>),
-    /// The key has none yet.
+    /// The key has no value yet.
     Vacant(VacantEntry<'a, K, V>),
 }
 
@@ -21,7 +21,7 @@ pub struct OccupiedEntry<'a, K, V> {
     slot: usize,
 }
 
-/// The place a key would take.
+/// The free place where a key can be stored.
 pub struct VacantEntry<'a, K, V> {
     table: &'a mut Table<K, V>,
     slot: usize,
@@ -30,17 +30,17 @@ pub struct VacantEntry<'a, K, V> {
 }
 
 impl<'a, K, V> Entry<'a, K, V> {
-    /// The value of the key; `default()` is called and stored only if there is none.
+    /// Returns the value of the key. If there is none, it calls `default` and stores the result first.
     pub fn or_insert_with<F: FnOnce() -> V>(self, default: F) -> &'a mut V {
         todo!("task 1.3: insert through an entry")
     }
 
-    /// The value of the key; `default` is stored if there is none.
+    /// Returns the value of the key. If there is none, it stores `default` first.
     pub fn or_insert(self, default: V) -> &'a mut V {
         self.or_insert_with(|| default)
     }
 
-    /// The value of the key; `V::default()` is stored if there is none.
+    /// Returns the value of the key. If there is none, it stores `V::default()` first.
     pub fn or_default(self) -> &'a mut V
     where
         V: Default,
@@ -48,13 +48,13 @@ impl<'a, K, V> Entry<'a, K, V> {
         self.or_insert_with(V::default)
     }
 
-    /// Calls `change` on the value if there is one, and hands the entry on.
+    /// Calls `change` on the value if there is one, and returns the entry.
     #[must_use]
     pub fn and_modify<F: FnOnce(&mut V)>(mut self, change: F) -> Self {
         todo!("task 1.3: change through an entry")
     }
 
-    /// The key of this place.
+    /// The key of this entry.
     pub fn key(&self) -> &K {
         match self {
             Entry::Occupied(entry) => entry.key(),
@@ -79,17 +79,17 @@ impl<'a, K, V> OccupiedEntry<'a, K, V> {
         self.table.entry(self.slot).expect("an occupied entry is full").1
     }
 
-    /// The value, open to change.
+    /// The value as a mutable reference.
     pub fn get_mut(&mut self) -> &mut V {
         self.table.entry_mut(self.slot).expect("an occupied entry is full").1
     }
 
-    /// The value, open to change for as long as the map is borrowed.
+    /// The value as a mutable reference that lives as long as the borrow of the map.
     pub fn into_mut(self) -> &'a mut V {
         self.table.entry_mut(self.slot).expect("an occupied entry is full").1
     }
 
-    /// Stores `value` and returns the one that was there.
+    /// Stores `value` and returns the old value.
     pub fn insert(&mut self, value: V) -> V {
         todo!("task 1.3: replace through an entry")
     }
@@ -106,17 +106,17 @@ impl<'a, K, V> OccupiedEntry<'a, K, V> {
 }
 
 impl<'a, K, V> VacantEntry<'a, K, V> {
-    /// `slot` is what `find_or_free` gave for `key`, whose hash is `hash`.
+    /// `find_or_free` returned `slot` for `key`, whose hash is `hash`.
     pub(super) fn new(table: &'a mut Table<K, V>, slot: usize, hash: u64, key: K) -> Self {
         VacantEntry { table, slot, hash, key }
     }
 
-    /// The key that would be stored.
+    /// The key that `insert` stores.
     pub fn key(&self) -> &K {
         &self.key
     }
 
-    /// Gives the key back; the map stays as it is.
+    /// Returns the key and does not change the map.
     pub fn into_key(self) -> K {
         self.key
     }

@@ -1,6 +1,6 @@
-//! Iterators over the slots of a hash map, in slot order: no order a caller may rely on.
+//! Iterators over the slots of a hash map, in slot order. Callers must not rely on this order.
 //!
-//! Given: each walks the slots, skips those that hold nothing, and knows how many entries are left.
+//! Given: each iterator visits the slots, skips those without an entry, and counts the entries that are left.
 
 use std::fmt;
 use std::iter::FusedIterator;

@@ -1,8 +1,8 @@
-//! One node of the B-tree and what is done to it: search, insert and split, remove and refill.
+//! One node of the B-tree: search, insert and split, remove and refill.
 //!
-//! Called by [`BTree`](super::BTree) for the root, and by itself for the children. Invariants T1 to T5 are
-//! those of `btree.rs`. Every function here leaves the nodes below `self` with all of them; `self` may be
-//! left one key short of T3, which its parent mends, or the tree itself for the root.
+//! [`BTree`](super::BTree) calls these functions for the root, and they call each other for the children.
+//! Invariants T1 to T5 are those of `btree.rs`. When a function returns, they hold for all nodes below
+//! `self`. `self` may have one key too few for T3: then its parent refills it. The root may be short of keys.
 //!
 //! ```text
 //! split of a node with 2t keys (t = 2)        merge, the reverse
@@ -21,13 +21,13 @@
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 
-/// Keys that [`Node::search`] skips with one comparison: a cache line of `u64`s.
+/// Number of keys that [`Node::search`] skips with one comparison: a cache line of `u64`s.
 const STRIDE: usize = 8;
 
 /// A node of a B-tree. A leaf has no children.
 #[derive(Clone)]
 pub(crate) struct Node<K, V> {
-    /// Rising keys (T1).
+    /// The keys in ascending order (T1).
     pub(crate) keys: Vec<K>,
     /// The value of each key.
     pub(crate) values: Vec<V>,
@@ -35,13 +35,13 @@ pub(crate) struct Node<K, V> {
     pub(crate) children: Vec<Node<K, V>>,
 }
 
-/// What an insert below a node leaves to do for the node's parent.
+/// What [`Node::insert`] did, and what the node's parent must do.
 pub(crate) enum Outcome<K, V> {
-    /// Nothing: the key was there; its old value is handed back.
+    /// The node had the key; this is its old value. The parent has nothing to do.
     Replaced(V),
-    /// Nothing: there is one entry more.
+    /// There is one entry more. The parent has nothing to do.
     Inserted,
-    /// There is one entry more, and the node was split: the parent takes in the separator, and `right` as
+    /// There is one entry more, and the node was split. The parent must add the separator, and `right` as
     /// the child after it.
     Split {
         /// The separator: greater than all keys left in the node, smaller than all in `right`.
@@ -66,12 +66,13 @@ impl<K, V> Node<K, V> {
         self.children.is_empty()
     }
 
-    /// `Ok` with the index of `key` among the keys of this node, or `Err` with the index of the child it
-    /// would be under (for a leaf: where it would be put).
+    /// Returns `Ok` with the index of `key` if this node has it. Otherwise returns `Err` with the index of
+    /// the child whose subtree `key` belongs to, or, for a leaf, with the index at which `key` would be
+    /// inserted.
     ///
-    /// Skips [`STRIDE`] keys at a time, then looks at the keys of one stride in turn. A binary search needs
-    /// fewer comparisons but each of its loads waits for the one before; here the processor runs ahead and
-    /// fetches the next strides meanwhile, which is worth a third of the time once nodes are out of cache.
+    /// Skips [`STRIDE`] keys at a time, then compares the keys of one stride one by one. A binary search
+    /// needs fewer comparisons, but each of its loads must wait for the one before. Here the processor can
+    /// load the next strides early, which saves a third of the time if the nodes are not in its cache.
     ///
     /// # Cost
     /// At most `keys / STRIDE + STRIDE` comparisons.
@@ -96,15 +97,15 @@ impl<K, V> Node<K, V> {
         Err(self.keys.len())
     }
 
-    /// Splits a node of `2 * order` keys in the middle: the upper half moves to a new node.
+    /// Splits a node of `2 * order` keys in the middle. The upper half moves to a new node.
     ///
     /// # Requires
     /// The node has `2 * order` keys, one too many.
     ///
     /// # Ensures
-    /// Returns [`Outcome::Split`]; both halves satisfy T1 to T3. The first `order` keys stay, the next one goes
-    /// up as the separator, the last `order - 1` go to the new node. Of the `2 * order + 1` children of an
-    /// internal node the first `order + 1` stay and `order` go.
+    /// Returns [`Outcome::Split`]; both halves satisfy T1 to T3. The first `order` keys stay, the next one is
+    /// the separator, and the last `order - 1` move to the new node. Of the `2 * order + 1` children of an
+    /// internal node the first `order + 1` stay and the last `order` move.
     ///
     /// # Cost
     /// O(order) moves.
@@ -124,7 +125,7 @@ impl<K, V> Node<K, V> {
         //# end
     }
 
-    /// Takes the greatest entry out of the subtree.
+    /// Removes the greatest entry of the subtree and returns it.
     ///
     /// # Requires
     /// The subtree has an entry.
@@ -143,19 +144,20 @@ impl<K, V> Node<K, V> {
         //# end
     }
 
-    /// Mends child `at` if it has one key too few: borrows an entry through the separator from a sibling
-    /// that can spare one, else merges the child with a sibling and the separator between them.
+    /// If child `at` has one key too few, moves an entry from a sibling that has more than the minimum into
+    /// it, through the separator. If no sibling has more, merges the child, a sibling and the separator
+    /// between them.
     ///
     /// # Requires
     /// Child `at` has `order - 2` keys or more, all other children satisfy T3.
     ///
     /// # Ensures
-    /// All children satisfy T1 to T3. After a merge `self` has a key less.
+    /// All children satisfy T1 to T3. After a merge `self` has one key less.
     ///
     /// # Cost
     /// O(order) moves.
     fn refill(&mut self, at: usize, order: usize) {
-        //# task 1.5 mend a child that has one key too few
+        //# task 1.5 refill a child that has one key too few
         //+ // Nudge: the first child has no left sibling, the last one no right sibling.
         let can_spare = |child: Option<&Self>| child.is_some_and(|child| child.keys.len() >= order);
         if self.children[at].keys.len() >= order - 1 {
@@ -171,14 +173,15 @@ impl<K, V> Node<K, V> {
         //# end
     }
 
-    /// Moves separator `at - 1` down to the front of child `at`, and the last entry of child `at - 1` up in
-    /// its place; that child's last child goes along.
+    /// Moves separator `at - 1` down to the front of child `at`, and the last entry of child `at - 1` up to
+    /// the separator's place. The last child of child `at - 1`, if any, becomes the first child of child
+    /// `at`.
     ///
     /// # Requires
-    /// `at > 0`, and child `at - 1` has a key to spare.
+    /// `at > 0`, and child `at - 1` has more keys than the minimum.
     fn borrow_from_left(&mut self, at: usize) {
         //# task 1.5 borrow from the left sibling
-        //+ // Nudge: an internal child also changes parent.
+        //+ // Nudge: if the siblings are internal nodes, one of their children moves too.
         let [left, child] = &mut self.children[at - 1..=at] else { unreachable!("two siblings") };
         let key = left.keys.pop().expect("the sibling has a key to spare");
         let value = left.values.pop().expect("T1: a value for each key");
@@ -190,11 +193,11 @@ impl<K, V> Node<K, V> {
         //# end
     }
 
-    /// Moves separator `at` down to the end of child `at`, and the first entry of child `at + 1` up in its
-    /// place; that child's first child goes along.
+    /// Moves separator `at` down to the end of child `at`, and the first entry of child `at + 1` up to the
+    /// separator's place. The first child of child `at + 1`, if any, becomes the last child of child `at`.
     ///
     /// # Requires
-    /// Child `at + 1` exists and has a key to spare.
+    /// Child `at + 1` exists and has more keys than the minimum.
     fn borrow_from_right(&mut self, at: usize) {
         //# task 1.5 borrow from the right sibling
         let [child, right] = &mut self.children[at..=at + 1] else { unreachable!("two siblings") };
@@ -209,7 +212,7 @@ impl<K, V> Node<K, V> {
     /// Appends separator `at` and everything in child `at + 1` to child `at`.
     ///
     /// # Requires
-    /// Child `at + 1` exists, and the two have at most `2 * order - 2` keys together.
+    /// Child `at + 1` exists, and both children together have at most `2 * order - 2` keys.
     ///
     /// # Ensures
     /// `self` has one key and one child less.
@@ -230,13 +233,14 @@ impl<K: Ord, V> Node<K, V> {
     /// Stores `value` under `key` in this subtree.
     ///
     /// # Ensures
-    /// T1 to T4 hold for `self` and below; what is left to do for the parent is in the [`Outcome`].
+    /// T1 to T4 hold for `self` and all nodes below. The [`Outcome`] says what the parent must do.
     ///
     /// # Cost
     /// One node a level, and at most one split a level.
     pub(crate) fn insert(&mut self, key: K, value: V, order: usize) -> Outcome<K, V> {
         //# task 1.5 insert into a subtree
-        //+ // Nudge: a child that splits hands you a separator; you may then have one key too many yourself.
+        //+ // Nudge: when a child splits, add its separator to this node; then this node may have one key
+        //+ // too many.
         match self.search(&key) {
             Ok(at) => return Outcome::Replaced(std::mem::replace(&mut self.values[at], value)),
             Err(at) if self.is_leaf() => {
@@ -259,7 +263,7 @@ impl<K: Ord, V> Node<K, V> {
     /// Removes `key` from this subtree.
     ///
     /// # Ensures
-    /// T1 to T4 hold below `self`; `self` may be one key short, which is for the caller to mend.
+    /// T1 to T4 hold below `self`. `self` may have one key too few; the caller refills it.
     ///
     /// # Cost
     /// One node a level, and at most one borrow or merge a level.
@@ -268,7 +272,7 @@ impl<K: Ord, V> Node<K, V> {
         K: Borrow<Q>,
     {
         //# task 1.5 remove from a subtree
-        //+ // Nudge: a key in an internal node separates two children, so something must take its place.
+        //+ // Nudge: a key in an internal node separates two children, so another key must replace it.
         match self.search(key) {
             Ok(at) if self.is_leaf() => Some((self.keys.remove(at), self.values.remove(at))),
             Ok(at) => {

@@ -1,9 +1,9 @@
-//! Walking a B-tree in key order, from both ends.
+//! Iterates over a B-tree in key order, from both ends.
 //!
 //! Used through [`BTree::range`](super::BTree::range), [`BTree::iter`](super::BTree::iter) and
 //! `into_iter`. A position is a gap between two neighbouring entries (or before the first, or after the
-//! last). It is kept as the path from the root to a leaf, with an index in each node: in an internal node
-//! that of the child the path goes through, in the leaf the number of keys before the gap.
+//! last). It is stored as the path from the root to a leaf, with an index for each node. In an internal
+//! node this is the index of the next node of the path; in the leaf it is the number of keys before the gap.
 //!
 //! ```text
 //!                    | g | p |
@@ -16,8 +16,8 @@
 //!
 //! # Invariants
 //! - **G1** Each gap has exactly one path: a gap beside an entry of an internal node is the first or the
-//!   last one of the leaf next to it. So two positions are the same when their leaves and indices are.
-//! - **G2** `front` is never past `back`, and the entries between them are those still to come.
+//!   last gap of the leaf next to it. So two positions are equal if their leaves and their indices are.
+//! - **G2** `front` is not after `back`, and the entries between them are those not returned yet.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -38,8 +38,7 @@ impl<K, V> Clone for Gap<'_, K, V> {
 }
 
 impl<'a, K, V> Gap<'a, K, V> {
-    /// Goes down from `node` to a leaf and adds what it passes to the path; `choose` gives the index in
-    /// each node.
+    /// Descends from `node` to a leaf and adds each node to the path. `choose` returns the index for a node.
     fn descend(&mut self, mut node: &'a Node<K, V>, choose: impl Fn(&Node<K, V>) -> usize) {
         loop {
             let at = choose(node);
@@ -51,7 +50,7 @@ impl<'a, K, V> Gap<'a, K, V> {
         }
     }
 
-    /// The gap that `choose` leads to from the root.
+    /// The gap that is found from the root with the indices that `choose` returns.
     fn find(root: &'a Node<K, V>, choose: impl Fn(&Node<K, V>) -> usize) -> Self {
         let mut gap = Gap { path: Vec::with_capacity(8) };
         gap.descend(root, choose);
@@ -68,8 +67,8 @@ impl<'a, K, V> Gap<'a, K, V> {
         Self::find(root, |node| node.keys.len())
     }
 
-    /// The gap next to `key`: the one before its entry, or after it if `is_after`. Where no such entry
-    /// exists both are the gap it would be put in.
+    /// The gap before the entry of `key`, or after it if `is_after`. If there is no such entry, it is in both
+    /// cases the gap in which `key` would be inserted.
     ///
     /// # Cost
     /// One node a level.
@@ -78,7 +77,7 @@ impl<'a, K, V> Gap<'a, K, V> {
         K: Borrow<Q>,
     {
         //# task 1.5 find the gap beside a key
-        //+ // Nudge: `Gap::find` asks for an index in each node on the way; G1 also covers internal nodes.
+        //+ // Nudge: `Gap::find` needs an index for each node of the path; G1 also holds for internal nodes.
         Self::find(root, |node| match node.search(key) {
             Ok(at) => at + usize::from(is_after),
             Err(at) => at,
@@ -96,8 +95,8 @@ impl<'a, K, V> Gap<'a, K, V> {
     #[inline]
     fn step_forward(&mut self) -> Option<(&'a K, &'a V)> {
         //# task 1.5 step to the next entry
-        //+ // Nudge: past the end of a leaf the next entry is the separator in the nearest node above
-        //+ // that has one to the right of the path; the gap after it is in a leaf again.
+        //+ // Nudge: at the end of a leaf the next entry is a separator: that of the nearest node above which
+        //+ // has a key to the right of the path. The gap after that separator is in a leaf again.
         let (leaf, at) = self.path.last_mut()?;
         if let Some(key) = leaf.keys.get(*at) {
             let entry = (key, &leaf.values[*at]);
@@ -117,7 +116,7 @@ impl<'a, K, V> Gap<'a, K, V> {
     /// Amortised O(1), one node a level at most.
     #[inline]
     fn step_back(&mut self) -> Option<(&'a K, &'a V)> {
-        //# task 1.5 step to the entry before
+        //# task 1.5 step to the previous entry
         let (leaf, at) = self.path.last_mut()?;
         if *at > 0 {
             *at -= 1;
@@ -128,7 +127,7 @@ impl<'a, K, V> Gap<'a, K, V> {
     }
 
     //# hide
-    /// Goes up from the end of a leaf to the next separator, steps over it, and down to the leaf after it.
+    /// Moves up from the end of a leaf to the next separator, over it, and down to the leaf after it.
     fn climb_forward(&mut self) -> Option<(&'a K, &'a V)> {
         while self.path.last().is_some_and(|(node, at)| *at == node.keys.len()) {
             self.path.pop();
@@ -141,7 +140,7 @@ impl<'a, K, V> Gap<'a, K, V> {
         Some((&node.keys[separator], &node.values[separator]))
     }
 
-    /// The mirror image of `climb_forward`.
+    /// As `climb_forward`, in the other direction.
     fn climb_back(&mut self) -> Option<(&'a K, &'a V)> {
         while self.path.last().is_some_and(|(_, at)| *at == 0) {
             self.path.pop();
@@ -168,7 +167,7 @@ impl<'a, K, V> Gap<'a, K, V> {
     }
 }
 
-/// Entries whose keys lie in some bounds; see [`BTree::range`](super::BTree::range).
+/// The entries whose keys are in given bounds; see [`BTree::range`](super::BTree::range).
 pub struct Range<'a, K, V> {
     front: Gap<'a, K, V>,
     back: Gap<'a, K, V>,
@@ -178,13 +177,13 @@ impl<'a, K, V> Range<'a, K, V> {
     /// The entries of the tree under `root` between two bounds.
     ///
     /// # Ensures
-    /// G2, also where the start lies past the end: then nothing is between them.
+    /// G2, also if the start is greater than the end: then there is no entry between `front` and `back`.
     pub(super) fn new<Q: Ord + ?Sized>(root: &'a Node<K, V>, start: Bound<&Q>, end: Bound<&Q>) -> Self
     where
         K: Borrow<Q>,
     {
         //# task 1.5 find both ends of a range
-        //+ // Nudge: which bounds give a front past the back? There are two cases.
+        //+ // Nudge: with which bounds would `front` be after `back`? There are two cases.
         if is_crossed(start, end) {
             return Range { front: Gap::before_all(root), back: Gap::before_all(root) };
         }
@@ -204,7 +203,7 @@ impl<'a, K, V> Range<'a, K, V> {
 }
 
 //# hide
-/// Whether the gap of `start` lies past the gap of `end`.
+/// Whether the gap of `start` would be after the gap of `end`.
 fn is_crossed<Q: Ord + ?Sized>(start: Bound<&Q>, end: Bound<&Q>) -> bool {
     use Bound::{Excluded, Included};
     match (start, end) {
@@ -245,7 +244,7 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Range<'_, K, V> {
     }
 }
 
-/// All entries of a tree, with their number known; see [`BTree::iter`](super::BTree::iter).
+/// All entries of a tree, with a known number; see [`BTree::iter`](super::BTree::iter).
 pub struct Iter<'a, K, V> {
     range: Range<'a, K, V>,
     left: usize,
@@ -294,15 +293,16 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Iter<'_, K, V> {
     }
 }
 
-/// What is left of a node that is being taken apart: its entries and the children after them.
+/// The rest of a node from which entries are taken: its entries and the children after them.
 struct Opened<K, V> {
     entries: Zip<std::vec::IntoIter<K>, std::vec::IntoIter<V>>,
     children: std::vec::IntoIter<Node<K, V>>,
 }
 
-/// Owned entries by rising key. Dropped early, it drops the rest.
+/// Owned entries in ascending order of the keys. When it is dropped early, it drops the entries that are
+/// left.
 pub struct IntoIter<K, V> {
-    /// The path to the next entry; each level's next child is still closed.
+    /// The path to the next entry. The next child of each level was not opened yet.
     path: Vec<Opened<K, V>>,
     left: usize,
 }
@@ -314,7 +314,7 @@ impl<K, V> IntoIter<K, V> {
         iter
     }
 
-    /// Takes apart `node` and its first children down to the leaf.
+    /// Opens `node` and its first child, the first child of that, and so on down to the leaf.
     fn open(&mut self, node: Node<K, V>) {
         let mut next = Some(node);
         while let Some(node) = next {

@@ -1,4 +1,4 @@
-//! Picture of a channel: both batches, the counters and who waits.
+//! Picture of a channel: both queues, the counters, and the numbers of waiting threads.
 
 use std::fmt::{self, Write as _};
 
@@ -8,12 +8,12 @@ use kit::sync::atomic::Ordering;
 use crate::channel::{Buffered, Core, Receiver, Rendezvous, Sender, Shared};
 use crate::ring_queue::RingQueue;
 
-/// Most values shown of a queue; the rest is counted.
+/// The greatest number of values shown of a queue; the others are counted.
 const MOST_VALUES: usize = 24;
 
 impl<T: fmt::Debug> Sender<T> {
-    /// A text picture of the channel, for failing tests and for looking at a channel that behaves oddly.
-    /// Never waits: what another thread has locked is shown as `locked`.
+    /// Draws the channel as text, for failing tests and for debugging. Never waits: a part that another
+    /// thread has locked is shown as `locked`.
     ///
     /// ```text
     /// senders 1, receivers 2

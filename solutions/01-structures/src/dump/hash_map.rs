@@ -1,4 +1,4 @@
-//! Picture of a hash map: a line a group, control bytes beside the keys they stand for.
+//! Picture of a hash map: one line for each group, with the control bytes and the keys.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use kit::draw;
 use crate::hash_map::HashMap;
 use crate::hash_map::table::{DELETED, EMPTY, GROUP};
 
-/// Most groups shown; the rest is counted.
+/// The greatest number of groups shown; the others are counted.
 const MOST_GROUPS: usize = 16;
 
-/// Most characters of a key shown.
+/// The greatest number of characters shown of a key.
 const MOST_KEY_CHARS: usize = 10;
 
 impl<K: fmt::Debug, V, S> HashMap<K, V, S> {
-    /// A text picture of the table, for failing tests and for looking at a map that behaves oddly.
-    /// A control byte is shown as its tag in hex, `--` when empty, `xx` when deleted.
+    /// Draws the table as text, for failing tests and for debugging. A control byte is shown as its tag in
+    /// hex, as `--` if it is empty, and as `xx` if it is deleted.
     ///
     /// ```text
     /// len 3, capacity 7, groups 1, tombstones 0

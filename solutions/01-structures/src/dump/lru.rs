@@ -7,13 +7,12 @@ use kit::draw;
 use crate::lru::{Index, LOOSE, LruCache, PINNED};
 use crate::lru_k::LruK;
 
-/// Most nodes or frames shown; the rest is counted.
+/// The greatest number of nodes or frames shown; the others are counted.
 const MOST_ROWS: usize = 40;
 
 impl<K: fmt::Debug, V: fmt::Debug, S> LruCache<K, V, S> {
-    /// A text picture of both lists, for failing tests and for looking at a cache that behaves oddly. The
-    /// links are followed as they are, from each sentinel forward, at most once around the arena; `!` marks
-    /// a node whose `prev` is not the node before it.
+    /// Draws both lists as text, for failing tests and for debugging. It follows the `next` links from each
+    /// sentinel, at most as many as there are nodes. `!` marks a node whose `prev` is not the node before it.
     ///
     /// ```text
     /// nodes 6, free []
@@ -62,7 +61,7 @@ impl<K: fmt::Debug, V: fmt::Debug, S> LruCache<K, V, S> {
 }
 
 impl LruK {
-    /// A text picture of all frames, and the order of eviction. A frame that is not known has no times.
+    /// Draws all frames as text, with the order of eviction. A frame that is not known has no times.
     ///
     /// ```text
     /// k 2, now 6, next victims [2, 3]

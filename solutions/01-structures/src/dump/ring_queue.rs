@@ -1,4 +1,4 @@
-//! Picture of a ring queue: the slots as they lie, and which elements the head and length claim.
+//! Picture of a ring queue: the slots in their order, and the first and the last element.
 
 use std::fmt;
 
@@ -6,12 +6,11 @@ use kit::draw;
 
 use crate::ring_queue::RingQueue;
 
-/// Most slots shown; the rest is counted.
+/// The greatest number of slots shown; the others are counted.
 const MOST_SLOTS: usize = 48;
 
 impl<T: fmt::Debug> RingQueue<T> {
-    /// A text picture of the ring, for failing tests and for looking at a queue that behaves oddly.
-    /// A free slot is shown as `.`.
+    /// Draws the ring as text, for failing tests and for debugging. A free slot is shown as `.`.
     ///
     /// ```text
     /// len 3, capacity 4, head 2

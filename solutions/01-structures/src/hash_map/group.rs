@@ -1,7 +1,7 @@
-//! Eight control bytes compared at once, and the order in which groups are visited.
+//! Compares eight control bytes at once, and gives the order in which a probe visits groups.
 //!
-//! Used by `table.rs` only. The trick is "SIMD within a register": a `u64` is treated as eight lanes of a
-//! byte, and each test below leaves the top bit of a lane set where the lane passes.
+//! Used by `table.rs` only. The technique is "SIMD within a register": a `u64` is treated as eight lanes of
+//! one byte, and each test below sets the top bit of each lane that passes.
 //!
 //! ```text
 //! bytes     3a   ff   80   11   ff   ff   3a   ff
@@ -14,10 +14,10 @@
 /// Slots in a group.
 pub(crate) const GROUP: usize = 8;
 
-/// Control byte of a slot that holds nothing and never stopped a probe from ending here.
+/// Control byte of a slot that holds no entry. A probe may end in its group.
 pub(crate) const EMPTY: u8 = 0xff;
 
-/// Control byte of a slot whose entry was removed while probes may depend on passing it.
+/// Control byte of a slot whose entry was removed. Its group was full, so probes must still continue.
 pub(crate) const DELETED: u8 = 0x80;
 
 /// The lowest bit of each lane.
@@ -26,8 +26,8 @@ const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 /// The highest bit of each lane: clear in a full control byte, set in the two others.
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
-/// The seven hash bits that a full control byte shows. They come from the far end of the hash, because the
-/// near end chose the group and is alike for all its keys.
+/// The seven hash bits that are stored in a full control byte. They are the highest bits of the hash: the
+/// lowest bits choose the group, so they are the same for all keys of a group.
 #[inline]
 pub(crate) fn tag_of(hash: u64) -> u8 {
     (hash >> 57) as u8
@@ -44,8 +44,9 @@ impl Group {
         Group(u64::from_le_bytes(*bytes))
     }
 
-    /// Slots whose byte is `tag`. May name a full slot with another tag right above a true match (a borrow
-    /// runs into it), which costs a comparison of keys and nothing else. Never names a slot that is not full.
+    /// Slots whose byte is `tag`. The result may also contain a full slot with another tag just above a slot
+    /// with this tag, because the subtraction borrows from the next lane. This costs one comparison of keys.
+    /// The result never contains a slot that is not full.
     #[inline]
     pub(crate) fn matches(self, tag: u8) -> Lanes {
         let zero_where_equal = self.0 ^ (LOW_BITS * u64::from(tag));
@@ -94,12 +95,13 @@ impl Iterator for Lanes {
     }
 }
 
-/// The groups that may hold a key, in order: the home group, then 1, 3, 6, 10, ... further, modulo the
-/// number of groups. For a power of two this visits each group once before any twice (Knuth, TAOCP 3,
-/// 6.4, exercise 20), and keys that collide at home do not keep colliding with their neighbours.
+/// The groups that may hold a key, in order: the home group, then the groups at distance 1, 3, 6, 10, ...
+/// from it, modulo the number of groups. If that number is a power of two, each group is visited once
+/// before any group is visited twice (Knuth, TAOCP 3, 6.4, exercise 20). Probes that start at neighbouring
+/// groups soon visit different groups.
 #[derive(Clone, Copy)]
 pub(crate) struct Probe {
-    /// The group to look at now.
+    /// The group that the probe visits now.
     pub(crate) group: usize,
     step: usize,
     mask: usize,
@@ -113,7 +115,7 @@ impl Probe {
         Probe { group: hash as usize & mask, step: 0, mask }
     }
 
-    /// Goes on to the next group of the sequence.
+    /// Moves to the next group of the sequence.
     #[inline]
     pub(crate) fn advance(&mut self) {
         self.step += 1;

@@ -1,8 +1,8 @@
-//! The table of the hash map: control bytes, slots, and the moves between full, deleted and empty.
+//! The table of the hash map: control bytes, slots, and the transitions between full, deleted and empty.
 //!
-//! Called by [`HashMap`](super::HashMap), which hashes; calls `group.rs`, which compares. The table never
-//! sees a hasher: it takes hashes, and a function to hash a key again when it grows. Invariants H1 to H5
-//! are those of `hash_map.rs`.
+//! [`HashMap`](super::HashMap) calls it; it calls `group.rs` to compare control bytes. The table has no
+//! hasher: callers pass hashes, and a function that hashes a key again when the table grows. Invariants H1
+//! to H5 are those of `hash_map.rs`.
 //!
 //! ```text
 //!                    occupy                      erase, the group has an empty byte
@@ -13,14 +13,15 @@
 //!                                    deleted  ------ rehash ----------> (gone)
 //! ```
 //!
-//! A group that once had no empty byte gets none back before the next rehash. So while a group shows an
-//! empty byte, no probe ever went past it, and what is erased there may become empty at once. Tombstones
-//! are left only in groups that were full, and they use up `growth_left` until a rehash sweeps them.
+//! A group without an empty byte gets no empty byte before the next rehash. So if a group has an empty byte
+//! now, it always had one, and no probe ever continued behind it: an erased slot of this group may become
+//! empty at once. Only groups without an empty byte get tombstones. A tombstone counts against
+//! `growth_left` until a rehash removes it.
 
 pub(crate) use super::group::{DELETED, EMPTY, GROUP};
 use super::group::{Group, Probe, tag_of};
 
-/// Entries a group takes on average before the table grows: seven of eight slots (H4).
+/// Entries that a group holds on average when the table grows: seven of eight slots (H4).
 const FULL_PER_GROUP: usize = GROUP - 1;
 
 /// Open-addressing table. A slot is named by its index in `0..slot_count()`.
@@ -30,9 +31,9 @@ pub(crate) struct Table<K, V> {
     controls: Vec<[u8; GROUP]>,
     /// Slot `i` belongs to group `i / GROUP`.
     slots: Vec<Option<(K, V)>>,
-    /// Full slots.
+    /// Number of full slots.
     len: usize,
-    /// Empty bytes that may still become full before the table must be rehashed.
+    /// Number of empty slots that may still become full before the table must be rehashed.
     growth_left: usize,
 }
 
@@ -43,7 +44,7 @@ impl<K, V> Default for Table<K, V> {
 }
 
 impl<K, V> Table<K, V> {
-    /// A table that takes `capacity` entries before it grows. Capacity 0 allocates nothing.
+    /// Makes a table with room for `capacity` entries. Capacity 0 allocates nothing.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         match capacity {
             0 => Self::default(),
@@ -51,7 +52,7 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// An empty table of `groups` groups, a power of two (H1).
+    /// Makes an empty table of `groups` groups, a power of two (H1).
     fn with_groups(groups: usize) -> Self {
         let mut slots = Vec::with_capacity(groups * GROUP);
         slots.resize_with(groups * GROUP, || None);
@@ -59,24 +60,24 @@ impl<K, V> Table<K, V> {
         Table { controls, slots, len: 0, growth_left: groups * FULL_PER_GROUP }
     }
 
-    /// Full slots.
+    /// Number of full slots.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Entries the table holds before it grows.
+    /// Number of entries that the table can hold before it grows.
     pub(crate) fn capacity(&self) -> usize {
         self.controls.len() * FULL_PER_GROUP
     }
 
-    /// Whether the next `occupy` could break H4.
+    /// Whether one more `occupy` of an empty slot would break H4.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.growth_left == 0
     }
 
-    /// All slots, full or not.
+    /// Number of slots, full or not.
     pub(crate) fn slot_count(&self) -> usize {
         self.slots.len()
     }
@@ -86,12 +87,12 @@ impl<K, V> Table<K, V> {
         &self.slots
     }
 
-    /// The slots themselves, open to change of the values.
+    /// The slots themselves, with mutable values.
     pub(crate) fn slots_mut(&mut self) -> &mut [Option<(K, V)>] {
         &mut self.slots
     }
 
-    /// The slots, the table given up.
+    /// Gives up the table and returns its slots.
     pub(crate) fn into_slots(self) -> Vec<Option<(K, V)>> {
         self.slots
     }
@@ -101,19 +102,19 @@ impl<K, V> Table<K, V> {
         &self.controls
     }
 
-    /// The entry in `slot`, if it is full.
+    /// The entry in `slot`, if the slot is full.
     #[inline]
     pub(crate) fn entry(&self, slot: usize) -> Option<(&K, &V)> {
         self.slots[slot].as_ref().map(|(key, value)| (key, value))
     }
 
-    /// The entry in `slot` with its value open to change, if it is full.
+    /// The entry in `slot` with a mutable value, if the slot is full.
     #[inline]
     pub(crate) fn entry_mut(&mut self, slot: usize) -> Option<(&K, &mut V)> {
         self.slots[slot].as_mut().map(|(key, value)| (&*key, value))
     }
 
-    /// Drops all entries and keeps the memory.
+    /// Drops all entries. The capacity stays the same.
     pub(crate) fn clear(&mut self) {
         self.controls.fill([EMPTY; GROUP]);
         self.slots.fill_with(|| None);
@@ -121,7 +122,7 @@ impl<K, V> Table<K, V> {
         self.growth_left = self.capacity();
     }
 
-    /// The slot of the key whose hash is `hash` and for which `is_key` says true.
+    /// Finds the slot of the key whose hash is `hash` and for which `is_key` returns true.
     ///
     /// # Requires
     /// At least one group.
@@ -130,7 +131,7 @@ impl<K, V> Table<K, V> {
     /// `None` only if no slot holds the key (H3). Calls `is_key` only for full slots with the tag of `hash`.
     ///
     /// # Cost
-    /// One group in most cases; a key comparison that fails once in 128 full slots looked at.
+    /// Visits one group in most cases. Of 128 full slots visited, about one costs a comparison that fails.
     #[inline]
     pub(crate) fn find(&self, hash: u64, mut is_key: impl FnMut(&K) -> bool) -> Option<usize> {
         //# task 1.3 find a key
@@ -154,7 +155,7 @@ impl<K, V> Table<K, V> {
         //# end
     }
 
-    /// Where to put a key: `Ok` with the slot that holds it already, or `Err` with a slot to `occupy`.
+    /// Finds the slot for a key: `Ok` with the slot that holds it already, or `Err` with a slot to `occupy`.
     ///
     /// # Requires
     /// `!is_full()`.
@@ -168,7 +169,7 @@ impl<K, V> Table<K, V> {
     #[inline]
     pub(crate) fn find_or_free(&self, hash: u64, mut is_key: impl FnMut(&K) -> bool) -> Result<usize, usize> {
         //# task 1.3 find a key or the slot to put it in
-        //+ // Nudge: a deleted slot is a fine place, but the key itself may still come after it.
+        //+ // Nudge: the key may be put into a deleted slot, but first check that no later slot holds it.
         let mut probe = Probe::start(hash, self.controls.len());
         let mut first_free = None;
         loop {
@@ -194,13 +195,13 @@ impl<K, V> Table<K, V> {
         //# end
     }
 
-    /// Puts an entry in a slot that holds none.
+    /// Stores an entry in a slot that holds none.
     ///
     /// # Requires
-    /// `slot` came from `find_or_free` for this key, and nothing changed since.
+    /// `find_or_free` returned `slot` for this key, and the table has not changed since.
     ///
     /// # Ensures
-    /// H2, H3 and H4. A tombstone that is used again does not count against `growth_left` a second time.
+    /// H2, H3 and H4. A deleted slot that is used again does not decrease `growth_left` a second time.
     #[inline]
     pub(crate) fn occupy(&mut self, slot: usize, hash: u64, key: K, value: V) {
         //# task 1.3 fill a free slot
@@ -214,13 +215,13 @@ impl<K, V> Table<K, V> {
         //# end
     }
 
-    /// Takes the entry out of a full slot.
+    /// Removes the entry of a full slot and returns it.
     ///
     /// # Requires
     /// The slot is full.
     ///
     /// # Ensures
-    /// H2, H3 and H4: the slot becomes empty if no probe can have passed its group, deleted otherwise.
+    /// H2, H3 and H4. The slot becomes empty if no probe ever continued behind its group, else deleted.
     #[inline]
     pub(crate) fn erase(&mut self, slot: usize) -> (K, V) {
         //# task 1.3 free a full slot
@@ -237,20 +238,21 @@ impl<K, V> Table<K, V> {
         //# end
     }
 
-    /// Makes room for `additional` entries if `growth_left` is less: sweeps the tombstones away when
-    /// `len + additional` is at most half of `capacity()`, else moves to at least twice as many groups,
-    /// enough for `len + additional`.
+    /// Does nothing if `growth_left >= additional`. Otherwise, if `len + additional` is at most half of
+    /// `capacity()`, it rehashes the table without its tombstones into the same number of groups. Otherwise
+    /// it rehashes into at least twice as many groups, enough for `len + additional`.
     ///
     /// # Ensures
-    /// `growth_left >= additional`. The number of groups at least doubles when it changes, so that n inserts
-    /// move O(n) entries in all. It does not change when the table is swept; a table of constant size is rehashed once in capacity / 2 removes at most.
+    /// `growth_left >= additional`. The number of groups at least doubles when it changes, so n inserts move
+    /// O(n) entries in all. If the number of entries stays the same, the table is rehashed at most once in
+    /// capacity / 2 removes.
     ///
     /// # Cost
-    /// O(capacity) when the table has to be rehashed, with one hash for each entry; else nothing.
+    /// O(capacity) if the table is rehashed, with one hash for each entry; else O(1).
     #[cold]
     pub(crate) fn reserve(&mut self, additional: usize, hash_of: impl Fn(&K) -> u64) {
-        //# task 1.3 grow, or sweep tombstones
-        //+ // Nudge: are the slots used up by entries or by tombstones?
+        //# task 1.3 grow, or remove the tombstones
+        //+ // Nudge: do entries or tombstones use up the slots?
         if additional <= self.growth_left {
             return;
         }
@@ -265,7 +267,7 @@ impl<K, V> Table<K, V> {
     }
 
     //# hide
-    /// Moves every entry to a table of `groups` groups without tombstones.
+    /// Moves every entry to a new table of `groups` groups, which has no tombstones.
     fn rehash(&mut self, groups: usize, hash_of: impl Fn(&K) -> u64) {
         let old = std::mem::replace(self, Self::with_groups(groups));
         for (key, value) in old.slots.into_iter().flatten() {
@@ -275,7 +277,7 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// The first free slot of the probe of `hash`: `find_or_free` for a key that is known to be absent.
+    /// The first free slot of the probe of `hash`: `find_or_free` for a key that is not in the table.
     #[inline]
     fn first_free(&self, hash: u64) -> usize {
         let mut probe = Probe::start(hash, self.controls.len());
