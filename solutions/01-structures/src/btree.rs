@@ -258,6 +258,7 @@ impl<K: Ord, V> BTree<K, V> {
         {
             self.root = only_child;
         }
+        debug_assert!(self.root.is_leaf() || !self.root.keys.is_empty(), "T5");
         Some(removed)
         //# end
     }

@@ -148,6 +148,8 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     fn unlink(&mut self, index: Index) {
         //# task 1.4 unlink a node
         let Node { prev, next, .. } = self.nodes[index as usize];
+        debug_assert_eq!(self.nodes[prev as usize].next, index, "L2");
+        debug_assert_eq!(self.nodes[next as usize].prev, index, "L2");
         self.nodes[prev as usize].next = next;
         self.nodes[next as usize].prev = prev;
         //# end
@@ -189,6 +191,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     fn fill_node(&mut self, key: K, value: V) -> Index {
         //# task 1.4 find a node for an entry
         if let Some(index) = self.free.pop() {
+            debug_assert!(self.nodes[index as usize].entry.is_none(), "L6: a free node has no entry");
             self.nodes[index as usize].entry = Some((key, value));
             return index;
         }
@@ -207,6 +210,7 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     /// The node has no entry (L6).
     fn empty_node(&mut self, index: Index) -> (K, V) {
         //# task 1.4 free a node
+        debug_assert_eq!(self.nodes[index as usize].pins, 0, "L3: no pinned node leaves");
         self.unlink(index);
         self.free.push(index);
         self.nodes[index as usize].entry.take().expect("L6: a linked node has an entry")
@@ -242,7 +246,9 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
             }
         }
         let index = self.fill_node(key.clone(), value);
-        self.map.insert(key, index);
+        let other_node = self.map.insert(key, index);
+        debug_assert_eq!(other_node, None, "L1: no key is in two nodes");
+        debug_assert!(self.len() <= self.capacity, "L5");
         self.link_first(LOOSE, index);
         Ok(evicted.map_or(Put::Inserted, |(key, value)| Put::Evicted(key, value)))
         //# end

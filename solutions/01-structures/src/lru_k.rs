@@ -144,13 +144,16 @@ impl LruK {
         }
         let is_evictable = self.frames[frame].is_evictable;
         if is_evictable {
-            self.order.remove(&self.rank(frame));
+            let was_ranked = self.order.remove(&self.rank(frame));
+            debug_assert!(was_ranked, "K2: `order` has the rank of each evictable frame");
         }
         let times = &mut self.frames[frame].times;
         if times.len() == self.k {
             times.pop_front();
         }
+        debug_assert!(times.back().is_none_or(|last| *last < self.now), "K4");
         times.push_back(self.now);
+        debug_assert!(times.len() <= self.k, "K1");
         if is_evictable {
             self.order.insert(self.rank(frame));
         }

@@ -126,8 +126,10 @@ impl<T> RingQueue<T> {
             self.grow();
         }
         let slot = self.slot_of(self.len);
+        debug_assert!(self.slots[slot].is_none(), "Q3: the slot behind the back is free");
         self.slots[slot] = Some(value);
         self.len += 1;
+        debug_assert!(self.head < self.slots.len() && self.len <= self.slots.len(), "Q1");
         //# end
     }
 
@@ -141,6 +143,7 @@ impl<T> RingQueue<T> {
             self.grow();
         }
         self.head = if self.head == 0 { self.slots.len() - 1 } else { self.head - 1 };
+        debug_assert!(self.slots[self.head].is_none(), "Q3: the slot before the front is free");
         self.slots[self.head] = Some(value);
         self.len += 1;
         //# end
@@ -160,6 +163,7 @@ impl<T> RingQueue<T> {
             return None;
         }
         let value = self.slots[self.head].take();
+        debug_assert!(value.is_some(), "Q2, Q3: the front element is in slot `head`");
         self.head = self.slot_of(1);
         self.len -= 1;
         value

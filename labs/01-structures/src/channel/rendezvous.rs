@@ -121,6 +121,7 @@ impl<T> Table<T> {
     fn offer(&mut self, value: T) -> u64 {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
+        debug_assert!(self.offers.back().is_none_or(|last| last.ticket < ticket), "R1");
         self.offers.push_back(Offer { ticket, value });
         ticket
     }

@@ -54,6 +54,7 @@ impl<K, V> Table<K, V> {
 
     /// Makes an empty table of `groups` groups, a power of two (H1).
     fn with_groups(groups: usize) -> Self {
+        debug_assert!(groups.is_power_of_two(), "H1: {groups} groups");
         let mut slots = Vec::with_capacity(groups * GROUP);
         slots.resize_with(groups * GROUP, || None);
         let controls = vec![[EMPTY; GROUP]; groups];

@@ -170,6 +170,7 @@ impl<K, V> Node<K, V> {
         } else {
             self.merge_children(at.saturating_sub(1));
         }
+        self.check_children(order);
         //# end
     }
 
@@ -252,6 +253,7 @@ impl<K: Ord, V> Node<K, V> {
                     self.keys.insert(at, key);
                     self.values.insert(at, value);
                     self.children.insert(at + 1, right);
+                    self.check_children(order);
                 }
                 done => return done,
             },
@@ -293,6 +295,22 @@ impl<K: Ord, V> Node<K, V> {
 }
 
 //# hide
+impl<K, V> Node<K, V> {
+    /// Asserts T2 for this node, and T1, T3 and T4 for its children, but not the order of the keys: it compares
+    /// no keys, because comparisons are counted. It does nothing in a release build.
+    fn check_children(&self, order: usize) {
+        if !cfg!(debug_assertions) || self.is_leaf() {
+            return;
+        }
+        assert_eq!(self.children.len(), self.keys.len() + 1, "T2: one child more than keys");
+        for child in &self.children {
+            assert_eq!(child.values.len(), child.keys.len(), "T1: a value for each key");
+            assert!((order - 1..2 * order).contains(&child.keys.len()), "T3: {} keys", child.keys.len());
+            assert_eq!(child.is_leaf(), self.children[0].is_leaf(), "T4: all leaves are at the same depth");
+        }
+    }
+}
+
 /// Moves `items[from..]` to a vector with room for `capacity` items, so that it need not grow.
 fn take_tail<T>(items: &mut Vec<T>, from: usize, capacity: usize) -> Vec<T> {
     let mut tail = Vec::with_capacity(capacity);

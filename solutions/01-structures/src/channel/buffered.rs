@@ -151,6 +151,7 @@ impl<T> Buffered<T> {
         }
         tail.queue.push_back(value);
         tail.sent = tail.sent.wrapping_add(1);
+        debug_assert!(tail.sent.wrapping_sub(tail.received_seen) <= self.capacity, "B2, C3");
         let is_awaited = tail.waiting_receivers > 0;
         drop(tail);
         if is_awaited {
@@ -229,6 +230,7 @@ impl<T> Buffered<T> {
             if head.queue.is_empty() {
                 let mut tail = self.tail.0.lock();
                 mem::swap(&mut head.queue, &mut tail.queue);
+                debug_assert!(tail.queue.is_empty(), "B1: the newer values are behind the older ones");
                 if head.queue.is_empty() {
                     drop(head);
                     if tail.is_closed {

@@ -97,6 +97,7 @@ impl<T> Rendezvous<T> {
                 return Err(Refused::Full(value));
             }
             table.promised.push_back(value);
+            debug_assert!(table.promised.len() <= table.waiting_receivers, "R2");
             drop(table);
             self.offered.notify_one();
             return Ok(());
@@ -178,6 +179,7 @@ impl<T> Table<T> {
     fn offer(&mut self, value: T) -> u64 {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
+        debug_assert!(self.offers.back().is_none_or(|last| last.ticket < ticket), "R1");
         self.offers.push_back(Offer { ticket, value });
         ticket
     }

@@ -54,6 +54,7 @@ impl<K, V> Table<K, V> {
 
     /// Makes an empty table of `groups` groups, a power of two (H1).
     fn with_groups(groups: usize) -> Self {
+        debug_assert!(groups.is_power_of_two(), "H1: {groups} groups");
         let mut slots = Vec::with_capacity(groups * GROUP);
         slots.resize_with(groups * GROUP, || None);
         let controls = vec![[EMPTY; GROUP]; groups];
@@ -170,6 +171,7 @@ impl<K, V> Table<K, V> {
     pub(crate) fn find_or_free(&self, hash: u64, mut is_key: impl FnMut(&K) -> bool) -> Result<usize, usize> {
         //# task 1.3 find a key or the slot to put it in
         //+ // Nudge: the key may be put into a deleted slot, but first check that no later slot holds it.
+        debug_assert!(!self.is_full(), "H4: at least one byte in eight is empty");
         let mut probe = Probe::start(hash, self.controls.len());
         let mut first_free = None;
         loop {
@@ -210,6 +212,7 @@ impl<K, V> Table<K, V> {
             self.growth_left -= 1;
         }
         *control = tag_of(hash);
+        debug_assert!(self.slots[slot].is_none(), "H2: a slot whose byte is not full holds no entry");
         self.slots[slot] = Some((key, value));
         self.len += 1;
         //# end
