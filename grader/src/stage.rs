@@ -10,7 +10,7 @@
 //!     patched/solutions/NN-name/src  the reference's with edits (mutants, stubs)
 //!     grader/{protocol,testkit..}    the course's
 //!     grader/suites/NN-name/         the hidden tests
-//!     grader/pager-kit/src           the course's; its manifests are in pagers/, one for each seat
+//!     kits/SEAT-KIT/                 manifests of the kits in use; their sources lie where the course has them
 //!     perf/NN-name/{learner,reference,main}
 //!   <work>/build/                    cargo's target folder
 //! ```
@@ -129,11 +129,11 @@ impl Stage {
         self.seats.get(&lab.number).copied().unwrap_or(Seat::Reference)
     }
 
-    fn write(
+    fn write<'a>(
         &mut self,
         course: &Course,
-        request: &Request,
-        manifests: &Manifests,
+        request: &Request<'a>,
+        manifests: &Manifests<'a>,
         labs: &[&Lab],
     ) -> Result<()> {
         let mut members = BTreeSet::new();
@@ -196,33 +196,30 @@ impl Stage {
         self.section(members, &format!("{}/{}", seat.folder(), lab.id), files)
     }
 
-    /// What the suites' pagers are made of, where the suite of `lab` uses them.
-    fn pager_kits(
+    /// The kits that `lab` and its suite use.
+    fn kits<'a>(
         &self,
         course: &Course,
         members: &mut BTreeSet<String>,
-        manifests: &Manifests,
-        lab: &Lab,
+        manifests: &Manifests<'a>,
+        lab: &'a Lab,
     ) -> Result<()> {
-        let kits = manifests.pager_kits(lab, &self.seats)?;
-        if kits.is_empty() {
-            return Ok(());
-        }
-        let sources = sources::course_sources(&course.commons.join(manifests::PAGER_KIT), "src")?;
-        sync::write_folder(&self.root.join(manifests::PAGER_KIT), &sources)?;
-        for (folder, manifest) in kits {
-            self.section(members, &folder, Files::from([("Cargo.toml".into(), manifest.into_bytes())]))?;
+        for kit in manifests.kits(lab, &self.seats)? {
+            let sources = sources::course_sources(&course.commons.join(&kit.sources), "src")?;
+            sync::write_folder(&self.root.join(&kit.sources), &sources)?;
+            let manifest = Files::from([("Cargo.toml".into(), kit.manifest.into_bytes())]);
+            self.section(members, &kit.folder, manifest)?;
         }
         Ok(())
     }
 
     /// The hidden tests, and the performance program where the suite has one.
-    fn suite_sections(
+    fn suite_sections<'a>(
         &mut self,
         course: &Course,
         members: &mut BTreeSet<String>,
-        manifests: &Manifests,
-        lab: &Lab,
+        manifests: &Manifests<'a>,
+        lab: &'a Lab,
     ) -> Result<()> {
         let mut files = sources::course_sources(&lab.suite_dir, "tests")?;
         let main = files.remove(Path::new("tests/main.rs"));
@@ -240,7 +237,7 @@ impl Stage {
         let manifest = manifests.suite(lab, &self.suite_package, &files, &self.seats)?;
         files.insert("Cargo.toml".into(), manifest.into_bytes());
         self.section(members, &format!("grader/suites/{}", lab.id), files)?;
-        self.pager_kits(course, members, manifests, lab)?;
+        self.kits(course, members, manifests, lab)?;
         if has_perf {
             for (folder, files) in manifests.perf(lab, &self.seats)? {
                 self.section(members, &format!("perf/{}/{folder}", lab.id), files)?;

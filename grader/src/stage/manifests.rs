@@ -9,8 +9,11 @@
 //!   perf-learner-NAME --> the same
 //!   perf-reference-NAME -> reference-NAME
 //!   perf-NAME ----------> perf-learner-NAME, perf-reference-NAME
-//!   SEAT-pager-kit -----> the labs that the seat's buffer pool stands on; only for suites that name it
+//!   SEAT-KIT -----------> the labs and kits that the kit stands on, in their seats of this run
 //! ```
+//!
+//! A *kit* is a package that suites or labs share (`grader/suites/course.toml` lists them). Its sources are staged once, and
+//! its manifest once for each seat, so that a suite and the lab it tests see the same earlier labs through it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,7 +23,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use toml::{Table, Value};
 
 use super::{Files, Seat};
-use crate::catalog::{Course, Lab, Task};
+use crate::catalog::{COURSE_FILE, Course, Lab, Task};
 
 /// The packages every stage has: where they are in the course, where in the stage.
 pub const COMMONS: &[(&str, &str)] = &[
@@ -29,13 +32,6 @@ pub const COMMONS: &[(&str, &str)] = &[
     ("grader/testkit", "grader/testkit"),
     ("grader/testkit-macros", "grader/testkit-macros"),
 ];
-
-/// A package that suites share and that stands on labs: where it is in the course and in the stage. Its sources are staged
-/// once, its manifest once for each seat, so that a suite and what it calls see the same buffer pool.
-pub const PAGER_KIT: &str = "grader/pager-kit";
-
-/// The name under which suites ask for [`PAGER_KIT`].
-const PAGER_KIT_NAME: &str = "pager-kit";
 
 /// How the two profiles build: tests quick to rebuild and five times faster than unoptimised,
 /// performance as the learner would ship it. Without `lto = "off"` the parts of a test program are optimised
@@ -94,8 +90,28 @@ pub struct Manifests<'a> {
     workspace: Table,
     /// Dependencies of each reference lab, by lab number.
     labs: BTreeMap<u32, Table>,
-    /// Dependencies of [`PAGER_KIT`]; empty in a course without one.
-    pager_kit: Table,
+    /// The kits by package name.
+    kits: BTreeMap<String, KitManifest>,
+}
+
+/// What the stage needs of a kit's manifest.
+#[derive(Debug)]
+struct KitManifest {
+    /// The kit's folder, the same in the course and in the stage.
+    folder: String,
+    dependencies: Table,
+    features: Table,
+}
+
+/// A kit in a seat, as a package of the stage.
+#[derive(Debug)]
+pub struct StagedKit {
+    /// Where its sources lie, in the course and in the stage.
+    pub sources: String,
+    /// Where its manifest lies in the stage.
+    pub folder: String,
+    /// The manifest.
+    pub manifest: String,
 }
 
 impl<'a> Manifests<'a> {
@@ -109,23 +125,29 @@ impl<'a> Manifests<'a> {
                 labs.insert(lab.number, table(&read_table(&path)?, "dependencies"));
             }
         }
-        let workspace = table(&workspace, "workspace");
-        let path = course.commons.join(PAGER_KIT).join("Cargo.toml");
-        let pager_kit =
-            if path.is_file() { table(&read_table(&path)?, "dependencies") } else { Table::new() };
-        Ok(Manifests { course, workspace, labs, pager_kit })
+        let mut kits = BTreeMap::new();
+        for kit in &course.kits {
+            let manifest = read_table(&course.commons.join(&kit.folder).join("Cargo.toml"))?;
+            let (dependencies, features) = (table(&manifest, "dependencies"), table(&manifest, "features"));
+            let manifest = KitManifest { folder: kit.folder.clone(), dependencies, features };
+            kits.insert(kit.package.clone(), manifest);
+        }
+        Ok(Manifests { course, workspace: table(&workspace, "workspace"), labs, kits })
     }
 
-    /// `lab` and the labs it stands on, by number.
+    /// `lab` and the labs that it or its suite stands on, by number.
     pub fn closure(&self, lab: &'a Lab) -> Result<Vec<&'a Lab>> {
         let mut wanted: Vec<&Lab> = vec![lab];
+        let mut names = self.suite_dependencies(lab)?;
         let mut next = 0;
-        while next < wanted.len() {
-            for name in self.lab_dependencies(wanted[next])?.keys() {
-                let known = self.course.labs.iter().find(|other| &other.package == name);
-                if let Some(other) = known
-                    && !wanted.iter().any(|lab| lab.number == other.number)
-                {
+        while let Some(current) = wanted.get(next).copied() {
+            names.extend(self.lab_dependencies(current)?.keys().cloned());
+            for name in self.with_kits(std::mem::take(&mut names)) {
+                let Some(other) = self.lab_of(&name) else { continue };
+                if other.number > lab.number {
+                    bail!("lab {} stands on {name}, which is the later lab {}", lab.number, other.number);
+                }
+                if !wanted.iter().any(|lab| lab.number == other.number) {
                     wanted.push(other);
                 }
             }
@@ -133,6 +155,33 @@ impl<'a> Manifests<'a> {
         }
         wanted.sort_by_key(|lab| lab.number);
         Ok(wanted)
+    }
+
+    /// The lab with this package name.
+    fn lab_of(&self, package: &str) -> Option<&'a Lab> {
+        self.course.labs.iter().find(|lab| lab.package == package)
+    }
+
+    /// The packages that the suite of `lab` names.
+    fn suite_dependencies(&self, lab: &Lab) -> Result<BTreeSet<String>> {
+        let own = read_table(&lab.suite_dir.join("Cargo.toml"))?;
+        let tables = ["dependencies", "dev-dependencies"].map(|key| table(&own, key));
+        Ok(tables.iter().flat_map(|table| table.keys().cloned()).collect())
+    }
+
+    /// `names` and whatever the kits among them stand on, through any number of kits.
+    fn with_kits(&self, names: BTreeSet<String>) -> BTreeSet<String> {
+        let mut open: Vec<String> = names.into_iter().collect();
+        let mut found = BTreeSet::new();
+        while let Some(name) = open.pop() {
+            if let Some(kit) = self.kits.get(&name)
+                && !found.contains(&name)
+            {
+                open.extend(kit.dependencies.keys().cloned());
+            }
+            found.insert(name);
+        }
+        found
     }
 
     /// The root manifest.
@@ -194,35 +243,50 @@ impl<'a> Manifests<'a> {
         Ok(manifest.to_string())
     }
 
-    /// The manifests of [`PAGER_KIT`], each with its folder: for the seat of this run, and for the reference, which
-    /// performance programs compare with. None where the suite of `lab` does not name it.
-    pub fn pager_kits(&self, lab: &Lab, seats: &BTreeMap<u32, Seat>) -> Result<Vec<(String, String)>> {
-        let own = read_table(&lab.suite_dir.join("Cargo.toml"))?;
-        let mut tables = ["dependencies", "dev-dependencies"].iter().map(|key| table(&own, key));
-        if !tables.any(|table| table.contains_key(PAGER_KIT_NAME)) {
-            return Ok(Vec::new());
+    /// The kits that `lab`, its suite and the labs below it use: each for the seat of this run, and for the reference, which
+    /// performance programs compare with.
+    pub fn kits(&self, lab: &'a Lab, seats: &BTreeMap<u32, Seat>) -> Result<Vec<StagedKit>> {
+        let mut names = self.suite_dependencies(lab)?;
+        for lab in self.closure(lab)? {
+            names.extend(self.lab_dependencies(lab)?.keys().cloned());
         }
-        let mut kits = Vec::new();
-        for seat in BTreeSet::from([self.pager_kit_seat(seats), Seat::Reference]) {
-            let reference_only = BTreeMap::new();
-            let seats = if seat == Seat::Reference { &reference_only } else { seats };
-            let name = seat.package(PAGER_KIT_NAME);
-            let mut library = Table::new();
-            library.insert("name".into(), "pager_kit".into());
-            library.insert("path".into(), format!("../../{PAGER_KIT}/src/lib.rs").into());
-            let mut manifest = package(&name);
-            manifest.insert("lib".into(), Value::Table(library));
-            let dependencies = self.bind(&self.pager_kit, seats, "../..", true)?;
-            manifest.insert("dependencies".into(), Value::Table(dependencies));
-            kits.push((pager_kit_folder(&name), manifest.to_string()));
+        let mut staged = Vec::new();
+        for name in self.with_kits(names) {
+            let Some(kit) = self.kits.get(&name) else { continue };
+            for seat in BTreeSet::from([self.kit_seat(&name, seats), Seat::Reference]) {
+                staged.push(self.kit(&name, kit, seat, seats)?);
+            }
         }
-        Ok(kits)
+        Ok(staged)
     }
 
-    /// The seat of the last lab that [`PAGER_KIT`] stands on.
-    fn pager_kit_seat(&self, seats: &BTreeMap<u32, Seat>) -> Seat {
-        let labs = self.course.labs.iter().filter(|lab| self.pager_kit.contains_key(&lab.package));
-        let last = labs.map(|lab| lab.number).max();
+    fn kit(
+        &self,
+        name: &str,
+        kit: &KitManifest,
+        seat: Seat,
+        seats: &BTreeMap<u32, Seat>,
+    ) -> Result<StagedKit> {
+        let reference_only = BTreeMap::new();
+        let seats = if seat == Seat::Reference { &reference_only } else { seats };
+        let mut library = Table::new();
+        library.insert("name".into(), name.replace('-', "_").into());
+        library.insert("path".into(), format!("../../{}/src/lib.rs", kit.folder).into());
+        let mut manifest = package(&seat.package(name));
+        manifest.insert("lib".into(), Value::Table(library));
+        manifest.insert("features".into(), Value::Table(kit.features.clone()));
+        // A suite asks for the scheduler itself; a performance program that uses the kit must stay without it.
+        let dependencies = self.bind(&kit.dependencies, seats, "../..", false)?;
+        manifest.insert("dependencies".into(), Value::Table(dependencies));
+        let folder = kit_folder(&seat.package(name));
+        Ok(StagedKit { sources: kit.folder.clone(), folder, manifest: manifest.to_string() })
+    }
+
+    /// The seat of the last lab that the kit stands on. A kit that stands on no lab is the same for every seat, and is
+    /// staged as the reference's.
+    fn kit_seat(&self, name: &str, seats: &BTreeMap<u32, Seat>) -> Seat {
+        let names = self.with_kits(BTreeSet::from([name.to_owned()]));
+        let last = names.iter().filter_map(|name| self.lab_of(name)).map(|lab| lab.number).max();
         last.and_then(|last| seats.get(&last)).copied().unwrap_or(Seat::Reference)
     }
 
@@ -281,20 +345,19 @@ impl<'a> Manifests<'a> {
         let versions = table(&self.workspace, "dependencies");
         let mut bound = Table::new();
         for (name, value) in wanted {
-            let lab = self.course.labs.iter().find(|lab| &lab.package == name);
-            let target = match (lab, name.as_str()) {
-                (Some(lab), _) => {
-                    let seat = seats.get(&lab.number).copied().unwrap_or(Seat::Reference);
-                    let path = format!("{up}/{}/{}", seat.folder(), lab.id);
-                    path_value(&path, Some(&seat.package(name)))
+            let target = if let Some(lab) = self.lab_of(name) {
+                let seat = seats.get(&lab.number).copied().unwrap_or(Seat::Reference);
+                let path = format!("{up}/{}/{}", seat.folder(), lab.id);
+                path_value(&path, Some(&seat.package(name)))
+            } else if self.kits.contains_key(name) {
+                let package = self.kit_seat(name, seats).package(name);
+                path_value(&format!("{up}/{}", kit_folder(&package)), Some(&package))
+            } else {
+                match name.as_str() {
+                    "kit" => path_value(&format!("{up}/labs/kit"), None),
+                    "testkit" => testkit(up, is_controlled),
+                    _ => by_version(name, value, &versions)?,
                 }
-                (None, "kit") => path_value(&format!("{up}/labs/kit"), None),
-                (None, "testkit") => testkit(up, is_controlled),
-                (None, PAGER_KIT_NAME) => {
-                    let package = self.pager_kit_seat(seats).package(name);
-                    path_value(&format!("{up}/{}", pager_kit_folder(&package)), Some(&package))
-                }
-                (None, _) => by_version(name, value, &versions)?,
             };
             bound.insert(name.clone(), target);
         }
@@ -302,9 +365,9 @@ impl<'a> Manifests<'a> {
     }
 }
 
-/// Where in the stage the manifest of [`PAGER_KIT`] as `package` lies.
-fn pager_kit_folder(package: &str) -> String {
-    format!("pagers/{package}")
+/// Where in the stage the manifest of the kit's package `package` lies.
+fn kit_folder(package: &str) -> String {
+    format!("kits/{package}")
 }
 
 /// Whether `text` has a path that starts with the crate `name`.
@@ -361,7 +424,7 @@ fn by_version(name: &str, value: &Value, versions: &Table) -> Result<Value> {
     };
     if own.get("workspace").and_then(Value::as_bool) != Some(true) {
         if own.contains_key("path") {
-            bail!("dependency {name} is a path; only kit, testkit and labs are staged");
+            bail!("{}", not_staged(name));
         }
         return Ok(value.clone());
     }
@@ -371,7 +434,7 @@ fn by_version(name: &str, value: &Value, versions: &Table) -> Result<Value> {
         version => Table::from_iter([("version".to_owned(), version.clone())]),
     };
     if merged.contains_key("path") {
-        bail!("dependency {name} is a path; only kit, testkit and labs are staged");
+        bail!("{}", not_staged(name));
     }
     for (key, value) in own.iter().filter(|(key, _)| *key != "workspace") {
         match (merged.get_mut(key), value) {
@@ -382,6 +445,12 @@ fn by_version(name: &str, value: &Value, versions: &Table) -> Result<Value> {
         }
     }
     Ok(Value::Table(merged))
+}
+
+fn not_staged(name: &str) -> String {
+    format!(
+        "dependency {name} is a path: the stage has only kit, testkit, labs, and the kits of {COURSE_FILE}"
+    )
 }
 
 fn read_table(path: &Path) -> Result<Table> {
@@ -395,68 +464,5 @@ fn table(of: &Table, key: &str) -> Table {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LAB: &str = include_str!("../../tests/fixture/grader/suites/01-tiny/lab.toml");
-
-    /// What tasks share stays in; a helper that only another task uses is dead code here.
-    #[test]
-    fn a_tasks_program_leaves_the_other_tasks_out() {
-        let lab = Lab::parse(Path::new("grader/suites/01-tiny"), LAB).unwrap();
-        let main = "//! Tests.\n\nmod support;\nmod t1_1;\nmod t1_2;\n\nfn main() {}\n";
-        let text = test_root_text(main, "1.2", &lab.tasks);
-        assert_eq!(text, "#![allow(dead_code)]\n//! Tests.\n\nmod support;\nmod t1_2;\n\nfn main() {}\n");
-        assert_eq!((test_program("1.2").as_str(), test_root("1.2").as_str()), ("t1_2", "main_t1_2.rs"));
-    }
-
-    /// A module of the same name is no reason to compile a crate.
-    #[test]
-    fn a_crate_is_named_where_a_path_starts_with_it() {
-        assert!(names_crate("use lru::LruCache;", "lru"));
-        assert!(!names_crate("use structures::lru::LruCache; mod lru;", "lru"));
-        assert!(!names_crate("my_lru::x()", "lru"));
-    }
-
-    /// A suite's pager must hand out the guards of the very buffer pool that the tested lab was built on.
-    #[test]
-    fn the_pager_kit_sits_where_the_buffer_pool_does() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let course = Course::open(root).unwrap();
-        let manifests = Manifests::read(&course).unwrap();
-        let lab = |number: u32| course.labs.iter().find(|lab| lab.number == number).unwrap();
-        assert!(manifests.pager_kits(lab(1), &BTreeMap::new()).unwrap().is_empty());
-        let seats =
-            |pool| BTreeMap::from([(1, Seat::Learner), (2, Seat::Learner), (3, pool), (4, Seat::Patched)]);
-        let kits = |seats| manifests.pager_kits(lab(4), &seats).unwrap();
-        let patched = kits(seats(Seat::Patched));
-        let folders: Vec<&str> = patched.iter().map(|(folder, _)| folder.as_str()).collect();
-        assert_eq!(folders, ["pagers/reference-pager-kit", "pagers/patched-pager-kit"]);
-        let bound: Table = patched[1].1.parse().unwrap();
-        let package = |name: &str| bound["dependencies"][name]["package"].as_str();
-        assert_eq!(package("buffer-pool"), Some("patched-buffer-pool"));
-        assert_eq!(package("slotted-page"), Some("learner-slotted-page"));
-        assert_eq!(kits(seats(Seat::Reference)).len(), 1);
-        let suite = manifests.suite(lab(4), "suite", &uses_pager_kit(), &seats(Seat::Learner)).unwrap();
-        let suite: Table = suite.parse().unwrap();
-        assert_eq!(suite["dependencies"]["pager-kit"]["package"].as_str(), Some("learner-pager-kit"));
-    }
-
-    fn uses_pager_kit() -> Files {
-        Files::from([("tests/t4_1.rs".into(), b"use pager_kit::MemPager;".to_vec())])
-    }
-
-    /// A version from the table keeps its features and gets those asked for on top.
-    #[test]
-    fn versions_come_from_the_reference() {
-        let parse = |text: &str| text.parse::<Table>().unwrap();
-        let versions =
-            parse("a = \"1\"\nb = { version = \"2\", features = [\"x\"] }\nkit = { path = \"k\" }");
-        let wanted =
-            parse("a.workspace = true\nb = { workspace = true, features = [\"y\"] }\nkit.workspace = true");
-        let bound = |name: &str| by_version(name, &wanted[name], &versions);
-        assert_eq!(bound("a").unwrap()["version"].as_str(), Some("1"));
-        assert_eq!(bound("b").unwrap()["features"].as_array().map(Vec::len), Some(2));
-        assert!(bound("kit").is_err(), "a path would lead out of the stage");
-    }
-}
+#[path = "manifests_tests.rs"]
+mod tests;
