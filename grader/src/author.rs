@@ -4,3 +4,4 @@ pub mod check;
 pub mod generate;
 pub mod lists;
 pub mod marks;
+pub mod new;

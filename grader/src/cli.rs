@@ -131,13 +131,18 @@ pub struct WatchArgs {
 /// What an author of labs can ask for.
 #[derive(Debug, Subcommand)]
 pub enum AuthorCommand {
-    /// Write labs/ from the marks in solutions/.
+    /// Write labs/ from the marks in solutions/, and every list of labs.
     Generate {
         /// Change nothing; fail when labs/ is not up to date.
         #[arg(long)]
         check: bool,
         /// Only these folders, for instance 01-structures.
         only: Vec<String>,
+    },
+    /// Create an empty lab from its entry in grader/suites/course.toml; overwrites nothing.
+    New {
+        /// The lab's folder, for instance 05-locking.
+        id: String,
     },
     /// Prove that reference, skeleton, tests, metadata and handout of each lab agree.
     Check {

@@ -40,9 +40,12 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Some(root) => root,
         None => Course::find_root()?,
     };
-    // The generator works on a course whose catalogues are half written.
+    // These two work on a course with a `lab.toml` that is half written.
     if let Some(Command::Author(AuthorCommand::Generate { check, only })) = &cli.command {
         return author::generate(&root, *check, only);
+    }
+    if let Some(Command::Author(AuthorCommand::New { id })) = &cli.command {
+        return author::new(&root, id);
     }
     let course = &Course::open_with(&root, cli.commons.as_ref().unwrap_or(&root))?;
     match cli.command {

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command as Process, ExitCode};
 
 use anyhow::{Context, Result};
 
 use crate::author::check::{self, Options};
 use crate::author::generate::{Change, Generator};
 use crate::author::lists;
+use crate::author::new::create;
 use crate::catalog::Course;
 use crate::cli::AuthorCommand;
 use crate::paint::Paint;
@@ -17,6 +18,7 @@ use crate::paint::Paint;
 pub fn run(course: &Course, command: AuthorCommand) -> Result<ExitCode> {
     let good = match command {
         AuthorCommand::Generate { check, only } => return generate(&course.root, check, &only),
+        AuthorCommand::New { id } => return new(&course.root, &id),
         AuthorCommand::Check { lab, only, mutant } => {
             check::run(course, &Options { lab, only, mutant }, Paint::stdout())?
         }
@@ -52,6 +54,38 @@ pub fn generate(root: &Path, check: bool, only: &[String]) -> Result<ExitCode> {
         0 => println!("labs/ and the lists are up to date"),
         count => println!("{count} file(s) changed"),
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Creates an empty lab and prints what to do next.
+pub fn new(root: &Path, id: &str) -> Result<ExitCode> {
+    let lab = create(root, id)?;
+    for path in &lab.files {
+        println!("new     {}", path.display());
+    }
+    for path in &lab.lists {
+        println!("updated {}", path.display());
+    }
+    for manifest in ["Cargo.toml", "solutions/Cargo.toml"] {
+        let mut command = Process::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command
+            .args(["update", "--quiet", "--workspace", "--offline", "--manifest-path"])
+            .arg(root.join(manifest));
+        let is_done = command.status().is_ok_and(|status| status.success());
+        let lock = manifest.replace(".toml", ".lock");
+        match is_done {
+            true => println!("updated {lock}"),
+            false => {
+                println!("not updated: {lock}; run: cargo update --workspace --manifest-path {manifest}")
+            }
+        }
+    }
+    let number = lab.number;
+    println!(
+        "\nLab {number} is empty. Its text is in order: cargo grade author check --lab {number} --only text\n\
+         Every place to write at is marked TO WRITE; this lists them: \
+         cargo grade author check --lab {number} --only reference"
+    );
     Ok(ExitCode::SUCCESS)
 }
 

@@ -131,6 +131,7 @@ impl<'a> Check<'a> {
             self.step("text task modules", |_| text::task_modules(lab));
         }
         if reference {
+            self.step("still to write", |lane| text::still_to_write(lane.course, lab));
             self.step("reference", |lane| lane.reference(lab));
         }
         if skeleton {

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::super::generate::files_below;
-use super::super::{lists, marks};
+use super::super::{lists, marks, new};
 use super::Found;
 use crate::catalog::{Course, Lab};
 use crate::paint::plural;
@@ -44,6 +44,12 @@ pub fn lists(course: &Course) -> Result<Found> {
         format!("a list in {name} is not up to date; run: cargo grade author generate\n{}", file.diff())
     });
     Ok(Found { says: format!("lists in {}", plural(files.len(), "file")), problems: problems.collect() })
+}
+
+/// Nothing that `author new` wrote still waits for an author.
+pub fn still_to_write(course: &Course, lab: &Lab) -> Result<Found> {
+    let problems = new::to_write(&course.root, &lab.id)?;
+    Ok(Found { says: format!("{} to write", plural(problems.len(), "place")), problems })
 }
 
 /// Ids, points, hints and files of `lab.toml`.
