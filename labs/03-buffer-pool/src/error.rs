@@ -49,6 +49,12 @@ pub enum Error {
         /// Frames of the pool.
         frames: usize,
     },
+    /// The caller refused every record id that [`insert_with`](crate::TableHeap::insert_with) offered.
+    #[error("none of the {asked} record ids that were offered was admitted")]
+    NotAdmitted {
+        /// How many ids were offered.
+        asked: usize,
+    },
 
     // Corrupt data.
     /// A page of the heap is sound as a slotted page, but what it holds makes no sense as a page of a heap.

@@ -16,26 +16,66 @@ use crate::{Error, HeapDamage, MAX_HEAP_RECORD_LEN, Pager, RecordId};
 /// Most hints that one search follows.
 const MAX_TRIES: usize = 4;
 
+/// A latched page at the end of the chain, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The last page, which has room.
+    Last(usize),
+    /// A new page behind it.
+    New(usize),
+}
+
 impl TableHeap {
-    /// Puts `record` somewhere and says where.
+    /// Puts `record` into the heap and returns its record id.
     ///
     /// # Ensures
     /// The record is under a record id that no other record has. Others keep theirs.
     ///
     /// # Errors
     /// Nothing is changed: [`Error::RecordTooLong`] if it is longer than [`MAX_HEAP_RECORD_LEN`], the pager's
-    /// (disk full, [`Error::AllPinned`]), [`HeapDamage`] met on the way.
+    /// (disk full, [`Error::AllPinned`]), [`HeapDamage`] in a page that was looked at.
     ///
     /// # Cost
-    /// O(1) pages on average, one as a rule; at most three at a time, and one while it waits for room it
-    /// knows.
+    /// O(1) pages on average, one as a rule; at most three at a time, and one while it waits for a page that
+    /// it remembers.
     pub fn insert<P: Pager>(&self, pager: &P, record: &[u8]) -> Result<RecordId, Error> {
+        self.insert_with(pager, record, |_| true)
+    }
+
+    /// As [`insert`](Self::insert), under a record id that `admit` agrees to. Lab 5 locks the record there,
+    /// before any other thread can see it.
+    ///
+    /// `admit` runs under the write latch of the page, before a byte of the page is changed. So it must not
+    /// wait: it asks for no page, no latch, and no lock that another thread may hold.
+    ///
+    /// # Ensures
+    /// - `admit` is asked for free record ids until it says `true`; the record is then under the id that it
+    ///   was asked for last. An id for which it said `false` stays free, and the next one is offered: of the
+    ///   same page or of another. Which ids are offered, and in what order, is free; one may be offered
+    ///   again.
+    /// - If `admit` panics, the record is not in the heap, no latch is held, and the heap can be used.
+    ///
+    /// # Errors
+    /// As `insert`. [`Error::NotAdmitted`] if `admit` refused all ids that were offered, those of a page that
+    /// was added for this record among them. After `NotAdmitted`, or a panic, the heap may have one empty page
+    /// more, which later inserts fill.
+    ///
+    /// # Cost
+    /// As `insert`, if the first id is admitted; a few more pages otherwise, at most three at a time.
+    pub fn insert_with<P: Pager>(
+        &self,
+        pager: &P,
+        record: &[u8],
+        mut admit: impl FnMut(RecordId) -> bool,
+    ) -> Result<RecordId, Error> {
         // Nudge: find room, else go to the end; once a page with room is latched, nothing can fail.
+        // Nudge: which slots of a latched page could take the record, without a change of the page?
         todo!("task 3.5: insert a record")
     }
 
     /// Latches a page, not held yet, that takes a record of `needed` bytes, tag included; says its number.
-    /// `None` if none is found by hints or among the unseen pages that may be looked at now.
+    /// `None` if none is found by hints or among the unseen pages that may be looked at now. The hints of the
+    /// pages in `refused` are left out.
     ///
     /// # Requires
     /// With [`LatchMode::Wait`], nothing is held.
@@ -50,19 +90,20 @@ impl TableHeap {
     /// The pager's.
     ///
     /// # Cost
-    /// At most 4 hints, and the looks saved up; one page latched at a time beside those held.
+    /// At most 4 hints beside those left out, and the looks saved up; one page latched at a time beside those held.
     pub(super) fn find_room<P: Pager>(
         &self,
         latches: &mut Latches<'_, P>,
         needed: usize,
         mode: LatchMode,
+        refused: &[PageId],
     ) -> Result<Option<usize>, Error> {
         // Nudge: never hold the mutex of the hints while you ask for a page.
         todo!("task 3.5: find room for a record")
     }
 
     /// Latches the last page of the chain if it takes a record of `needed` bytes, tag included, else a new
-    /// one behind it; says its number.
+    /// one behind it.
     ///
     /// # Requires
     /// Nothing is held.
@@ -77,7 +118,7 @@ impl TableHeap {
         &self,
         latches: &mut Latches<'_, P>,
         needed: usize,
-    ) -> Result<usize, Error> {
+    ) -> Result<End, Error> {
         // Nudge: another thread may have grown the chain since you looked for room.
         todo!("task 3.5: go to the end of the chain")
     }

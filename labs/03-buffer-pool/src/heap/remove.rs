@@ -41,25 +41,41 @@ impl TableHeap {
         todo!("task 3.5: put a record back")
     }
 
-    /// Frees every page.
+    /// Frees every page: [`destroy_some`](Self::destroy_some) until the heap is gone.
     ///
     /// # Requires
     /// Nobody else uses the heap.
     ///
-    /// # Ensures
-    /// The pages go one by one, the first page last, and the chain leads around those that are gone. H1 and H2
-    /// hold after each.
-    ///
     /// # Errors
-    /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`] if the chain comes
-    /// back to the first page. No other circle needs to be looked for: it comes back to a page that is free by
-    /// then, which the pager says (`NotAllocated`). What was freed
-    /// stays freed; the rest is a chain that can be opened and destroyed once the cause is gone. A page of
-    /// another heap is never freed.
+    /// Those of `destroy_some`. What was freed stays freed; the rest is a heap that can be opened and destroyed
+    /// once the cause is gone.
     ///
     /// # Cost
     /// Each page once, two latched at a time.
     pub fn destroy<P: Pager>(self, pager: &P) -> Result<(), Error> {
-        todo!("task 3.5: free every page")
+        while !self.destroy_some(pager, usize::MAX)? {}
+        Ok(())
+    }
+
+    /// Frees pages of the heap, `at_most` of them, and returns true if no page is left. A pager that keeps each changed
+    /// page until the end (lab 6) cannot free a long heap in one go; a batch for each call can.
+    ///
+    /// # Requires
+    /// Nobody else uses the heap. After `true` there is no heap: the handle is dropped.
+    ///
+    /// # Ensures
+    /// The pages go one by one, the first page last, and the chain leads around those that are gone: H1 and H2
+    /// hold after each. After `false` the rest is a heap, without the records of the freed pages, and the next call
+    /// goes on, also after it was opened again.
+    ///
+    /// # Errors
+    /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`] if the chain comes back to the first page. (Any
+    /// other circle comes back to a page that is free by then, and the pager says `NotAllocated`.) What was freed
+    /// stays freed. A page of another heap is never freed.
+    ///
+    /// # Cost
+    /// Each page freed once, and the first page; two latched at a time.
+    pub fn destroy_some<P: Pager>(&self, pager: &P, at_most: usize) -> Result<bool, Error> {
+        todo!("task 3.5: free some pages")
     }
 }

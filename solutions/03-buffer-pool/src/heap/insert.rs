@@ -13,42 +13,131 @@ use super::format::{self, Stored};
 use super::latches::{LatchMode, Latches};
 use crate::{Error, HeapDamage, MAX_HEAP_RECORD_LEN, Pager, RecordId};
 
+//# hide
+use slotted_page::slotted::SLOT_SIZE;
+use slotted_page::{PageBuf, SlotId, SlottedPage};
+//# end
+
 /// Most hints that one search follows.
 const MAX_TRIES: usize = 4;
 
+//# hide
+/// Most pages whose record ids are all refused before an insert goes to the end of the chain.
+const MAX_REFUSED: usize = 4;
+//# end
+
+/// A latched page at the end of the chain, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The last page, which has room.
+    Last(usize),
+    /// A new page behind it.
+    New(usize),
+}
+
 impl TableHeap {
-    /// Puts `record` somewhere and says where.
+    /// Puts `record` into the heap and returns its record id.
     ///
     /// # Ensures
     /// The record is under a record id that no other record has. Others keep theirs.
     ///
     /// # Errors
     /// Nothing is changed: [`Error::RecordTooLong`] if it is longer than [`MAX_HEAP_RECORD_LEN`], the pager's
-    /// (disk full, [`Error::AllPinned`]), [`HeapDamage`] met on the way.
+    /// (disk full, [`Error::AllPinned`]), [`HeapDamage`] in a page that was looked at.
     ///
     /// # Cost
-    /// O(1) pages on average, one as a rule; at most three at a time, and one while it waits for room it
-    /// knows.
+    /// O(1) pages on average, one as a rule; at most three at a time, and one while it waits for a page that
+    /// it remembers.
     pub fn insert<P: Pager>(&self, pager: &P, record: &[u8]) -> Result<RecordId, Error> {
+        self.insert_with(pager, record, |_| true)
+    }
+
+    /// As [`insert`](Self::insert), under a record id that `admit` agrees to. Lab 5 locks the record there,
+    /// before any other thread can see it.
+    ///
+    /// `admit` runs under the write latch of the page, before a byte of the page is changed. So it must not
+    /// wait: it asks for no page, no latch, and no lock that another thread may hold.
+    ///
+    /// # Ensures
+    /// - `admit` is asked for free record ids until it says `true`; the record is then under the id that it
+    ///   was asked for last. An id for which it said `false` stays free, and the next one is offered: of the
+    ///   same page or of another. Which ids are offered, and in what order, is free; one may be offered
+    ///   again.
+    /// - If `admit` panics, the record is not in the heap, no latch is held, and the heap can be used.
+    ///
+    /// # Errors
+    /// As `insert`. [`Error::NotAdmitted`] if `admit` refused all ids that were offered, those of a page that
+    /// was added for this record among them. After `NotAdmitted`, or a panic, the heap may have one empty page
+    /// more, which later inserts fill.
+    ///
+    /// # Cost
+    /// As `insert`, if the first id is admitted; a few more pages otherwise, at most three at a time.
+    pub fn insert_with<P: Pager>(
+        &self,
+        pager: &P,
+        record: &[u8],
+        mut admit: impl FnMut(RecordId) -> bool,
+    ) -> Result<RecordId, Error> {
         //# task 3.5 insert a record
         //+ // Nudge: find room, else go to the end; once a page with room is latched, nothing can fail.
+        //+ // Nudge: which slots of a latched page could take the record, without a change of the page?
         check_len(record)?;
         let bytes = Stored::Home(record).encode();
-        let mut latches = Latches::new(pager, self.first);
-        let at = match self.find_room(&mut latches, bytes.len(), LatchMode::Wait)? {
-            Some(at) => at,
-            None => self.room_at_end(&mut latches, bytes.len())?,
+        let mut asked = 0;
+        let mut admit = |id| {
+            asked += 1;
+            admit(id)
         };
-        let mut page = latches.page_mut(at);
-        let slot = page.insert(&bytes)?;
-        let id = RecordId { page: page.id(), slot };
-        self.remember(&latches);
-        Ok(id)
+        let mut refused = Vec::new();
+        while refused.len() < MAX_REFUSED {
+            let mut latches = Latches::new(pager, self.first);
+            let found = self.find_room(&mut latches, bytes.len(), LatchMode::Wait, &refused)?;
+            let Some(at) = found else { break };
+            if let Some(id) = self.put_admitted(&mut latches, at, &bytes, &mut admit)? {
+                return Ok(id);
+            }
+            refused.push(latches.page(at).id());
+        }
+        let mut latches = Latches::new(pager, self.first);
+        let mut end = self.room_at_end(&mut latches, bytes.len())?;
+        if let End::Last(last) = end {
+            if let Some(id) = self.put_admitted(&mut latches, last, &bytes, &mut admit)? {
+                return Ok(id);
+            }
+            end = End::New(self.grow_behind(&mut latches, last)?.expect("the first page is held"));
+        }
+        let End::New(new) = end else { unreachable!("the last page was refused") };
+        match self.put_admitted(&mut latches, new, &bytes, &mut admit)? {
+            Some(id) => Ok(id),
+            None => Err(Error::NotAdmitted { asked }),
+        }
         //# end
     }
 
+    //# hide
+    /// Writes `bytes` into a slot of the latched page `at` that `admit` agrees to, and tells the hints. `None`: it
+    /// refused all of them.
+    fn put_admitted<P: Pager>(
+        &self,
+        latches: &mut Latches<'_, P>,
+        at: usize,
+        bytes: &[u8],
+        admit: &mut dyn FnMut(RecordId) -> bool,
+    ) -> Result<Option<RecordId>, Error> {
+        let view = latches.page(at);
+        let page = view.id();
+        let admitted = slots_for(&view, bytes.len()).find(|&slot| admit(RecordId { page, slot }));
+        if let Some(slot) = admitted {
+            latches.page_mut(at).insert_into(slot, bytes)?;
+        }
+        self.remember(latches);
+        Ok(admitted.map(|slot| RecordId { page, slot }))
+    }
+    //# end
+
     /// Latches a page, not held yet, that takes a record of `needed` bytes, tag included; says its number.
-    /// `None` if none is found by hints or among the unseen pages that may be looked at now.
+    /// `None` if none is found by hints or among the unseen pages that may be looked at now. The hints of the
+    /// pages in `refused` are left out.
     ///
     /// # Requires
     /// With [`LatchMode::Wait`], nothing is held.
@@ -63,18 +152,19 @@ impl TableHeap {
     /// The pager's.
     ///
     /// # Cost
-    /// At most 4 hints, and the looks saved up; one page latched at a time beside those held.
+    /// At most 4 hints beside those left out, and the looks saved up; one page latched at a time beside those held.
     pub(super) fn find_room<P: Pager>(
         &self,
         latches: &mut Latches<'_, P>,
         needed: usize,
         mode: LatchMode,
+        refused: &[PageId],
     ) -> Result<Option<usize>, Error> {
         //# task 3.5 find room for a record
         //+ // Nudge: never hold the mutex of the hints while you ask for a page.
         self.room.lock().earn();
-        let mut tried = Vec::new();
-        while tried.len() < MAX_TRIES {
+        let mut tried = refused.to_vec();
+        while tried.len() < refused.len() + MAX_TRIES {
             let hint = self.room.lock().best(needed, &tried);
             let Some(page) = hint else { break };
             tried.push(page);
@@ -127,7 +217,7 @@ impl TableHeap {
     //# end
 
     /// Latches the last page of the chain if it takes a record of `needed` bytes, tag included, else a new
-    /// one behind it; says its number.
+    /// one behind it.
     ///
     /// # Requires
     /// Nothing is held.
@@ -142,7 +232,7 @@ impl TableHeap {
         &self,
         latches: &mut Latches<'_, P>,
         needed: usize,
-    ) -> Result<usize, Error> {
+    ) -> Result<End, Error> {
         //# task 3.5 go to the end of the chain
         //+ // Nudge: another thread may have grown the chain since you looked for room.
         let first = latches.wait(self.first)?;
@@ -157,9 +247,9 @@ impl TableHeap {
             return Err(bad_last);
         }
         if latches.page(last).free_space_for_insert().is_some_and(|room| room >= needed) {
-            return Ok(last);
+            return Ok(End::Last(last));
         }
-        Ok(self.grow_behind(latches, last)?.expect("the first page is held"))
+        Ok(End::New(self.grow_behind(latches, last)?.expect("the first page is held")))
         //# end
     }
 
@@ -220,6 +310,17 @@ struct Look {
 impl Look {
     /// Seen, and of no use.
     const NOTHING: Look = Look { found: None, is_busy: false };
+}
+//# end
+
+//# hide
+/// The slots of `page` into which a record of `len` bytes could be inserted now: the free ones, then new ones.
+fn slots_for(page: &SlottedPage<&PageBuf>, len: usize) -> impl Iterator<Item = SlotId> {
+    let count = page.slot_count();
+    let oldest = if page.free_slots() > 0 { 0 } else { count };
+    let new = page.free_bytes().saturating_sub(len) / SLOT_SIZE;
+    let free = (oldest..count).filter(|index| page.get(SlotId(*index as u16)).is_none());
+    free.chain(count..count + new).map(|index| SlotId(index as u16))
 }
 //# end
 

@@ -82,7 +82,7 @@ impl TableHeap {
         needed: usize,
     ) -> Result<Option<usize>, Error> {
         let held = latches.len();
-        if let Some(found) = self.find_room(latches, needed, LatchMode::Try)? {
+        if let Some(found) = self.find_room(latches, needed, LatchMode::Try, &[])? {
             return Ok(Some(found));
         }
         // Not the last page, if there is another: that would take the first page's latch too.
