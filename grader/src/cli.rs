@@ -145,17 +145,37 @@ pub enum AuthorCommand {
         id: String,
     },
     /// Prove that reference, skeleton, tests, metadata and handout of each lab agree.
-    Check {
-        /// Only this lab.
-        #[arg(long)]
-        lab: Option<String>,
-        /// Only these parts.
-        #[arg(long, value_enum, value_delimiter = ',')]
-        only: Vec<Part>,
-        /// Only the mutants and variants of this name.
-        #[arg(long, value_name = "NAME")]
-        mutant: Option<String>,
-    },
+    Check(CheckArgs),
+    /// Print the labs that there are as a JSON list, for a job per lab.
+    Labs,
+}
+
+/// Arguments of `author check`.
+///
+/// With nothing narrowed it is the gate: what changed runs again, and a sample of what the records prove.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CheckArgs {
+    /// Only this lab.
+    #[arg(long)]
+    pub lab: Option<String>,
+    /// Only these parts.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub only: Vec<Part>,
+    /// Only the mutants and variants of this name.
+    #[arg(long, value_name = "NAME")]
+    pub mutant: Option<String>,
+    /// Prove everything, whatever the records say.
+    #[arg(long)]
+    pub all: bool,
+    /// Prove what the records do not, and enter it; with --all also what was proven before something below changed.
+    #[arg(long)]
+    pub record: bool,
+    /// The commit whose results count: what changed since is proven again whole.
+    #[arg(long, value_name = "COMMIT", conflicts_with_all = ["all", "record"])]
+    pub since: Option<String>,
+    /// Chooses the sample; the commit that is checked does by default.
+    #[arg(long, conflicts_with_all = ["all", "record"])]
+    pub seed: Option<u64>,
 }
 
 #[cfg(test)]

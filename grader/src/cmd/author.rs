@@ -6,12 +6,12 @@ use std::process::{Command as Process, ExitCode};
 
 use anyhow::{Context, Result};
 
-use crate::author::check::{self, Options};
+use crate::author::check::{self, Options, Scope};
 use crate::author::generate::{Change, Generator};
 use crate::author::lists;
 use crate::author::new::create;
 use crate::catalog::Course;
-use crate::cli::AuthorCommand;
+use crate::cli::{AuthorCommand, CheckArgs};
 use crate::paint::Paint;
 
 /// Runs an author's command.
@@ -19,11 +19,27 @@ pub fn run(course: &Course, command: AuthorCommand) -> Result<ExitCode> {
     let good = match command {
         AuthorCommand::Generate { check, only } => return generate(&course.root, check, &only),
         AuthorCommand::New { id } => return new(&course.root, &id),
-        AuthorCommand::Check { lab, only, mutant } => {
-            check::run(course, &Options { lab, only, mutant }, Paint::stdout())?
+        AuthorCommand::Check(arguments) => check::run(course, &options(arguments), Paint::stdout())?,
+        AuthorCommand::Labs => {
+            let labs: Vec<&str> = course.labs.iter().map(|lab| lab.id.as_str()).collect();
+            println!("{}", serde_json::to_string(&labs)?);
+            true
         }
     };
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whatever narrows the check makes it run all that is left; only the whole check is the gate.
+fn options(arguments: CheckArgs) -> Options {
+    let CheckArgs { lab, only, mutant, all, record, since, seed } = arguments;
+    let is_narrowed = lab.is_some() || !only.is_empty() || mutant.is_some();
+    let is_gate = since.is_some() || seed.is_some() || !is_narrowed;
+    let scope = match (record, is_gate && !all) {
+        (true, _) => Scope::Record { is_all: all },
+        (false, true) => Scope::Gate { since, seed },
+        (false, false) => Scope::All,
+    };
+    Options { scope, lab, only, mutant }
 }
 
 /// Writes `labs/` and the lists of labs and kits, or with `check` only reports what is not up to date.

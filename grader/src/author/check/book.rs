@@ -57,7 +57,7 @@ pub fn documents(course: &Course) -> Result<Found> {
         plural(counts.0, "excerpt"),
         plural(counts.1, "link")
     );
-    Ok(Found { says, problems })
+    Ok(Found { says, problems, ..Found::default() })
 }
 
 /// What the check looks at in a document.

@@ -1,15 +1,16 @@
-//! The ladder of stacks: whoever wrote the labs below, the same code gets the same marks.
+//! The reference in a learner's place, and the stack in which a learner's lab meets the reference's.
 //!
 //! ```text
-//!            lab 1      lab 2      lab 3      lab 4
-//!   rung 1   learner    reference  reference  learner
-//!   rung 2   learner    learner    reference  learner
-//!   rung 3   learner    learner    learner    learner
+//!                lab 1      lab 2      lab 3      lab 4
+//!   reference    learner    learner    learner    learner
+//!   stack        learner    reference  reference  learner
 //! ```
 //!
-//! The learner here is somebody who wrote exactly the reference, so every test must pass on every rung, and every gate on
-//! the last. A rung where that is not so is a fault of the stage, or a lab that reaches for something of an earlier one
-//! that is not public.
+//! The learner here is somebody who wrote exactly the reference, so every test must pass on both. The first shows that a
+//! learner's labs fit each other. The second is what a failing test is run on to find the lab at fault: the only stack in
+//! which the reference's labs stand on a learner's and a learner's stands on them, so that a lab that reaches for what an
+//! earlier one keeps private, or a type that is there twice, shows. Where more or fewer of the labs below are a learner's, the
+//! same two joints appear again, one lab higher; so one stack is enough, whatever the number of labs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,34 +18,28 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::super::generate::{files_below, write_file};
-use super::lane::{Lane, Step};
+use super::lane::{Lane, Room, Step};
 use super::runs::told;
-use super::{Found, build_error};
+use super::{Found, Part, build_error};
 use crate::catalog::{Course, Lab};
-use crate::model::{PerfReport, PerfVerdict};
 use crate::paint::plural;
-use crate::request::{Earlier, Measuring, Request, Rounds, Selection, Sources, Tasks};
+use crate::request::{Earlier, Measuring, Request, Selection, Sources, Tasks};
 use crate::stage::earlier_labs;
 
-/// Every rung of the lab, and the gates on the last one; a lab that stands on nothing has none.
-pub(super) fn steps<'a>(course: &'a Course, lab: &'a Lab) -> (Vec<Step<'a>>, Vec<Step<'a>>) {
-    let earlier: Vec<u32> = match earlier_labs(course, lab) {
-        Ok(earlier) => earlier.iter().map(|lab| lab.number).collect(),
-        // Told by the first rung.
-        Err(_) => vec![0],
+/// The step of the mixed stack; none for a lab that stands on fewer than two.
+pub(super) fn steps<'a>(course: &'a Course, lab: &'a Lab) -> Vec<Step<'a>> {
+    let lowest = match earlier_labs(course, lab) {
+        Ok(earlier) if earlier.len() < 2 => return Vec::new(),
+        Ok(earlier) => earlier[0].number,
+        // The step reports the error.
+        Err(_) => 0,
     };
-    let rung = |number: u32| {
-        let name = format!("ladder, learner's labs up to {number}");
-        Step::new(name, move |lane| lane.rung(lab, number))
-    };
-    let has_gates = !earlier.is_empty() && !lab.perf.is_empty();
-    let gates = has_gates.then(|| Step::new("ladder, gates", move |lane| lane.top_gates(lab)));
-    (earlier.iter().copied().map(rung).collect(), gates.into_iter().collect())
+    vec![Step::new(Part::Ladder, Room::Beside, "stack", move |lane| lane.stack(lab, lowest))]
 }
 
 impl Lane<'_> {
-    /// On the learner's labs up to `number` every test passes.
-    fn rung(&mut self, lab: &Lab, number: u32) -> Result<Found> {
+    /// On the learner's labs up to `number` and the reference's above them every test passes.
+    fn stack(&mut self, lab: &Lab, number: u32) -> Result<Found> {
         let sources = Sources::Labs { folder: self.copy_of_reference(lab)?, earlier: Earlier::UpTo(number) };
         let request = Request::new(lab, sources).selecting(Selection::Tasks(Tasks::All, Measuring::Off));
         let report = self.grade(request)?;
@@ -53,26 +48,12 @@ impl Lane<'_> {
         for test in tests().filter(|test| !test.outcome.is_pass()) {
             problems.push(format!("{}: {}", test.name, told(test)));
         }
-        Ok(Found { says: format!("{} pass", plural(tests().count(), "test")), problems })
-    }
-
-    /// On the learner's labs alone no gate is lost.
-    fn top_gates(&mut self, lab: &Lab) -> Result<Found> {
-        let gates = lab.perf.iter().map(|gate| gate.id.clone()).collect();
-        let sources = Sources::labs(self.copy_of_reference(lab)?);
-        let request = Request::new(lab, sources).selecting(Selection::Gates(gates, Rounds::Quick));
-        let report = self.grade(request)?;
-        let mut problems: Vec<String> = build_error(&report).into_iter().collect();
-        let gates = || report.tasks.iter().flat_map(|task| &task.perf);
-        // A busy machine may leave a gate undecided, which is nobody's fault.
-        let is_lost = |gate: &&PerfReport| matches!(gate.verdict, PerfVerdict::Fail | PerfVerdict::Broken(_));
-        problems.extend(gates().filter(is_lost).map(|gate| format!("gate {}: {:?}", gate.id, gate.verdict)));
-        let measured = gates().filter(|gate| gate.value.is_some()).count();
-        Ok(Found { says: format!("{} measured", plural(measured, "gate")), problems })
+        let says = format!("{} pass on the learner's lab {number}", plural(tests().count(), "test"));
+        Ok(Found { says, problems, ..Found::default() })
     }
 
     /// A folder of labs as a learner who wrote the reference would have it: `lab` and those it stands on.
-    fn copy_of_reference(&self, lab: &Lab) -> Result<PathBuf> {
+    pub(super) fn copy_of_reference(&self, lab: &Lab) -> Result<PathBuf> {
         let course = self.course;
         let labs = self.folder().join("check/ladder");
         let solutions = course.root.join("solutions");

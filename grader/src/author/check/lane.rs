@@ -4,7 +4,7 @@
 //! is a lane for each core, with a stage and a build folder of its own, and the steps are shared out.
 //!
 //! ```text
-//!   lane 0   |reference|skeleton|stub 1.1|mutant a|mutant d| ... |gates of a variant|
+//!   lane 0   |reference|skeleton|stub 1.1|mutant a|mutant d| ... |gates|gates of a variant|
 //!   lane 1                      |stub 1.2|mutant b|mutant c| ... |
 //!              alone              side by side                     alone
 //! ```
@@ -13,7 +13,7 @@
 //! - I2: lines are printed in the order of the steps, whichever ends first.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::Found;
+use super::{Found, Part};
 use crate::catalog::Course;
 use crate::grade::grade;
 use crate::model::LabReport;
@@ -71,18 +71,47 @@ impl<'a> Lane<'a> {
 /// What a step does in the lane that takes it.
 type Work<'a> = dyn Fn(&mut Lane<'_>) -> Result<Found> + Send + Sync + 'a;
 
-/// A step that may run beside others.
+/// How a step shares the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// It keeps every core busy, and others build on what it compiled: it runs alone, before the others.
+    First,
+    /// It may run beside others.
+    Beside,
+    /// It measures, so it runs alone, after the others.
+    Measures,
+}
+
+/// One thing that only running can prove.
 pub(super) struct Step<'a> {
+    /// Unique within its lab.
     pub(super) name: String,
+    pub(super) part: Part,
+    pub(super) room: Room,
+    /// The mutant or variant that it tries: its file, by path below the suite.
+    pub(super) patch: Option<PathBuf>,
     pub(super) work: Box<Work<'a>>,
 }
 
 impl<'a> Step<'a> {
     pub(super) fn new(
+        part: Part,
+        room: Room,
         name: impl Into<String>,
         work: impl Fn(&mut Lane<'_>) -> Result<Found> + Send + Sync + 'a,
     ) -> Self {
-        Self { name: name.into(), work: Box::new(work) }
+        Self { name: name.into(), part, room, patch: None, work: Box::new(work) }
+    }
+
+    /// The step tries the patch at `path`, a path below the suite.
+    pub(super) fn of_patch(mut self, path: &Path) -> Self {
+        self.patch = Some(path.to_path_buf());
+        self
+    }
+
+    /// The name of the mutant or variant.
+    pub(super) fn patch_name(&self) -> Option<String> {
+        Some(self.patch.as_ref()?.file_stem()?.to_string_lossy().into_owned())
     }
 }
 
@@ -99,22 +128,37 @@ pub(super) fn timed(lane: &mut Lane<'_>, work: impl FnOnce(&mut Lane<'_>) -> Res
     Ended { took: start.elapsed(), found }
 }
 
-/// Who is told how the steps go.
+/// What is called as the steps go.
 pub(super) trait Listener: Observer {
     /// A step and all before it have ended.
     fn ended(&mut self, name: &str, ended: Ended);
 }
 
-/// Runs `steps` in as many lanes as pay.
+/// Runs the steps in the rooms that they need.
 pub(super) fn run_all(course: &Course, steps: &[Step<'_>], listener: &mut dyn Listener) {
+    for room in [Room::First, Room::Beside, Room::Measures] {
+        let steps: Vec<&Step<'_>> = steps.iter().filter(|step| step.room == room).collect();
+        if room == Room::Beside {
+            run_beside(course, &steps, listener);
+        } else {
+            run_alone(course, &steps, listener);
+        }
+    }
+}
+
+fn run_alone(course: &Course, steps: &[&Step<'_>], listener: &mut dyn Listener) {
+    for step in steps {
+        let ended = timed(&mut Lane::alone(course, listener), &step.work);
+        listener.ended(&step.name, ended);
+    }
+}
+
+/// Runs `steps` in as many lanes as pay.
+fn run_beside(course: &Course, steps: &[&Step<'_>], listener: &mut dyn Listener) {
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
     let lanes = cores.min(MOST).min(steps.len() / PAYS).max(1);
     if lanes == 1 {
-        for step in steps {
-            let ended = timed(&mut Lane::alone(course, listener), &step.work);
-            listener.ended(&step.name, ended);
-        }
-        return;
+        return run_alone(course, steps, listener);
     }
     let next = AtomicUsize::new(0);
     let (to, from) = mpsc::channel();
@@ -145,7 +189,7 @@ pub(super) fn run_all(course: &Course, steps: &[Step<'_>], listener: &mut dyn Li
     });
 }
 
-fn take<'s, 'a>(next: &AtomicUsize, steps: &'s [Step<'a>]) -> Option<(usize, &'s Step<'a>)> {
+fn take<'s, 'a>(next: &AtomicUsize, steps: &'s [&'s Step<'a>]) -> Option<(usize, &'s Step<'a>)> {
     let index = next.fetch_add(1, Ordering::Relaxed);
-    steps.get(index).map(|step| (index, step))
+    steps.get(index).map(|step| (index, *step))
 }

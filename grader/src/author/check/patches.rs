@@ -13,7 +13,7 @@
 //!
 //! An edit with `contents` instead of `find` and `replace` gives the whole file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,14 +22,14 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use super::super::generate::files_below;
-use super::lane::{Lane, Step};
+use super::gates::{gate_lost, gate_survived};
+use super::lane::{Lane, Room, Step};
 use super::runs::told;
-use super::{Found, Options, build_error};
+use super::{Found, Part, build_error};
 use crate::catalog::{Course, Lab, task_of_test};
-use crate::model::{LabReport, PerfReport, PerfVerdict};
+use crate::model::LabReport;
 use crate::paint::plural;
-use crate::report::explain;
-use crate::request::{Measuring, Request, Rounds, Selection, Sources, Tasks};
+use crate::request::{Measuring, Request, Selection, Sources, Tasks};
 
 /// Which kind of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,21 @@ impl Kind {
             Self::Mutant => "mutant",
             Self::Variant => "variant",
         }
+    }
+
+    fn part(self) -> Part {
+        match self {
+            Self::Mutant => Part::Mutants,
+            Self::Variant => Part::Variants,
+        }
+    }
+
+    /// The patches of the lab, by paths below its suite.
+    fn files(self, lab: &Lab) -> Vec<PathBuf> {
+        let folder = format!("{}s", self.word());
+        let mut files = files_below(&lab.suite_dir, Path::new(&folder)).unwrap_or_default();
+        files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+        files
     }
 }
 
@@ -126,48 +141,49 @@ fn replaced_once(text: &str, find: &str, replace: &str) -> Result<String> {
     }
 }
 
-/// The steps of all mutants or variants of a lab that `options` ask for: those that run tests, and those that measure.
-pub(super) fn steps<'a>(
-    course: &'a Course,
-    lab: &'a Lab,
-    kind: Kind,
-    options: &Options,
-) -> (Vec<Step<'a>>, Vec<Step<'a>>) {
-    let folder = format!("{}s", kind.word());
-    let mut files = files_below(&lab.suite_dir, Path::new(&folder)).unwrap_or_default();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    let (mut tests, mut gates) = (Vec::new(), Vec::new());
-    if kind == Kind::Mutant && options.mutant.is_none() && files.len() < MUTANTS {
-        let problem = format!("a lab has at least {MUTANTS} mutants, this one has {}", files.len());
-        tests.push(Step::new("mutants", move |_| {
-            Ok(Found { says: String::new(), problems: vec![problem.clone()] })
-        }));
-    }
-    for path in files {
+/// A lab has enough mutants.
+pub(super) fn count(lab: &Lab) -> Found {
+    let count = Kind::Mutant.files(lab).len();
+    let problem = (count < MUTANTS).then(|| format!("a lab has at least {MUTANTS} mutants"));
+    Found { says: plural(count, "mutant"), problems: problem.into_iter().collect(), ..Found::default() }
+}
+
+/// The steps of all mutants or variants of a lab.
+pub(super) fn steps<'a>(course: &'a Course, lab: &'a Lab, kind: Kind) -> Vec<Step<'a>> {
+    let part = kind.part();
+    let mut steps = Vec::new();
+    for path in kind.files(lab) {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        if !options.wants_patch(&name) {
-            continue;
-        }
         let name = format!("{} {name}", kind.word());
-        match Plan::read(course, lab, kind, &lab.suite_dir.join(path)) {
-            Ok(plan) => {
-                let plan = Arc::new(plan);
-                let measured = Arc::clone(&plan);
-                if !plan.gates.is_empty() {
-                    let name = format!("{name}, gates");
-                    gates.push(Step::new(name, move |lane| lane.patch_gates(lab, &measured)));
-                }
-                if kind == Kind::Variant || !plan.tests.is_empty() {
-                    tests.push(Step::new(name, move |lane| lane.patch_tests(lab, &plan)));
-                }
-            }
+        let plan = match Plan::read(course, lab, kind, &lab.suite_dir.join(&path)) {
+            Ok(plan) => Arc::new(plan),
             Err(error) => {
                 let problem = format!("{error:#}");
-                tests.push(Step::new(name, move |_| bail!("{problem}")));
+                let step = Step::new(part, Room::Beside, name, move |_| bail!("{problem}"));
+                steps.push(step.of_patch(&path));
+                continue;
             }
+        };
+        if !plan.gates.is_empty() {
+            let (name, plan) = (format!("{name}, gates"), Arc::clone(&plan));
+            let step = Step::new(part, Room::Measures, name, move |lane| lane.patch_gates(lab, &plan));
+            steps.push(step.of_patch(&path));
+        }
+        if kind == Kind::Variant || !plan.tests.is_empty() {
+            let step = Step::new(part, Room::Beside, name, move |lane| lane.patch_tests(lab, &plan));
+            steps.push(step.of_patch(&path));
         }
     }
-    (tests, gates)
+    steps
+}
+
+/// The gates that some mutant of the lab names. What cannot be read is reported by its own step.
+pub(super) fn gates_with_a_mutant(lab: &Lab) -> BTreeSet<String> {
+    let files = Kind::Mutant.files(lab);
+    let patches =
+        files.iter().filter_map(|path| Patch::read(&lab.suite_dir.join(path), lab, Kind::Mutant).ok());
+    let names = patches.flat_map(|patch| patch.caught_by);
+    names.filter_map(|name| Some(name.strip_prefix("perf:")?.to_owned())).collect()
 }
 
 /// What to do with a patch.
@@ -225,8 +241,7 @@ impl Lane<'_> {
     /// Every test that the mutant names must fail. Only these are run, those of a task together.
     fn mutant(&mut self, lab: &Lab, plan: &Plan) -> Result<Found> {
         let count = plan.tests.values().map(Vec::len).sum();
-        let mut found =
-            Found { says: format!("{} to catch it", plural(count, "test")), problems: Vec::new() };
+        let mut found = Found { says: format!("{} to catch it", plural(count, "test")), ..Found::default() };
         for (task, names) in &plan.tests {
             let selection = Selection::Tests { task: task.clone(), names: names.clone() };
             let report = self.grade(Request::new(lab, plan.sources()).selecting(selection))?;
@@ -248,36 +263,17 @@ impl Lane<'_> {
         let tests = || report.tasks.iter().flat_map(|task| &task.tests);
         let failed = tests().filter(|test| !test.outcome.is_pass());
         problems.extend(failed.map(|test| format!("{}: {}", test.name, told(test))));
-        Ok(Found { says: format!("{} pass", plural(tests().count(), "test")), problems })
+        Ok(Found { says: format!("{} pass", plural(tests().count(), "test")), problems, ..Found::default() })
     }
 
     /// A mutant fails every gate that it names; a variant none of its own task and of those after it.
     fn patch_gates(&mut self, lab: &Lab, plan: &Plan) -> Result<Found> {
-        let selection = Selection::Gates(plan.gates.clone(), Rounds::Quick);
-        let report = self.grade(Request::new(lab, plan.sources()).selecting(selection))?;
-        if let Some(error) = build_error(&report) {
-            let problems = vec![format!("does not compile: {error}")];
-            return Ok(Found { says: "no gate measured".into(), problems });
-        }
-        let gates = || {
-            let gates = report.tasks.iter().flat_map(|task| &task.perf);
-            gates.filter(|gate| plan.gates.contains(&gate.id))
-        };
-        let problems = match plan.kind {
-            Kind::Mutant => gates().filter_map(gate_survived).collect(),
-            Kind::Variant => gates().filter(|gate| explain::gate_failed(gate)).map(lost).collect(),
-        };
-        let measured = gates().filter(|gate| gate.value.is_some()).count();
-        Ok(Found { says: format!("{} measured", plural(measured, "gate")), problems })
+        let measured = self.measured(lab, plan.sources(), &plan.gates)?;
+        Ok(match plan.kind {
+            Kind::Mutant => measured.found(gate_survived),
+            Kind::Variant => measured.found(gate_lost),
+        })
     }
-}
-
-fn lost(gate: &PerfReport) -> String {
-    format!("gate {}: {}, at most {}", gate.id, figure(gate), explain::limit(gate))
-}
-
-fn figure(gate: &PerfReport) -> String {
-    gate.value.as_ref().map(explain::figure).unwrap_or_default()
 }
 
 /// A problem unless the test called `name` was run and failed.
@@ -287,20 +283,6 @@ fn test_survived(report: &LabReport, name: &str) -> Option<String> {
         None => Some(format!("there is no test {name}")),
         Some(test) if test.outcome.is_pass() => Some(format!("{name} passes, so it does not catch it")),
         Some(_) => None,
-    }
-}
-
-/// A problem unless the gate failed beyond doubt.
-fn gate_survived(gate: &PerfReport) -> Option<String> {
-    match &gate.verdict {
-        PerfVerdict::Fail | PerfVerdict::Broken(_) => None,
-        PerfVerdict::Pass | PerfVerdict::TooNoisy => Some(format!(
-            "gate {} does not catch it: {}, at most {}",
-            gate.id,
-            figure(gate),
-            explain::limit(gate)
-        )),
-        PerfVerdict::NotRun(why) => Some(format!("gate {} was not measured: {why}", gate.id)),
     }
 }
 

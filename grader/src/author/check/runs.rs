@@ -8,28 +8,42 @@ use anyhow::{Context as _, Result};
 
 use super::super::generate::{files_below, write_file};
 use super::super::marks;
-use super::lane::Lane;
-use super::{Found, build_error};
+use super::gates::gate_lost;
+use super::lane::{Lane, Room, Step};
+use super::{Found, Part, build_error};
 use crate::catalog::{Course, Lab, Task};
-use crate::model::{BuildReport, LabReport, PerfVerdict, TestOutcome, TestReport};
+use crate::model::{BuildReport, LabReport, TestOutcome, TestReport};
 use crate::paint::plural;
 use crate::report::explain;
-use crate::request::{Earlier, Measuring, Request, Rounds, Selection, Sources, Tasks};
+use crate::request::{Earlier, Measuring, Request, Selection, Sources, Tasks};
 
 /// Longest time a test of a skeleton may take, in milliseconds: a hole fails at once.
 const AT_ONCE_MS: u64 = 3_000;
 
+/// The steps of the reference, the skeleton and the stubs.
+pub(super) fn steps<'a>(lab: &'a Lab) -> Vec<Step<'a>> {
+    let mut steps = vec![
+        Step::new(Part::Reference, Room::First, "reference", move |lane| lane.reference(lab)),
+        Step::new(Part::Skeleton, Room::First, "skeleton", move |lane| lane.skeleton(lab)),
+    ];
+    for task in &lab.tasks {
+        let name = format!("stub {}", task.id);
+        steps.push(Step::new(Part::Stubs, Room::Beside, name, move |lane| lane.stub(lab, task)));
+    }
+    if !lab.perf.is_empty() {
+        steps.push(Step::new(Part::Gates, Room::Measures, "gates", move |lane| lane.gates(lab)));
+    }
+    steps
+}
+
 impl Lane<'_> {
-    /// The reference passes every test and every gate, and every test is in order itself.
-    pub(super) fn reference(&mut self, lab: &Lab) -> Result<Found> {
-        let selection = Selection::Tasks(Tasks::All, Measuring::Gates(Rounds::Quick));
-        let request = Request::new(lab, Sources::Reference).selecting(selection);
+    /// The reference, graded as the work of a learner whose labs are all the reference, passes every test, and every test
+    /// is in order itself.
+    fn reference(&mut self, lab: &Lab) -> Result<Found> {
+        let sources = Sources::labs(self.copy_of_reference(lab)?);
+        let request = Request::new(lab, sources).selecting(Selection::Tasks(Tasks::All, Measuring::Off));
         let report = self.grade(request)?;
-        let mut problems: Vec<String> = build_error(&report).into_iter().collect();
-        if let BuildReport::Ok { warnings } = &report.build {
-            problems.extend(warnings.iter().map(|warning| warning.rendered.trim_end().to_string()));
-        }
-        let gates = self.gates(lab, &report, &mut problems)?;
+        let mut problems = problems_of_build(&report);
         let mut tests = 0;
         for task in &report.tasks {
             tests += task.tests.len();
@@ -45,44 +59,19 @@ impl Lane<'_> {
                 }
             }
         }
-        Ok(Found { says: format!("{} pass, {}", plural(tests, "test"), gates), problems })
+        Ok(Found { says: format!("{} pass", plural(tests, "test")), problems, ..Found::default() })
     }
 
-    /// Checks the gates; one that a quick look leaves undecided is measured in full.
-    fn gates(&mut self, lab: &Lab, report: &LabReport, problems: &mut Vec<String>) -> Result<String> {
-        let mut within = 0;
-        let mut undecided = 0;
-        for task in &report.tasks {
-            let noisy = task.perf.iter().any(|gate| gate.verdict == PerfVerdict::TooNoisy);
-            let again = if noisy {
-                let tasks = Tasks::One(task.id.clone());
-                let selection = Selection::Tasks(tasks, Measuring::Gates(Rounds::Full));
-                self.grade(Request::new(lab, Sources::Reference).selecting(selection))?.tasks
-            } else {
-                vec![task.clone()]
-            };
-            for gate in again.iter().flat_map(|task| &task.perf) {
-                match &gate.verdict {
-                    PerfVerdict::Pass => within += 1,
-                    PerfVerdict::TooNoisy => undecided += 1,
-                    PerfVerdict::Fail => {
-                        let figure = gate.value.as_ref().map(explain::figure).unwrap_or_default();
-                        let limit = explain::limit(gate);
-                        problems.push(format!("gate {}: {figure}, at most {limit}", gate.id));
-                    }
-                    // Not measured because a test fails, which is told on its own.
-                    PerfVerdict::NotRun(_) => {}
-                    PerfVerdict::Broken(why) => problems.push(format!("gate {}: {why}", gate.id)),
-                }
-            }
-        }
-        let noisy = if undecided > 0 { format!(" ({undecided} too noisy to tell)") } else { String::new() };
-        Ok(format!("{} within the limit{noisy}", plural(within, "gate")))
+    /// The same labs lose no gate.
+    fn gates(&mut self, lab: &Lab) -> Result<Found> {
+        let gates: Vec<String> = lab.perf.iter().map(|gate| gate.id.clone()).collect();
+        let measured = self.measured(lab, Sources::labs(self.copy_of_reference(lab)?), &gates)?;
+        Ok(measured.found(gate_lost))
     }
 
     /// The skeleton compiles without a warning, and every test fails at once. It stands on the reference's
     /// earlier labs, so that no test fails only because an earlier lab is missing.
-    pub(super) fn skeleton(&mut self, lab: &Lab) -> Result<Found> {
+    fn skeleton(&mut self, lab: &Lab) -> Result<Found> {
         let labs = self.folder().join("check/labs");
         let (plan, _) = super::plan(self.course, lab)?;
         let before = files_below(&labs, Path::new(&lab.id))?;
@@ -98,10 +87,7 @@ impl Lane<'_> {
         let sources = Sources::Labs { folder: labs, earlier: Earlier::Reference };
         let request = Request::new(lab, sources).selecting(Selection::Tasks(Tasks::All, Measuring::Off));
         let report = self.grade(request)?;
-        let mut problems: Vec<String> = build_error(&report).into_iter().collect();
-        if let BuildReport::Ok { warnings } = &report.build {
-            problems.extend(warnings.iter().map(|warning| warning.rendered.trim_end().to_string()));
-        }
+        let mut problems = problems_of_build(&report);
         let tests = || report.tasks.iter().flat_map(|task| &task.tests);
         for test in tests() {
             let ends =
@@ -119,11 +105,11 @@ impl Lane<'_> {
             "{} fail at once, {holes} of them say what is not written",
             plural(tests().count(), "test")
         );
-        Ok(Found { says, problems })
+        Ok(Found { says, problems, ..Found::default() })
     }
 
     /// With only the holes of `task`, some of its tests fail and none of an earlier task.
-    pub(super) fn stub(&mut self, lab: &Lab, task: &Task) -> Result<Found> {
+    fn stub(&mut self, lab: &Lab, task: &Task) -> Result<Found> {
         let sources = Sources::Patched { files: stubbed(self.course, lab, &task.id)? };
         // What later tasks' tests say is of no interest, so they are not even compiled.
         let selection = Selection::Tasks(Tasks::Until(task.id.clone()), Measuring::Off);
@@ -154,8 +140,18 @@ impl Lane<'_> {
         }
         let but =
             if survivors.is_empty() { String::new() } else { format!(", but not {}", survivors.join(", ")) };
-        Ok(Found { says: format!("{} of {} own tests fail{but}", own.0, own.1), problems })
+        let says = format!("{} of {} own tests fail{but}", own.0, own.1);
+        Ok(Found { says, problems, ..Found::default() })
     }
+}
+
+/// Compiler errors and warnings.
+fn problems_of_build(report: &LabReport) -> Vec<String> {
+    let mut problems: Vec<String> = build_error(report).into_iter().collect();
+    if let BuildReport::Ok { warnings } = &report.build {
+        problems.extend(warnings.iter().map(|warning| warning.rendered.trim_end().to_string()));
+    }
+    problems
 }
 
 /// The files of the reference that hold holes of `task`, with these open.

@@ -32,7 +32,11 @@ const SECTIONS: [&str; 13] = [
 /// `labs/` is what `solutions/` says.
 pub fn generated(course: &Course, lab: &Lab) -> Result<Found> {
     let (plan, problems) = super::plan(course, lab)?;
-    Ok(Found { says: format!("{} generated", plural(plan.wanted.len(), "file")), problems })
+    Ok(Found {
+        says: format!("{} generated", plural(plan.wanted.len(), "file")),
+        problems,
+        ..Found::default()
+    })
 }
 
 /// Every list of labs and kits is what the suites and `course.toml` say.
@@ -43,19 +47,23 @@ pub fn lists(course: &Course) -> Result<Found> {
         let name = file.path.display();
         format!("a list in {name} is not up to date; run: cargo grade author generate\n{}", file.diff())
     });
-    Ok(Found { says: format!("lists in {}", plural(files.len(), "file")), problems: problems.collect() })
+    Ok(Found {
+        says: format!("lists in {}", plural(files.len(), "file")),
+        problems: problems.collect(),
+        ..Found::default()
+    })
 }
 
 /// Nothing that `author new` wrote still waits for an author.
 pub fn still_to_write(course: &Course, lab: &Lab) -> Result<Found> {
     let problems = new::to_write(&course.root, &lab.id)?;
-    Ok(Found { says: format!("{} to write", plural(problems.len(), "place")), problems })
+    Ok(Found { says: format!("{} to write", plural(problems.len(), "place")), problems, ..Found::default() })
 }
 
 /// Ids, points, hints and files of `lab.toml`.
 pub fn catalog(lab: &Lab) -> Found {
     let says = format!("{}, {}", plural(lab.tasks.len(), "task"), plural(lab.perf.len(), "gate"));
-    Found { says, problems: lab.problems().iter().map(ToString::to_string).collect() }
+    Found { says, problems: lab.problems().iter().map(ToString::to_string).collect(), ..Found::default() }
 }
 
 /// Every task has a hole, and its file has one of them.
@@ -88,7 +96,7 @@ pub fn marks(course: &Course, lab: &Lab) -> Result<Found> {
             Some(_) => {}
         }
     }
-    Ok(Found { says: plural(count, "hole"), problems })
+    Ok(Found { says: plural(count, "hole"), problems, ..Found::default() })
 }
 
 /// The handout has every section and every task's heading.
@@ -96,7 +104,11 @@ pub fn handout(course: &Course, lab: &Lab) -> Result<Found> {
     let name = format!("handouts/src/{}.md", lab.id);
     let text = fs::read_to_string(course.root.join(&name)).with_context(|| format!("read {name}"))?;
     let problems = missing_headings(&text, lab).into_iter().map(|what| format!("{name}: {what}")).collect();
-    Ok(Found { says: plural(text.lines().filter(|line| line.starts_with('#')).count(), "heading"), problems })
+    Ok(Found {
+        says: plural(text.lines().filter(|line| line.starts_with('#')).count(), "heading"),
+        problems,
+        ..Found::default()
+    })
 }
 
 fn missing_headings(text: &str, lab: &Lab) -> Vec<String> {
@@ -154,7 +166,7 @@ pub fn workloads(lab: &Lab) -> Result<Found> {
     for id in ids.iter().filter(|id| lab.perf.iter().all(|gate| gate.id != **id)) {
         problems.push(format!("workload {id} has no [[perf]] entry in lab.toml"));
     }
-    Ok(Found { says: plural(ids.len(), "workload"), problems })
+    Ok(Found { says: plural(ids.len(), "workload"), problems, ..Found::default() })
 }
 
 /// The names in calls of `Workload::timed("name", ..)` and its like.
@@ -187,7 +199,7 @@ pub fn task_modules(lab: &Lab) -> Result<Found> {
             problems.push(format!("{} uses {module}, which is not there in its program", path.display()));
         }
     }
-    Ok(Found { says: plural(files.len(), "test file"), problems })
+    Ok(Found { says: plural(files.len(), "test file"), problems, ..Found::default() })
 }
 
 /// The task modules that `text` names by a path: `crate::t1_2::...`, `super::t1_2::...`.
