@@ -1,7 +1,8 @@
-//! The format of the disk manager's own pages: two meta pages, and the free map in pairs of pages.
+//! The format of the allocation state on disk: two meta pages, and the free map in pairs of pages.
 //!
-//! Called by the disk manager when it opens a file and when it syncs; turns bytes into [`Meta`] and map words and back,
-//! and does no I/O. Where each of these pages lies in the file is fixed:
+//! The *allocation state* is the page count, the root, and which pages are allocated. The disk manager
+//! calls this file when it opens a file and when it syncs. The functions convert bytes to [`Meta`] and map
+//! words and back, and do no I/O. Each of these pages has a fixed place in the file:
 //!
 //! ```text
 //!  page    0      1      2       3       4 ......... 32513  32514   32515
@@ -12,8 +13,8 @@
 //!                     |<------ group 0: GROUP_PAGES ----->|<-- group 1 ...
 //! ```
 //!
-//! From page 2 on the file is cut into groups of [`GROUP_PAGES`] pages. The first two pages of a group are its
-//! map, twice: one of them is current, the other is where the next version goes.
+//! From page 2 on the file is divided into groups of [`GROUP_PAGES`] pages. The first two pages of a group
+//! are the two copies of its map: one of them is current, and the next version is written to the other.
 //!
 //! A meta page, [`PageKind::META`], after the common header (numbers little-endian):
 //!
@@ -21,10 +22,10 @@
 //! | --- | --- | --- | --- |
 //! | 24 | 4 | version | [`VERSION`] |
 //! | 28 | 4 | page count | pages of the file, the manager's own included |
-//! | 32 | 8 | epoch | how many times an allocation state was made durable, at most [`MAX_EPOCH`]; the larger of the two meta pages is current |
+//! | 32 | 8 | epoch | number of allocation states made durable so far; the larger of the two is current |
 //! | 40 | 4 | root | the owner's root page, 0 if none |
 //! | 44 | 4 | unused | 0 |
-//! | 48 | 4048 | copies | bit `g % 8` (lowest first) of byte `g / 8` is 0 if copy A of map `g` is current, 1 if B |
+//! | 48 | 4048 | copies | bit `g % 8` (lowest first) of byte `g / 8`: copy A (0) or B (1) of map `g` is current |
 //!
 //! A map page, [`PageKind::FREE_MAP`], after the common header:
 //!
@@ -37,14 +38,16 @@
 //!
 //! - B1: the map's own two pages are marked as used; no page at or past the page count is.
 //! - B2: the epoch of a current map page is at most the meta page's.
-//! - B3: the root is 0 or an allocated page; the manager's own pages are marked as used, but nobody allocated them.
+//! - B3: the root is 0 or an allocated page; the manager's own pages are marked as used, but are not
+//!   allocated.
 //! - B4: the epoch of a meta page is at most [`MAX_EPOCH`].
 //!
-//! What it costs: two pages in 32,512, and at most [`MAX_PAGE_COUNT`] pages, because one meta page has room for the
-//! choice of that many groups. A file never shrinks.
+//! The price: two of 32,512 pages hold a map, and a file has at most [`MAX_PAGE_COUNT`] pages, because the
+//! bits `copies` of one meta page are enough for the groups of that many pages. A file never shrinks.
 //!
-//! Source: two versions of a page and one bit that chooses is the shadow paging of System R (Gray et al., "The recovery
-//! manager of the System R database manager", 1981), here for the map alone; bitmaps at fixed places are SQL Server's GAM pages.
+//! Source: two versions of a page and one bit that chooses between them are the shadow paging of System R
+//! (Gray et al., "The recovery manager of the System R database manager", 1981), here only for the map.
+//! Bitmaps at fixed places are SQL Server's GAM pages.
 
 use crate::header::{self, HEADER_SIZE, get_u32, get_u64, put_u32, put_u64};
 use crate::{Corruption, Error, PAGE_SIZE, PageBuf, PageId, PageKind, seal, verify};
@@ -54,7 +57,7 @@ pub(crate) const VERSION: u32 = 1;
 
 /// Number of meta pages, and the first page of group 0.
 pub(crate) const META_PAGES: u32 = 2;
-/// Pages at the front of each group that hold its map.
+/// Number of pages at the start of each group that hold its map.
 pub(crate) const MAP_COPIES: u32 = 2;
 
 const VERSION_AT: usize = HEADER_SIZE;
@@ -66,21 +69,21 @@ const COPIES_AT: usize = ROOT_AT + 8;
 const MAP_EPOCH_AT: usize = HEADER_SIZE;
 const WORDS_AT: usize = MAP_EPOCH_AT + 8;
 
-/// Words of 64 bits in a map page.
+/// Number of words of 64 bits in a map page.
 pub(crate) const GROUP_WORDS: usize = (PAGE_SIZE - WORDS_AT) / 8;
-/// Pages of a group, its map included.
+/// Number of pages of a group, its map included.
 pub const GROUP_PAGES: u32 = GROUP_WORDS as u32 * 64;
-/// Groups that a meta page has room for.
+/// The greatest number of groups: a meta page has one bit of `copies` for each.
 const MAX_GROUPS: u32 = (PAGE_SIZE - COPIES_AT) as u32 * 8;
-/// Most pages of a file: 1,052,868,610, which is 3.9 TiB.
+/// The greatest number of pages of a file: 1,052,868,610, which is 3.9 TiB.
 pub const MAX_PAGE_COUNT: u32 = META_PAGES + MAX_GROUPS * GROUP_PAGES;
 /// Pages of a file in which nothing is allocated: the meta pages and the map of group 0.
 pub(crate) const MIN_PAGE_COUNT: u32 = META_PAGES + MAP_COPIES;
-/// Largest epoch of a meta page that is believed. A file synced a million times a second gets there in 292,000 years, so a
-/// larger one is damage, and `epoch + 1` never overflows.
+/// The largest epoch that a meta page may have. With a million syncs a second a file reaches it after
+/// 292,000 years, so a larger epoch is damage. So `epoch + 1` does not overflow.
 pub(crate) const MAX_EPOCH: u64 = u64::MAX / 2;
 
-/// What is in a meta page.
+/// The content of a meta page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Meta {
     /// How many times an allocation state was made durable.
@@ -98,12 +101,12 @@ pub(crate) fn group_count(page_count: u32) -> usize {
     page_count.saturating_sub(META_PAGES).div_ceil(GROUP_PAGES) as usize
 }
 
-/// Where copy `copy` (0 or 1) of the map of group `group` lies.
+/// The page of copy `copy` (0 or 1) of the map of group `group`.
 pub(crate) fn map_page(group: usize, copy: u8) -> PageId {
     PageId(META_PAGES + group as u32 * GROUP_PAGES + u32::from(copy))
 }
 
-/// The place of a page's bit in the words of all groups, one after the other; `None` for the meta pages.
+/// The index of a page's bit in the words of all groups, one after the other; `None` for the meta pages.
 pub(crate) fn bit_index(id: PageId) -> Option<usize> {
     id.0.checked_sub(META_PAGES).map(|index| index as usize)
 }
@@ -137,23 +140,24 @@ impl Meta {
     /// Reads a meta page that came from the place of page `id`.
     ///
     /// # Requires
-    /// Nothing: `page` may be anything.
+    /// Nothing: `page` may hold any bytes.
     ///
     /// # Ensures
-    /// `page_count` is at least [`MIN_PAGE_COUNT`] and at most [`MAX_PAGE_COUNT`], and the last group has room for its map:
-    /// 2 + 32,512 pages are one full group and right, so are 2 + 32,512 + 2 with the map of a second one, but 2 + 32,512 + 1
-    /// would cut that map in two. The epoch is at most [`MAX_EPOCH`] (B4). `copies` has one entry of 0 or 1 for
-    /// each group. The root is as it stands: whether it is allocated, the map tells.
+    /// `page_count` is at least [`MIN_PAGE_COUNT`] and at most [`MAX_PAGE_COUNT`], and the last group has
+    /// both pages of its map: 2 + 32,512 pages (one full group) and 2 + 32,512 + 2 pages (and the map of a
+    /// second group) are valid, but with 2 + 32,512 + 1 pages the second map would have only one page. The
+    /// epoch is at most [`MAX_EPOCH`] (B4). `copies` has one entry of 0 or 1 for each group. The root is
+    /// not checked here, because that needs the map.
     ///
     /// # Errors
-    /// [`Error::Corrupt`]: what `verify` says; then [`Corruption::WrongKind`], [`Corruption::BadVersion`],
-    /// [`Corruption::BadPageCount`], [`Corruption::BadEpoch`].
+    /// [`Error::Corrupt`]: the errors of `verify`; then [`Corruption::WrongKind`],
+    /// [`Corruption::BadVersion`], [`Corruption::BadPageCount`], [`Corruption::BadEpoch`].
     pub(crate) fn decode(page: &PageBuf, id: PageId) -> Result<Meta, Error> {
         todo!("task 2.6: read a meta page")
     }
 }
 
-/// The sealed map page `id` with the words of its group.
+/// The sealed map page `id` with the given words of its group.
 pub(crate) fn encode_map(id: PageId, epoch: u64, words: &[u64]) -> Result<Box<PageBuf>, Error> {
     let mut page = Box::new([0; PAGE_SIZE]);
     header::init(&mut page, id, PageKind::FREE_MAP);
@@ -165,18 +169,18 @@ pub(crate) fn encode_map(id: PageId, epoch: u64, words: &[u64]) -> Result<Box<Pa
     Ok(page)
 }
 
-/// Appends to `words` those of the map page `id`, which `meta` names as the current map of its group.
+/// Appends the words of the map page `id` to `words`. `meta` names this page as the current map of its group.
 ///
 /// # Requires
-/// Nothing of `page`.
+/// `words` holds the words of all earlier groups. `page` may hold any bytes.
 ///
 /// # Ensures
-/// B1 and B2 hold for what is appended.
+/// B1 and B2 hold for the appended words.
 ///
 /// # Errors
-/// [`Error::Corrupt`]: what `verify` says; then [`Corruption::WrongKind`], [`Corruption::BadMapEpoch`],
+/// [`Error::Corrupt`]: the errors of `verify`; then [`Corruption::WrongKind`], [`Corruption::BadMapEpoch`],
 /// [`Corruption::BadMapBit`].
 pub(crate) fn decode_map(page: &PageBuf, id: PageId, meta: &Meta, words: &mut Vec<u64>) -> Result<(), Error> {
-    // Nudge: `words.len()` tells which group this is.
+    // Nudge: the number of the group follows from `words.len()`.
     todo!("task 2.6: read a page of the free map")
 }

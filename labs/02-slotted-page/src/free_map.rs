@@ -1,24 +1,28 @@
-//! Which pages are in use, in memory: the free map, and which free pages may already be handed out again.
+//! The allocation state in memory: which pages are in use, and which free pages may be allocated again.
 //!
-//! The disk manager owns one behind a mutex; nothing here does I/O. For each page there are two bits:
+//! The disk manager has one free map, protected by a mutex. This file does no I/O. For each page there are
+//! two bits:
 //!
 //! ```text
 //!   now   held    the page is ...
-//!    0     0      free, and may be handed out
+//!    0     0      free, and may be allocated
 //!    1     0      allocated since the last sync
-//!    1     1      allocated, and was so at the last sync
-//!    0     1      free, but a crash would bring it back: not handed out before the next sync
+//!    1     1      allocated, also at the last sync
+//!    0     1      free, but allocated again after a crash: not to be allocated before the next sync
 //! ```
 //!
-//! `now` is what the owner did, `held` is what some state that a crash could bring back says. They are kept as one
-//! long row of words for all groups ([`allocation`](crate::allocation) cuts it into pages).
+//! `now` is the current state. `held` contains every page that is allocated in some state that a crash
+//! could restore. Both are vectors of words for all groups ([`allocation`](crate::allocation) divides them
+//! into pages).
 //!
 //! Invariants:
 //!
-//! - M1: a page handed out has neither bit set. So no page has two owners, in this state or in one that a crash brings back.
+//! - M1: only a page with neither bit set is allocated. So no page has two owners, neither in this state
+//!   nor in one that a crash restores.
 //! - M2: `held` contains every page of every state that may be found after a crash.
-//! - M3: the manager's own pages are marked in `now` and never handed out or freed.
-//! - M4: a page whose room is still being prepared is marked in `now`, but left out of snapshots, and nobody reads or writes it.
+//! - M3: the manager's own pages are marked in `now` and are never allocated or freed.
+//! - M4: a page whose old bytes are still being overwritten with zeros is marked in `now`, but is not part
+//!   of snapshots, and no thread may read or write it through the manager.
 
 use crate::allocation::{GROUP_PAGES, GROUP_WORDS, MAP_COPIES, MAX_PAGE_COUNT, Meta};
 use crate::allocation::{bit_index, group_count, is_reserved, page_at};
@@ -44,9 +48,9 @@ pub(crate) struct FreeMap {
     pub(crate) root: PageId,
     now: Vec<u64>,
     held: Vec<u64>,
-    /// No word before this one has a page to hand out.
+    /// No word before this one has a page that may be allocated.
     hint: usize,
-    /// Pages handed out whose old bytes are still being overwritten (M4).
+    /// Allocated pages whose old bytes are still being overwritten (M4).
     preparing: Vec<PageId>,
 }
 
@@ -56,7 +60,7 @@ impl Snapshot {
         Snapshot { page_count: crate::allocation::MIN_PAGE_COUNT, root: PageId::NONE, words: new_group() }
     }
 
-    /// The words of one group, or none if the state has no such group.
+    /// The words of one group; empty if the state has no such group.
     pub(crate) fn group(&self, group: usize) -> &[u64] {
         self.words.chunks_exact(GROUP_WORDS).nth(group).unwrap_or(&[])
     }
@@ -68,7 +72,7 @@ impl Snapshot {
 
     /// The meta page of this state.
     pub(crate) fn meta(&self, epoch: u64, copies: &[u8]) -> Meta {
-        assert_eq!(copies.len(), group_count(self.page_count), "B: one choice for each group");
+        assert_eq!(copies.len(), group_count(self.page_count), "one bit of `copies` for each group");
         Meta { epoch, page_count: self.page_count, root: self.root, copies: copies.to_vec() }
     }
 }
@@ -86,50 +90,54 @@ impl FreeMap {
         }
     }
 
-    /// True if the owner has the page `id` now.
+    /// True if the page `id` is allocated now.
     pub(crate) fn is_allocated(&self, id: PageId) -> bool {
         !is_reserved(id) && has(&self.now, id)
     }
 
-    /// True if `id` was handed out, and its former owner's bytes may still be there (M4).
+    /// True if `id` was allocated and may still have the bytes of its former owner (M4).
     pub(crate) fn is_preparing(&self, id: PageId) -> bool {
         self.preparing.contains(&id)
     }
 
-    /// True if `id` is free, but not to be handed out before the next sync.
+    /// True if `id` is free, but may not be allocated before the next sync.
     pub(crate) fn is_held(&self, id: PageId) -> bool {
         !has(&self.now, id) && has(&self.held, id)
     }
 
-    /// How many pages the owner has.
+    /// Number of allocated pages.
     pub(crate) fn allocated_count(&self) -> u32 {
         let used: u32 = self.now.iter().map(|word| word.count_ones()).sum();
         used - group_count(self.page_count) as u32 * MAP_COPIES
     }
 
-    /// Takes a free page of the file, if there is one that may be handed out (M1).
+    /// Allocates a free page of the file, if there is one that may be allocated (M1).
     ///
     /// # Ensures
-    /// The page is marked as allocated, and left out of snapshots until [`FreeMap::prepared`] is called for it (M4).
+    /// The page is marked as allocated, and is not part of snapshots until [`FreeMap::prepared`] is called
+    /// for it (M4).
     ///
     /// # Cost
-    /// The words from `hint` up to the one with the page. So a run of calls looks at each word once. A page freed
-    /// far down moves `hint` back there: who frees a low page before each call pays for the way up each time.
+    /// Reads the words from `hint` to the word of the page. So a sequence of calls reads each word once.
+    /// When a page is freed, `hint` moves back to its word: if the owner frees a low page before each call,
+    /// each call reads all the words in between again.
     pub(crate) fn take(&mut self) -> Option<PageId> {
         // Nudge: 64 pages at a time; `trailing_zeros` finds the lowest set bit.
-        // Nudge: bits past the page count are not pages.
-        todo!("task 2.6: hand out a free page")
+        // Nudge: a bit at or after the page count is not a page.
+        todo!("task 2.6: allocate a free page")
     }
 
-    /// The page `id`, which [`FreeMap::take`] gave, now holds nothing of its former owner.
+    /// Records that the page `id`, which [`FreeMap::take`] returned, has no bytes of its former owner any
+    /// more.
     pub(crate) fn prepared(&mut self, id: PageId) {
         self.preparing.retain(|other| *other != id);
     }
 
-    /// The first page past the end of the file that can be allocated. Skips the map of a group that begins there.
+    /// The first page after the end of the file that can be allocated. If a group begins there, skips its
+    /// map.
     ///
     /// # Errors
-    /// [`Error::FileFull`].
+    /// [`Error::FileFull`] if the page number would be [`MAX_PAGE_COUNT`] or more.
     pub(crate) fn next_new(&self) -> Result<PageId, Error> {
         let begins_group =
             bit_index(PageId(self.page_count)).is_some_and(|i| (i as u32).is_multiple_of(GROUP_PAGES));
@@ -137,7 +145,7 @@ impl FreeMap {
         if id < MAX_PAGE_COUNT { Ok(PageId(id)) } else { Err(Error::FileFull { max: MAX_PAGE_COUNT }) }
     }
 
-    /// Allocates the page `id` that [`FreeMap::next_new`] gave; the file has room for it.
+    /// Allocates the page `id` that [`FreeMap::next_new`] returned. The file must be long enough for it.
     pub(crate) fn append(&mut self, id: PageId) {
         if group_count(id.0 + 1) > group_count(self.page_count) {
             self.now.extend(new_group());
@@ -147,47 +155,49 @@ impl FreeMap {
         set(&mut self.now, id, true);
     }
 
-    /// Gives the page `id` back.
+    /// Frees the page `id`.
     ///
     /// # Ensures
-    /// `id` is no longer allocated. It can be handed out again at once if no state that a crash could bring back has it,
-    /// else after the next sync (M1, M2). What `hint` promises holds.
+    /// `id` is no longer allocated. If it is allocated in no state that a crash could restore, it may be
+    /// allocated again at once, else after the next sync (M1, M2). The doc of `hint` still holds.
     ///
     /// # Errors
-    /// Nothing is changed: [`Error::ReservedPage`] for the manager's own, [`Error::NotAllocated`] for a page that is free or
-    /// past the end, [`Error::RootPage`] for the root.
+    /// Nothing is changed: [`Error::ReservedPage`] for the manager's own pages, [`Error::NotAllocated`] for
+    /// a page that is free or after the end of the file, [`Error::RootPage`] for the root.
     pub(crate) fn release(&mut self, id: PageId) -> Result<(), Error> {
-        // Nudge: what does `hint` promise?
-        todo!("task 2.6: take a page back")
+        // Nudge: when does the doc of `hint` need a smaller value?
+        todo!("task 2.6: free a page")
     }
 
-    /// The state to make durable. From now on until [`FreeMap::apply_durable`], both it and the last durable one may be found
-    /// after a crash.
+    /// Returns the state that `sync` makes durable. From now until [`FreeMap::apply_durable`] is called, a
+    /// crash may restore this state or the last durable one.
     ///
     /// # Ensures
-    /// The snapshot has the allocated pages without those being prepared (M4). M2 holds for the time in which it is written.
+    /// The snapshot has the allocated pages without those that are being prepared (M4). M2 holds while it
+    /// is written.
     pub(crate) fn snapshot(&mut self) -> Snapshot {
         todo!("task 2.6: take a snapshot of the free map")
     }
 
-    /// The state `durable`, which [`FreeMap::snapshot`] gave, is now the only one a crash can bring back.
+    /// Records that `durable`, which [`FreeMap::snapshot`] returned, is now the only state that a crash can
+    /// restore.
     ///
     /// # Ensures
-    /// M2, and pages that it no longer holds can be handed out. Pages freed or allocated since the snapshot are treated
-    /// as what they are: freed or allocated after the sync.
+    /// M2. Free pages that are not in `durable` may be allocated. Pages that were freed or allocated since
+    /// the snapshot count as freed or allocated after the sync.
     pub(crate) fn apply_durable(&mut self, durable: &Snapshot) {
-        todo!("task 2.6: release what a finished sync held")
+        todo!("task 2.6: release the pages that were held for the last state")
     }
 }
 
-/// The words of a group in which only the map is in use.
+/// The words of a group in which only the map's own pages are in use.
 fn new_group() -> Vec<u64> {
     let mut words = vec![0; GROUP_WORDS];
     words[0] = (1 << MAP_COPIES) - 1;
     words
 }
 
-/// The bit of `id`; false outside of the words.
+/// The bit of `id`; false if it is not inside the words.
 fn has(words: &[u64], id: PageId) -> bool {
     bit_index(id).is_some_and(|index| words.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1))
 }

@@ -1,7 +1,7 @@
-//! The header that every page of the database begins with, whatever the page is for.
+//! The header that every page of the database begins with, for every kind of page.
 //!
-//! The disk manager (task 2.6) asks only for this much of a page. What comes after the header belongs
-//! to the page's kind: slots and records ([`slotted`](crate::slotted)), or the file's allocation state.
+//! The disk manager (task 2.6) uses only the header. The kind of the page decides what follows the header:
+//! slots and records ([`slotted`](crate::slotted)), or the file's allocation state.
 //!
 //! Layout, 8 bytes a row, all numbers little-endian:
 //!
@@ -14,16 +14,16 @@
 //!    +------+------+------+------+------+------+------+------+
 //! 16 |                          LSN                          |
 //!    +------+------+------+------+------+------+------+------+
-//! 24 |  body: what the kind makes of it ...
+//! 24 |  body: its format depends on the kind ...
 //! ```
 //!
 //! | offset | size | field    | meaning                                                     |
 //! | ------ | ---- | -------- | ----------------------------------------------------------- |
 //! | 0      | 4    | magic    | [`MAGIC`], the letters `DLPG`                               |
 //! | 4      | 4    | checksum | CRC32C of the page with this field as zero, set when written |
-//! | 8      | 4    | page id  | the page's own number, so that a misplaced page is noticed   |
+//! | 8      | 4    | page id  | the page's own number, to detect a page in the wrong place   |
 //! | 12     | 2    | kind     | [`PageKind`]                                                |
-//! | 14     | 2    | flags    | free for the page's kind, zero at first                     |
+//! | 14     | 2    | flags    | for use by the page's kind, 0 in a new page                 |
 //! | 16     | 8    | LSN      | last log record that changed the page (lab 6), else 0       |
 //!
 //! Everything here is given. The functions take `&PageBuf`, so a page of the wrong length cannot be passed
@@ -102,8 +102,8 @@ impl fmt::Display for PageKind {
     }
 }
 
-/// Makes `page` an empty page: the header is written, every other byte is zero, so that nothing of what
-/// the buffer held before reaches the disk. The LSN is [`Lsn::ZERO`], the checksum is not yet set.
+/// Makes `page` an empty page: writes the header and sets every other byte to 0, so that no old bytes of the
+/// buffer reach the disk. The LSN is [`Lsn::ZERO`]. The checksum is not set yet.
 pub fn init(page: &mut PageBuf, id: PageId, kind: PageKind) {
     page.fill(0);
     put_u32(page, MAGIC_AT, MAGIC);
@@ -111,13 +111,13 @@ pub fn init(page: &mut PageBuf, id: PageId, kind: PageKind) {
     put_u16(page, KIND_AT, kind.0);
 }
 
-/// The magic as it stands, right or wrong.
+/// The magic in the header, right or wrong.
 #[inline]
 pub fn magic(page: &PageBuf) -> u32 {
     get_u32(page, MAGIC_AT)
 }
 
-/// The stored checksum. It is right only between `seal` and the next change of the page.
+/// The checksum in the header. It is right only between `seal` and the next change of the page.
 #[inline]
 pub fn checksum(page: &PageBuf) -> u32 {
     get_u32(page, CHECKSUM_AT)
@@ -134,13 +134,13 @@ pub fn id(page: &PageBuf) -> PageId {
     PageId(get_u32(page, PAGE_ID_AT))
 }
 
-/// What the page is for.
+/// The kind in the header.
 #[inline]
 pub fn kind(page: &PageBuf) -> PageKind {
     PageKind(get_u16(page, KIND_AT))
 }
 
-/// Sixteen bits that the page's kind may use.
+/// The flags in the header: 16 bits for use by the page's kind.
 #[inline]
 pub fn flags(page: &PageBuf) -> u16 {
     get_u16(page, FLAGS_AT)
@@ -151,7 +151,7 @@ pub fn set_flags(page: &mut PageBuf, flags: u16) {
     put_u16(page, FLAGS_AT, flags);
 }
 
-/// The log record that changed the page last.
+/// The LSN of the log record that last changed the page.
 #[inline]
 pub fn lsn(page: &PageBuf) -> Lsn {
     Lsn(get_u64(page, LSN_AT))
@@ -162,7 +162,8 @@ pub fn set_lsn(page: &mut PageBuf, lsn: Lsn) {
     put_u64(page, LSN_AT, lsn.0);
 }
 
-/// Reads a little-endian `u16` at byte `offset`. Panics past the end of `bytes`, as all six do.
+/// Reads a little-endian `u16` at byte `offset`. This function and the five below panic if the number is not
+/// inside `bytes`.
 #[inline]
 pub fn get_u16(bytes: &[u8], offset: usize) -> u16 {
     u16::from_le_bytes(field(bytes, offset))

@@ -1,7 +1,7 @@
 //! Lab 2: how a database lays its bytes in a file.
 //!
-//! A file is a row of pages of 4,096 bytes. A page holds records, a record holds a row, and an index
-//! finds rows by keys whose bytes sort as their values do.
+//! A file is a sequence of pages of 4,096 bytes. A page holds records, and a record holds a row. An index
+//! finds rows by keys: strings of bytes that sort in the same order as the values.
 //!
 //! ```text
 //!   row values --> codec --> record --> SlottedPage --> seal --> DiskManager
@@ -10,14 +10,15 @@
 //!
 //! | file                                | what it is                                          | task     |
 //! | ----------------------------------- | --------------------------------------------------- | -------- |
-//! | `ids.rs`, `error.rs`, [`header`]    | page, slot and log numbers; failures; page header   | given    |
+//! | `ids.rs`, `error.rs`, [`header`]    | page, slot and log numbers; errors; page header     | given    |
 //! | [`slotted`]                         | records of any length in one page                   | 2.1-2.3  |
 //! | [`checksum`]                        | CRC32C, sealing and verifying a page                | 2.5      |
 //! | [`value`]                           | values, column types, and the order they sort in    | given    |
 //! | [`row_codec`]                       | rows as records of bytes                            | 2.4      |
 //! | [`key_codec`]                       | tuples as bytes that compare like the tuples        | 2.4      |
 //! | [`disk_manager`]                    | the file: allocate, free, read, write, sync, open   | 2.6      |
-//! | `file_io.rs`, `free_map.rs`, `allocation.rs` | its parts: whole pages, bits in memory, bytes on disk | 2.6  |
+//! | `file_io.rs`                        | its part: reads and writes of whole pages           | 2.6      |
+//! | `allocation.rs`, `free_map.rs`      | its parts: the allocation state on disk, in memory  | 2.6      |
 //! | `dump.rs`                           | text pictures of pages, rows, keys, files           | given    |
 
 mod allocation;
@@ -45,9 +46,9 @@ pub use row_codec::{MAX_COLUMNS, MAX_ROW_LEN, RowFault, Schema};
 pub use slotted::{MAX_RECORD_LEN, MAX_SLOTS, OWNER_SIZE, Records, SlottedPage};
 pub use value::{ColumnType, Value};
 
-/// Length of every page in bytes: the size of a memory page, and of what most drives write at once.
+/// Length of every page in bytes. Memory pages have this size, and most drives write this many bytes at once.
 pub const PAGE_SIZE: usize = 4096;
 
-/// The bytes of one page. Functions take `&PageBuf`, so a slice of the wrong length is a type error and
-/// no code needs to check for one.
+/// The bytes of one page. Functions take `&PageBuf`, so a slice of the wrong length is a type error, and no
+/// code has to check the length.
 pub type PageBuf = [u8; PAGE_SIZE];

@@ -1,7 +1,8 @@
 //! The row codec: the values of one row as one record of bytes.
 //!
-//! Called by whoever stores typed rows (the table heap's users, lab 8's operators); calls nothing. A row
-//! knows how many columns it has but not their types: the [`Schema`] that wrote it must read it.
+//! Code that stores typed rows calls it: the users of the table heap, and the operators of lab 8. The bytes
+//! of a row contain the number of columns but not their types, so the [`Schema`] that wrote a row must read
+//! it.
 //!
 //! # The format
 //!
@@ -16,30 +17,32 @@
 //! | offset | size | field | meaning |
 //! | --- | --- | --- | --- |
 //! | 0 | 2 | count | number of columns, `u16` |
-//! | 2 | ceil(count / 8) | null map | bit `i % 8` (lowest first) of byte `i / 8` is 1 when column `i` is NULL |
-//! | `fixed_start` | sum of fixed sizes | fixed part | Bool 1 byte (0 or 1), Int 8, Float 8, in column order |
-//! | `ends_start` | 2 per variable column | ends | where each Text or Bytes value ends, from the row's first byte, `u16` |
+//! | 2 | ceil(count / 8) | null map | bit `i % 8` (lowest first) of byte `i / 8` is 1 if column `i` is NULL |
+//! | `fixed_start` | sum of sizes | fixed part | Bool 1 byte (0 or 1), Int 8, Float 8, in column order |
+//! | `ends_start` | 2 each | ends | the end of each Text or Bytes value, from the row's first byte, `u16` |
 //! | `data_start` | the rest | data | the Text and Bytes values one after the other, in column order |
 //!
-//! Integers are little-endian, floats are their bits. A variable value begins where the one before it ends, the
-//! first at `data_start`. So each column is found with arithmetic and at most two 2-byte reads, whatever
-//! stands before it: that is why the variable values come last, behind a table of ends.
+//! Integers are little-endian, floats are their bits. A variable value begins where the one before it ends,
+//! the first at `data_start`. So the place of each column is computed from the schema and at most two ends,
+//! without reading the columns before it. For this the variable values come last, after the table of their
+//! ends.
 //!
 //! # Invariants
 //!
 //! - C1: a row has exactly one encoding: spare bits of the null map are 0, a NULL's fixed bytes are 0, a
 //!   NULL's variable value is empty, the last end is the length of the row.
 //! - C2: decoding never panics and never reads outside the row: every length is checked before it is used.
-//! - C3: what was encoded comes back bit by bit, `-0.0` and the bits of a NaN included.
+//! - C3: decoding returns the encoded values with the same bits, also `-0.0` and the bits of a NaN.
 //!
 //! # What is left out, and its price
 //!
-//! Ends of 16 bits keep rows at [`MAX_ROW_LEN`] bytes; a page holds far less, so larger values need overflow
-//! pages, which these labs do not build. A NULL still takes the room of its fixed part. The row does not
-//! carry its types, so adding a column means rewriting the table.
+//! Ends of 16 bits limit rows to [`MAX_ROW_LEN`] bytes. A page holds far less, so larger values would need
+//! overflow pages, which these labs do not build. A NULL of a fixed type still takes its bytes in the fixed
+//! part. The row does not contain its types, so adding a column means rewriting the table.
 //!
-//! Source: the tuple layout of CMU 15-445 lecture "Database Storage", and SQL Server's FixedVar row format; compare
-//! SQLite's record format (sqlite.org/fileformat2.html, section 2.1), which must walk a header to find a column.
+//! Source: the tuple layout of CMU 15-445 lecture "Database Storage", and SQL Server's FixedVar row format;
+//! compare SQLite's record format (sqlite.org/fileformat2.html, section 2.1), which must walk a header to
+//! find a column.
 
 use thiserror::Error;
 
@@ -49,13 +52,13 @@ use crate::value::{ColumnType, Value};
 /// Longest encoded row, in bytes: the largest value of a 16-bit end.
 pub const MAX_ROW_LEN: usize = u16::MAX as usize;
 
-/// Most columns a row may have.
+/// The greatest number of columns of a row.
 pub const MAX_COLUMNS: usize = 1024;
 
-/// Bytes of the column count in front.
+/// Number of bytes of the column count.
 const COUNT_LEN: usize = 2;
 
-/// Bytes of one end.
+/// Number of bytes of one end.
 const END_LEN: usize = 2;
 
 /// The types of a row's columns, and where each column's bytes are.
@@ -85,47 +88,47 @@ pub enum Place {
     },
 }
 
-/// Why bytes are not a row of the schema that was to read them.
+/// Why some bytes are not a row of the schema that reads them.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RowFault {
-    /// Fewer bytes than the parts before the data need.
-    #[error("{found} bytes, but a row of this schema has at least {needed}")]
+    /// There are fewer bytes than the parts before the data need.
+    #[error("the row has {found} bytes, but a row of this schema has at least {needed}")]
     TooShort {
-        /// Bytes that count, null map, fixed part and ends take.
+        /// Number of bytes of count, null map, fixed part and ends.
         needed: usize,
-        /// Bytes there are.
+        /// Number of bytes of the row.
         found: usize,
     },
     /// The row was written with another number of columns.
-    #[error("row of {found} columns read with a schema of {expected}")]
+    #[error("the row has {found} columns, but the schema has {expected}")]
     Count {
         /// Columns of the schema.
         expected: usize,
-        /// Columns the row says it has.
+        /// The column count in the row.
         found: usize,
     },
-    /// A bit of the null map behind the last column is set.
-    #[error("last byte of the null map is {byte:#04x}, its spare bits must be 0")]
+    /// A bit of the null map after the last column is set.
+    #[error("the last byte of the null map is {byte:#04x}, but its unused bits must be 0")]
     SpareBits {
         /// The last byte of the null map.
         byte: u8,
     },
     /// A column is NULL but has bytes.
-    #[error("column {column} is NULL but its bytes are not empty")]
+    #[error("column {column} is NULL, but its bytes are not zero or not empty")]
     NullNotEmpty {
         /// The column.
         column: usize,
     },
     /// A boolean that is neither 0 nor 1.
-    #[error("column {column} is a bool with byte {byte:#04x}")]
+    #[error("column {column} is a bool, but its byte is {byte:#04x}")]
     BadBool {
         /// The column.
         column: usize,
         /// The byte.
         byte: u8,
     },
-    /// A variable value that ends before it begins, or outside the row.
-    #[error("column {column} goes from {start} to {end} in a row of {len} bytes")]
+    /// A variable value ends before it begins, or is not inside the row.
+    #[error("column {column} begins at {start} and ends at {end} in a row of {len} bytes")]
     BadEnd {
         /// The column.
         column: usize,
@@ -137,28 +140,28 @@ pub enum RowFault {
         len: usize,
     },
     /// Text that is not UTF-8.
-    #[error("column {column} is text that is not UTF-8 after {valid_len} bytes")]
+    #[error("the text of column {column} is UTF-8 only for its first {valid_len} bytes")]
     NotUtf8 {
         /// The column.
         column: usize,
-        /// Bytes of the value that are valid.
+        /// Number of bytes of the value before the first invalid one.
         valid_len: usize,
     },
-    /// Bytes behind the last value.
-    #[error("row ends at {expected}, but there are {found} bytes")]
+    /// There are bytes after the last value.
+    #[error("the last value ends at {expected}, but the row has {found} bytes")]
     TrailingBytes {
-        /// Where the last value ends.
+        /// Offset at which the last value ends.
         expected: usize,
-        /// Bytes there are.
+        /// Number of bytes of the row.
         found: usize,
     },
 }
 
 impl Schema {
-    /// A schema of the columns `types`, in order. No columns at all is allowed.
+    /// A schema of the columns `types`, in order. `types` may be empty.
     ///
     /// # Errors
-    /// [`Error::TooManyColumns`] above [`MAX_COLUMNS`].
+    /// [`Error::TooManyColumns`] for more than [`MAX_COLUMNS`].
     pub fn new(types: &[ColumnType]) -> Result<Schema, Error> {
         if types.len() > MAX_COLUMNS {
             return Err(Error::TooManyColumns { found: types.len(), max: MAX_COLUMNS });
@@ -208,26 +211,27 @@ impl Schema {
     /// Appends the row `values` to `out`.
     ///
     /// # Requires
-    /// Nothing: wrong values are refused.
+    /// Nothing: wrong values are an error.
     ///
     /// # Ensures
-    /// On success `out` is what it was followed by the bytes of the format above, which [`Schema::decode`] turns
-    /// back into `values` (C1, C3). On error `out` is unchanged. Ends count from the row's first byte,
-    /// not from the front of `out`.
+    /// On success `out` has its old bytes, followed by the bytes of the format above, which
+    /// [`Schema::decode`] turns into `values` again (C1, C3). On error `out` is not changed. Ends count
+    /// from the row's first byte, not from the start of `out`.
     ///
     /// # Errors
-    /// [`Error::ColumnCount`] if there are not as many values as columns, [`Error::ColumnType`] if a value is neither
-    /// NULL nor of its column's type, [`Error::RowTooLarge`] if the row would be longer than [`MAX_ROW_LEN`].
+    /// [`Error::ColumnCount`] if the numbers of values and columns differ, [`Error::ColumnType`] if a value
+    /// is neither NULL nor of its column's type, [`Error::RowTooLarge`] if the row would be longer than
+    /// [`MAX_ROW_LEN`].
     ///
     /// # Cost
     /// O(bytes written).
     pub fn encode(&self, values: &[Value], out: &mut Vec<u8>) -> Result<(), Error> {
         // Nudge: check everything before you append the first byte.
-        // Nudge: how long is the row? Work it out in usize, compare, and only then cast to u16.
+        // Nudge: how long is the row? Compute it as a usize, compare, and only then cast to u16.
         todo!("task 2.4: write a row")
     }
 
-    /// The values of the row that is exactly `bytes`.
+    /// The values of the row `bytes`, which must have no further bytes.
     ///
     /// # Requires
     /// Nothing: `bytes` may be anything.
@@ -236,31 +240,31 @@ impl Schema {
     /// Never panics (C2). If it succeeds, encoding the result gives `bytes` again (C1).
     ///
     /// # Errors
-    /// [`Error::Row`] with the first [`RowFault`] in this order: too short, another column count, spare bits set; then
-    /// column by column, in a column first an end out of order or out of the row, then a NULL with bytes, a bad bool, or
-    /// text that is not UTF-8; last, bytes behind the last value.
+    /// [`Error::Row`] with the first [`RowFault`] in this order: `TooShort`, `Count`, `SpareBits`; then for
+    /// each column in turn `BadEnd`, and after that `NullNotEmpty`, `BadBool` or `NotUtf8`; at last
+    /// `TrailingBytes`.
     ///
     /// # Cost
     /// O(bytes).
     pub fn decode(&self, bytes: &[u8]) -> Result<Vec<Value>, Error> {
-        // Nudge: what may you index without a check, once you know `data_start <= bytes.len()`?
+        // Nudge: which parts may you index without a check, if `data_start <= bytes.len()`?
         todo!("task 2.4: read a row")
     }
 
-    /// The value of one column of the row `bytes`, without looking at the others.
+    /// The value of one column of the row `bytes`. The other columns are not read.
     ///
     /// # Requires
     /// Nothing: `bytes` may be anything.
     ///
     /// # Ensures
-    /// Never panics (C2). For a row that [`Schema::decode`] accepts, the same value as there. For bytes that it
-    /// refuses, either an error or a value: only the length, the count and this column's own bytes are checked.
+    /// Never panics (C2). If [`Schema::decode`] accepts the row, the value is the same as there. If `decode`
+    /// refuses it, the result is an error or a value: only the length, the count and this column are checked.
     ///
     /// # Errors
-    /// [`Error::NoSuchColumn`]; [`Error::Row`] if what it looks at is wrong.
+    /// [`Error::NoSuchColumn`]; [`Error::Row`] if the length, the count or this column is wrong.
     ///
     /// # Cost
-    /// O(bytes of this value), whatever the number of columns.
+    /// O(bytes of this value), for any number of columns.
     pub fn decode_column(&self, bytes: &[u8], column: usize) -> Result<Value, Error> {
         todo!("task 2.4: read one column of a row")
     }

@@ -1,7 +1,7 @@
-//! Slotted page: records of any length in one page, each under a slot number that never changes.
+//! Slotted page: records of any length in one page, each with a slot number that does not change.
 //!
-//! The table heap (lab 3) and the nodes of the B+Tree (lab 4) are built on it; it needs nothing but the
-//! page header. It is a *view*: the bytes belong to somebody else, in lab 3 to the buffer pool, and the view
+//! The table heap (lab 3) and the nodes of the B+Tree (lab 4) are slotted pages. A slotted page uses only
+//! the page header. It is a *view*: another owner, in lab 3 the buffer pool, has the bytes, and the view
 //! reads and changes them in place.
 //!
 //! ```text
@@ -12,8 +12,8 @@
 //!   +--------+--------+--------------+----------------+---------------+
 //! ```
 //!
-//! Each slot says where its record lies. Records lie in any order, with dead bytes between them where a
-//! record was deleted or shrank:
+//! Each slot holds the place of its record. Records are in any order. Where a record was deleted or became
+//! shorter, there are dead bytes between them:
 //!
 //! ```text
 //!    slot 0      slot 1    slot 2             record_start          4096
@@ -43,10 +43,10 @@
 //! | offset | size | field         | meaning                                                   |
 //! | ------ | ---- | ------------- | --------------------------------------------------------- |
 //! | 24     | 2    | slot count    | entries in the slot array, used and free                  |
-//! | 26     | 2    | free slots    | how many of them are free                                 |
+//! | 26     | 2    | free slots    | number of entries that are free                           |
 //! | 28     | 2    | record start  | offset of the lowest byte of the record area, up to 4096  |
 //! | 30     | 2    | dead bytes    | bytes of the record area that belong to no record         |
-//! | 32     | 16   | owner's bytes | for who builds on the page: sibling links, tree level     |
+//! | 32     | 16   | owner's bytes | for the page's owner: sibling links, tree level           |
 //! | 48     | 4 each | slots       | `u16` offset and `u16` length; offset 0 means free        |
 //!
 //! Invariants, `n` being the slot count:
@@ -56,13 +56,13 @@
 //!   bytes is a used slot of length 0, with any offset in that range.
 //! - I3: dead bytes = 4096 - record start - the lengths of all records.
 //! - I4: free slots = the number of slots with offset 0; their length is 0 too.
-//! - I5: the last slot is used. So a slot array with nothing in it has no entries.
-//! - I6: between `insert` and `delete`, a record keeps its slot. Bytes move, slots do not.
+//! - I5: the last slot is used. So the slot array of a page without records is empty.
+//! - I6: between `insert` and `delete`, a record keeps its slot. Its bytes may move.
 //!
-//! Left out: a list of the free pieces between records, as SQLite keeps one. Instead dead bytes are only
-//! counted, and won back all at once by compaction. That costs a pass over the page now and then, and
-//! saves the search for a piece that fits on each insert. Nor is record start moved up when the lowest
-//! record goes: an empty record may point there, and I2 would break.
+//! Left out: SQLite keeps a list of the free pieces between records. Here dead bytes are only counted, and
+//! compaction makes all of them free at once. That costs a pass over the page from time to time, and saves
+//! the search for a large enough piece at each insert. Also, record start is not increased when the lowest
+//! record is deleted: an empty record may have this offset, and I2 would break.
 //!
 //! Source: Gray and Reuter, "Transaction Processing" (1993), section 14.2 on slotted pages; PostgreSQL
 //! `bufpage.h`; SQLite file format, section 1.6, for slots that grow towards the records.
@@ -92,26 +92,26 @@ pub const RECORD_START_AT: usize = FREE_SLOTS_AT + 2;
 pub const DEAD_BYTES_AT: usize = RECORD_START_AT + 2;
 /// Offset of the owner's bytes.
 pub const OWNER_AT: usize = DEAD_BYTES_AT + 2;
-/// Number of bytes kept for who builds on the page.
+/// Number of bytes that are reserved for the page's owner.
 pub const OWNER_SIZE: usize = 16;
 /// Offset of the slot array.
 pub const SLOTS_AT: usize = OWNER_AT + OWNER_SIZE;
 /// Length of a slot: offset and length, 2 bytes each.
 pub const SLOT_SIZE: usize = 4;
-/// Most slots a page can have, when every record is empty.
+/// The greatest number of slots of a page, if every record is empty.
 pub const MAX_SLOTS: usize = (PAGE_SIZE - SLOTS_AT) / SLOT_SIZE;
-/// Longest record a page can hold: alone in it, beside its slot.
+/// Length of the longest record that a page can hold, with its slot and without other records.
 pub const MAX_RECORD_LEN: usize = PAGE_SIZE - SLOTS_AT - SLOT_SIZE;
 
 /// A slotted page over borrowed bytes.
 ///
-/// `B` is whatever leads to the bytes: `&PageBuf` for reading, `&mut PageBuf` or `Box<PageBuf>` for
+/// `B` is a type that gives access to the bytes: `&PageBuf` for reading, `&mut PageBuf` or `Box<PageBuf>` for
 /// reading and writing, and in lab 3 the guards of the buffer pool.
 pub struct SlottedPage<B> {
     bytes: B,
 }
 
-/// What a slot says: where its record lies.
+/// A slot: the place of its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Slot {
     /// Offset of the record's first byte in the page, or 0 if the slot is free.
@@ -131,18 +131,18 @@ impl Slot {
 }
 
 impl<B: Deref<Target = PageBuf>> SlottedPage<B> {
-    /// Takes `bytes` for a slotted page of kind `kind`, after checking that they are one.
+    /// Checks that `bytes` are a slotted page of kind `kind`, and makes a view of them.
     ///
     /// # Ensures
-    /// On `Ok`, I1 to I5 hold, so no call on the page panics or looks outside of it.
+    /// On `Ok`, I1 to I5 hold, so no call on the page panics or reads outside of it.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for everything else: any bytes may be passed. The checksum and the page id are not
-    /// looked at, that is [`verify`](crate::verify)'s part when the page comes from disk.
+    /// [`Error::Corrupt`] for all other bytes. The checksum and the page id are not checked here:
+    /// [`verify`](crate::verify) does that when the page is read from the disk.
     ///
     /// # Cost
-    /// That of [`validate`](Self::validate). Who has checked the page already, and has kept it since, uses
-    /// [`assume_valid`](Self::assume_valid).
+    /// That of [`validate`](Self::validate). If the caller knows that the page is valid, because it was
+    /// checked before and only changed through this type, it uses [`assume_valid`](Self::assume_valid).
     pub fn open(bytes: B, kind: PageKind) -> Result<Self, Error> {
         let (magic, found) = (header::magic(&bytes), header::kind(&bytes));
         if magic != MAGIC {
@@ -156,11 +156,11 @@ impl<B: Deref<Target = PageBuf>> SlottedPage<B> {
         Ok(page)
     }
 
-    /// Takes `bytes` for a slotted page without a look at them.
+    /// Makes a view of `bytes` without checking them.
     ///
-    /// For bytes that were checked before: a page in the buffer pool is opened at every access, and need
-    /// be validated only when it comes from disk. On other bytes, calls may panic or return nonsense; they
-    /// still cannot touch memory outside of the page.
+    /// For bytes that were checked before: a page in the buffer pool is opened at every access, and has to
+    /// be validated only when it is read from the disk. On other bytes calls may panic or return wrong
+    /// results; they still cannot access memory outside of the page.
     pub fn assume_valid(bytes: B) -> Self {
         SlottedPage { bytes }
     }
@@ -170,7 +170,7 @@ impl<B: Deref<Target = PageBuf>> SlottedPage<B> {
         &self.bytes
     }
 
-    /// Gives back what the view was made from.
+    /// Returns the value that the view was made from.
     pub fn into_inner(self) -> B {
         self.bytes
     }
@@ -180,17 +180,17 @@ impl<B: Deref<Target = PageBuf>> SlottedPage<B> {
         header::id(&self.bytes)
     }
 
-    /// What the page is for.
+    /// The page's kind.
     pub fn kind(&self) -> PageKind {
         header::kind(&self.bytes)
     }
 
-    /// The log record that changed the page last.
+    /// The LSN of the log record that last changed the page.
     pub fn lsn(&self) -> Lsn {
         header::lsn(&self.bytes)
     }
 
-    /// The owner's bytes, zero at first. The page never looks at them.
+    /// The owner's bytes, zero in a new page. The page does not use them.
     pub fn owner(&self) -> &[u8; OWNER_SIZE] {
         self.bytes[OWNER_AT..OWNER_AT + OWNER_SIZE].try_into().expect("the range has that length")
     }
@@ -210,18 +210,19 @@ impl<B: Deref<Target = PageBuf>> SlottedPage<B> {
         self.slot_count() - self.free_slots()
     }
 
-    /// Bytes of the record area that belong to no record. Compaction wins them back.
+    /// Bytes of the record area that belong to no record. Compaction makes them part of the gap.
     pub fn dead_bytes(&self) -> usize {
         get_u16(&*self.bytes, DEAD_BYTES_AT) as usize
     }
 
-    /// Bytes of the gap between the slot array and the records: room that can be used as it lies.
+    /// Bytes of the gap between the slot array and the records, which can be used without compaction.
     pub fn contiguous_bytes(&self) -> usize {
         self.record_start() - self.slots_end()
     }
 
-    /// Bytes that are neither header, slot nor record: the gap and the dead bytes. It does not depend on
-    /// where records lie: `4096 - 48 - 4 * slot_count - the lengths of all records` (from I3).
+    /// Bytes that are neither header, slot nor record: the gap and the dead bytes. The number does not
+    /// depend on the places of the records: `4096 - 48 - 4 * slot_count - the lengths of all records` (from
+    /// I3).
     pub fn free_bytes(&self) -> usize {
         self.contiguous_bytes() + self.dead_bytes()
     }
@@ -231,7 +232,7 @@ impl<B: Deref<Target = PageBuf>> SlottedPage<B> {
         Records::new(self)
     }
 
-    /// Text picture of the page.
+    /// Draws the page as text.
     pub fn dump(&self) -> String {
         crate::dump_page(&self.bytes)
     }
@@ -264,7 +265,7 @@ impl<B: Deref<Target = PageBuf>> SlottedPage<B> {
 }
 
 impl<B: DerefMut<Target = PageBuf>> SlottedPage<B> {
-    /// Makes `bytes` an empty slotted page, whatever was in them before.
+    /// Makes `bytes` an empty slotted page. The old bytes are lost.
     ///
     /// # Ensures
     /// Header as by [`header::init`], no slots, the whole body free, every other byte zero. I1 to I5 hold.
@@ -277,7 +278,7 @@ impl<B: DerefMut<Target = PageBuf>> SlottedPage<B> {
         header::set_lsn(&mut self.bytes, lsn);
     }
 
-    /// The owner's bytes, to be written.
+    /// The owner's bytes as a mutable reference.
     pub fn owner_mut(&mut self) -> &mut [u8; OWNER_SIZE] {
         let range = OWNER_AT..OWNER_AT + OWNER_SIZE;
         (&mut self.bytes[range]).try_into().expect("the range has that length")

@@ -1,7 +1,7 @@
-//! The values a database holds, and the one order they sort in.
+//! The values of a database, and their order.
 //!
-//! The row codec writes [`Value`]s to be read back, the key codec writes them to be compared. Both are
-//! called by the SQL layer of lab 8; the pages below only ever see bytes.
+//! The row codec writes [`Value`]s to read them back, the key codec writes them to compare them. The SQL
+//! layer of lab 8 calls both; pages hold only bytes.
 //!
 //! ```text
 //!   Null < Bool < Int < Float < Text < Bytes            across types
@@ -10,7 +10,7 @@
 //!   Int    as numbers
 //!   Float  -inf < ... < -0.0 = 0.0 < ... < +inf < NaN
 //!   Text   byte by byte (UTF-8 keeps the order of the code points)
-//!   Bytes  byte by byte, a prefix before what it begins
+//!   Bytes  byte by byte, a prefix before longer values
 //! ```
 //!
 //! Invariants:
@@ -18,8 +18,8 @@
 //! - V1: the order is total: any two values are less, equal or greater, NaN included.
 //! - V2: `==` agrees with the order: all NaNs are one value, `-0.0` equals `0.0`.
 //!
-//! Left out: an integer never equals a float here (a column has one type, so the question does not
-//! come up in a key; lab 8 converts before it compares). No decimals, dates or collations: text
+//! Left out: an integer never equals a float here. A column has one type, so a key never compares the two,
+//! and lab 8 converts values before it compares them. There are no decimals, dates or collations: text
 //! sorts by code point, so "Z" comes before "a".
 //!
 //! Source: the order across types is SQLite's (NULL, numbers, text, blob; sqlite.org/datatype3.html, section
@@ -61,7 +61,7 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
-    /// Bytes a value takes in the fixed part of a row, or `None` for the types whose length varies.
+    /// Number of bytes of a value in the fixed part of a row, or `None` if values of the type vary in length.
     pub const fn fixed_len(self) -> Option<usize> {
         match self {
             ColumnType::Bool => Some(1),
@@ -72,7 +72,7 @@ impl ColumnType {
 }
 
 impl Value {
-    /// The type of column this value belongs in; `None` for NULL, which belongs in any.
+    /// The type of the columns that can hold this value; `None` for NULL, which every column can hold.
     pub const fn column_type(&self) -> Option<ColumnType> {
         match self {
             Value::Null => None,
@@ -89,7 +89,7 @@ impl Value {
         matches!(self, Value::Null)
     }
 
-    /// Place of the type in the order across types.
+    /// Position of the type in the order across types.
     fn rank(&self) -> u8 {
         match self {
             Value::Null => 0,
@@ -102,7 +102,7 @@ impl Value {
     }
 }
 
-/// The order of the picture above. The key codec must give bytes that compare the same way.
+/// The order of the picture above. The bytes that the key codec writes must compare in the same way.
 impl Ord for Value {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
@@ -130,7 +130,7 @@ impl PartialEq for Value {
 
 impl Eq for Value {}
 
-/// Shows a value as SQL would write it.
+/// Writes a value as in SQL.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -160,7 +160,7 @@ impl fmt::Display for ColumnType {
     }
 }
 
-/// Numbers by size with the two zeros equal, every NaN equal and after all numbers.
+/// Compares numbers by size. The two zeros are equal; all NaNs are equal and greater than all numbers.
 fn cmp_floats(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }

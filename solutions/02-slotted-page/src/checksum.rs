@@ -1,4 +1,4 @@
-//! CRC32C, and the seal that every page carries on disk.
+//! CRC32C, and the checksum that every page has on disk.
 //!
 //! The disk manager (task 2.6) seals a page before it writes it and verifies it after reading, and the
 //! log (lab 6) puts the same CRC on its records. Both functions work on bytes in memory only.
@@ -16,31 +16,32 @@
 //! ```
 //!
 //! In words: xor the bit with the register's lowest bit, shift the register right by one, and if the xor
-//! gave 1, xor [`POLYNOMIAL`] into it. The register starts as all ones, so that leading zero bytes count,
-//! and it is inverted at the end. `crc32c(b"123456789")` is `0xE306_9283`.
+//! gave 1, xor [`POLYNOMIAL`] into it. The register starts as all ones, so that leading zero bytes change the
+//! result, and it is inverted at the end. `crc32c(b"123456789")` is `0xE306_9283`.
 //!
-//! What a page goes through, and who notices:
+//! How each kind of damage is detected:
 //!
 //! ```text
 //!   flipped bits, half a page written ....... checksum
-//!   a whole, sound page in the wrong place .. page id
-//!   not one of our pages .................... magic
+//!   an undamaged page in the wrong place .... page id
+//!   not a page of this database ............. magic
 //!   allocated, but never written ............ every byte is zero
 //! ```
 //!
-//! - S1: a sealed page's checksum is the CRC32C of all 4,096 bytes with the four bytes of the checksum
-//!   itself taken as zero. So the header is covered as well.
+//! - S1: a sealed page's checksum is the CRC32C of all 4,096 bytes, with zeros in place of the four bytes of
+//!   the checksum itself. So the checksum also protects the header.
 //! - S2: after `seal(page, id)` returned `Ok` and no byte has changed since, `verify(page, id)` is `Ok`.
-//! - S3: `verify` never lets a page through that is not the one asked for, as last sealed, whatever the
-//!   bytes. Every change of up to 32 bits in a row, and every odd number of flipped bits, is found for
-//!   certain; other damage escapes once in 2^32 times.
+//! - S3: `verify` accepts only the page that the caller names, with the bytes that were last sealed. It finds
+//!   every change within 32 consecutive bits, and every odd number of flipped bits. It misses other damage
+//!   once in 2^32 times.
 //!
-//! Left out: processors have an instruction for this very polynomial, but it takes `unsafe` or a crate to
-//! reach. In software a page costs a few microseconds, which is little beside the read or write it guards.
+//! Left out: processors have an instruction for this polynomial, but using it needs `unsafe` or a crate. In
+//! software a page costs a few microseconds, which is little beside the read or write of the page.
 //!
-//! Source: Castagnoli, Bräuer, Herrmann, "Optimization of cyclic redundancy-check codes with 24 and 32 parity
-//! bits" (1993) for the polynomial; RFC 3720, appendix B.4 for test vectors; Kounavis and Berry, "A systematic
-//! approach to building high performance software-based CRC generators" (2005) for the eight tables.
+//! Source: Castagnoli, Bräuer, Herrmann, "Optimization of cyclic redundancy-check codes with 24 and 32
+//! parity bits" (1993) for the polynomial; RFC 3720, appendix B.4 for test vectors; Kounavis and Berry, "A
+//! systematic approach to building high performance software-based CRC generators" (2005) for the eight
+//! tables.
 
 use crate::header::{self, MAGIC};
 use crate::{Corruption, Error, PageBuf, PageId};
@@ -49,8 +50,8 @@ use crate::{Corruption, Error, PageBuf, PageId};
 use crate::header::{CHECKSUM_AT, PAGE_ID_AT, get_u64};
 //# end
 
-/// The Castagnoli polynomial, bit-reversed because bits are taken lowest first. The coefficient of x^32 is
-/// implied.
+/// The Castagnoli polynomial, bit-reversed because the lowest bit comes first. The coefficient of x^32 is
+/// not stored.
 pub const POLYNOMIAL: u32 = 0x82F6_3B78;
 
 /// CRC32C of `bytes`. The CRC of no bytes is 0.
@@ -58,18 +59,19 @@ pub fn crc32c(bytes: &[u8]) -> u32 {
     crc32c_append(0, bytes)
 }
 
-/// CRC32C of a message that came before and `bytes` after it, where `crc` is the CRC of the message so far.
+/// CRC32C of a message followed by `bytes`, where `crc` is the CRC of the message.
 ///
 /// # Ensures
-/// `crc32c_append(crc32c(a), b)` is `crc32c` of `a` and `b` joined, wherever the message is cut; and
+/// `crc32c_append(crc32c(a), b)` is `crc32c` of `a` followed by `b`, for any cut of a message into two parts.
 /// `crc32c_append(0, b)` is `crc32c(b)`.
 ///
 /// # Cost
-/// One pass over `bytes`, no allocation. A bit at a time is right and enough for full marks; a table of 256
-/// remainders takes a byte at a time; the reference takes eight bytes at a time from eight tables.
+/// One pass over `bytes`, no allocation. Processing one bit at a time is enough for full marks. A table of
+/// 256 remainders processes one byte at a time; the reference processes eight bytes at a time with eight
+/// tables.
 pub fn crc32c_append(crc: u32, bytes: &[u8]) -> u32 {
     //# task 2.5 compute CRC32C
-    //+ // Nudge: `crc` was inverted when it was handed out; undo that first.
+    //+ // Nudge: `crc` is the inverted register; invert it first.
     let mut register = !crc;
     let mut words = bytes.chunks_exact(8);
     for word in &mut words {
@@ -82,7 +84,7 @@ pub fn crc32c_append(crc: u32, bytes: &[u8]) -> u32 {
     //# end
 }
 
-/// The checksum that `page` must carry (S1). The stored one plays no part.
+/// The checksum that the header of `page` must have (S1). The stored checksum does not change the result.
 pub fn page_checksum(page: &PageBuf) -> u32 {
     //# task 2.5 checksum a page without its checksum field
     //+ // Nudge: three calls of `crc32c_append`.
@@ -95,12 +97,12 @@ pub fn page_checksum(page: &PageBuf) -> u32 {
 /// Stores the checksum in `page`, which is about to be written as page `id`.
 ///
 /// # Ensures
-/// S2. Bytes other than the checksum's are as before.
+/// S2. It changes no byte outside of the checksum.
 ///
 /// # Errors
-/// A page that `verify` would refuse is not sealed, and not changed: [`Corruption::BadMagic`] if the header was
-/// never made or was overwritten, [`Corruption::Misplaced`] if the header says another page. Both are mistakes of
-/// the program, caught here before they reach the disk.
+/// A page that `verify` would refuse is not sealed and not changed: [`Corruption::BadMagic`] if the header
+/// was never made or was overwritten, [`Corruption::Misplaced`] if the header names another page. Both are
+/// mistakes of the program, which are found here before the page is written.
 pub fn seal(page: &mut PageBuf, id: PageId) -> Result<(), Error> {
     //# task 2.5 seal a page
     check_identity(page, id)?;
@@ -110,17 +112,17 @@ pub fn seal(page: &mut PageBuf, id: PageId) -> Result<(), Error> {
     //# end
 }
 
-/// Checks that `page`, which was just read from the place of page `id`, is that page and whole.
+/// Checks that `page`, which was read from the place of page `id`, is that page and undamaged.
 ///
 /// # Errors
 /// The first of these that holds:
 ///
 /// 1. [`Corruption::NeverWritten`]: all bytes are zero.
-/// 2. [`Corruption::BadMagic`]: the magic is not ours.
+/// 2. [`Corruption::BadMagic`]: the magic is not [`MAGIC`](crate::header::MAGIC).
 /// 3. [`Corruption::BadChecksum`]: the bytes are not those that were sealed.
-/// 4. [`Corruption::Misplaced`]: they are, but the page is another one.
+/// 4. [`Corruption::Misplaced`]: the header has another page id.
 ///
-/// The order matters: the page id can be believed only after the checksum was right.
+/// The order matters: the page id means something only if the checksum is right.
 pub fn verify(page: &PageBuf, id: PageId) -> Result<(), Error> {
     //# task 2.5 verify a page
     if page.iter().all(|&byte| byte == 0) {
@@ -152,10 +154,9 @@ fn check_identity(page: &PageBuf, id: PageId) -> Result<(), Error> {
 
 /// The register after eight more bytes, `word` read little-endian.
 ///
-/// Division is linear: the remainder of a sum is the sum of the remainders. So each of the eight bytes can
-/// be looked up alone, in the table that also accounts for the zero bytes which follow it in the word, and
-/// the results are xored. The eight look-ups do not wait for each other; byte by byte, each waits for
-/// the one before.
+/// Division is linear: the remainder of a sum is the sum of the remainders. So each of the eight bytes has a
+/// table of its own, which includes the effect of the bytes that follow it in the word, and the eight results
+/// are xored. The eight look-ups are independent, where one byte at a time each look-up needs the one before.
 fn eight_bytes(register: u32, word: u64) -> u32 {
     let word = (word ^ u64::from(register)).to_le_bytes();
     let mut sum = 0;
@@ -168,7 +169,7 @@ fn eight_bytes(register: u32, word: u64) -> u32 {
 /// `TABLES[n][b]` is the register after byte `b` and then `n` zero bytes, from a register of zero.
 static TABLES: [[u32; 256]; 8] = tables();
 
-/// Works out [`TABLES`] when the crate is compiled.
+/// Computes [`TABLES`] when the crate is compiled.
 const fn tables() -> [[u32; 256]; 8] {
     let mut tables = [[0; 256]; 8];
     let mut byte = 0;

@@ -1,7 +1,7 @@
-//! Text pictures of pages, rows, keys and files, for your own debugging and for the grader's reports. Given.
+//! Text pictures of pages, rows, keys and files, for debugging and for the grader's reports. Given.
 //!
-//! It takes any bytes, right or wrong: every number from the page is cut down to what a page can have
-//! before it is used.
+//! The functions accept any bytes, right or wrong: each number from the page is limited to values that a page
+//! can have before it is used.
 
 use std::fmt::Write as _;
 
@@ -17,12 +17,12 @@ use crate::{DiskManager, PAGE_SIZE, PageBuf, PageId, PageKind, Schema};
 const PAGES_A_LINE: usize = 64;
 /// Lines of a file's picture.
 const LINES_SHOWN: usize = 40;
-/// Most slots that are listed.
+/// The greatest number of slots shown.
 const SLOTS_SHOWN: usize = 24;
-/// Most bytes of a record that are shown.
+/// The greatest number of bytes shown of a record.
 const BYTES_SHOWN: usize = 24;
 
-/// Draws `page`, whatever its bytes: header, map and slots of a slotted page, else its bytes.
+/// Draws `page`: header, map and slots if it is a slotted page, else its bytes.
 pub fn dump_page(page: &PageBuf) -> String {
     let mut out = String::new();
     if header::magic(page) != MAGIC {
@@ -40,7 +40,7 @@ pub fn dump_page(page: &PageBuf) -> String {
     out
 }
 
-/// Draws the bytes of a row part by part, whatever they are; parts that are cut off are shown as far as they go.
+/// Draws the bytes of a row part by part. If the row is too short, the bytes that exist are shown.
 pub fn dump_row(schema: &Schema, row: &[u8]) -> String {
     let mut out = format!("row of {} bytes, schema of {} columns\n", row.len(), schema.types().len());
     let bounds = [0, 2, schema.fixed_start(), schema.ends_start(), schema.data_start(), row.len()];
@@ -82,7 +82,7 @@ pub fn dump_disk(manager: &DiskManager) -> String {
     out
 }
 
-/// Draws what a slotted page has after the common header.
+/// Draws the part of a slotted page after the common header.
 fn slotted(page: &PageBuf, out: &mut String) {
     let field = |at| get_u16(page, at) as usize;
     let (count, start, dead) = (field(SLOT_COUNT_AT), field(RECORD_START_AT), field(DEAD_BYTES_AT));

@@ -1,12 +1,12 @@
-//! What can go wrong in this lab, grouped by what the caller can do about it.
+//! The errors of this lab, grouped by what the caller can do about them.
 //!
-//! - *Wrong use*: the call can never succeed; change the caller.
-//! - *Not found*: there is nothing under that name.
-//! - *No room*: correct, but not here; try another page.
-//! - *Corrupt data*: the bytes are not what was written; do not use them.
-//! - *I/O*: the operating system said no.
+//! - *Wrong use*: the call cannot succeed; change the calling code.
+//! - *Not found*: the page or the record does not exist.
+//! - *No room*: the call is right, but the page or the file is full; try another page.
+//! - *Corrupt data*: the bytes are not those that were written; do not use them.
+//! - *I/O*: the operating system reported an error.
 //!
-//! Variants carry facts, so that a caller can decide and a message can be put together from them.
+//! Variants hold facts (numbers, ids), so that a caller can decide what to do and build a message.
 
 use std::io;
 
@@ -15,36 +15,36 @@ use crate::row_codec::RowFault;
 use crate::value::ColumnType;
 use crate::{PageId, PageKind, SlotId};
 
-/// Any failure of this lab.
+/// Any error of this lab.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum Error {
     // Wrong use.
     /// The record is longer than any page can hold.
-    #[error("a record of {len} bytes fits in no page, the most is {max}")]
+    #[error("a record of {len} bytes fits in no page; a record has at most {max} bytes")]
     RecordTooLarge {
         /// Length of the record in bytes.
         len: usize,
         /// [`MAX_RECORD_LEN`](crate::MAX_RECORD_LEN).
         max: usize,
     },
-    /// A schema of more columns than a row can have (task 2.4).
-    #[error("{found} columns, the most is {max}")]
+    /// A schema has more columns than a row can have (task 2.4).
+    #[error("a schema of {found} columns; a row has at most {max} columns")]
     TooManyColumns {
-        /// Columns asked for.
+        /// Number of columns that the caller gave.
         found: usize,
         /// [`MAX_COLUMNS`](crate::row_codec::MAX_COLUMNS).
         max: usize,
     },
-    /// A row was to be written with more or fewer values than its schema has columns.
-    #[error("{found} values for {expected} columns")]
+    /// The caller gave more or fewer values than the schema has columns.
+    #[error("a row of {found} values for a schema of {expected} columns")]
     ColumnCount {
         /// Columns of the schema.
         expected: usize,
         /// Values given.
         found: usize,
     },
-    /// A value was given for a column of another type.
-    #[error("column {column} is {expected}, the value is {found}")]
+    /// The caller gave a value of another type than the column has.
+    #[error("column {column} has type {expected}, but the value has type {found}")]
     ColumnType {
         /// The column, from 0.
         column: usize,
@@ -53,16 +53,16 @@ pub enum Error {
         /// The value's type.
         found: ColumnType,
     },
-    /// A column was asked for that the schema does not have.
-    #[error("no column {column} in a row of {columns}")]
+    /// The caller named a column that the schema does not have.
+    #[error("there is no column {column} in a row of {columns} columns")]
     NoSuchColumn {
-        /// The column asked for, from 0.
+        /// The column that the caller named, from 0.
         column: usize,
         /// Columns of the schema.
         columns: usize,
     },
-    /// The row's encoding would be longer than its 16-bit offsets reach.
-    #[error("a row of {len} bytes is too long, the most is {max}")]
+    /// The encoded row would be longer than a 16-bit offset can express.
+    #[error("a row of {len} encoded bytes is too long; a row has at most {max} bytes")]
     RowTooLarge {
         /// Length of the encoding in bytes.
         len: usize,
@@ -70,66 +70,66 @@ pub enum Error {
         max: usize,
     },
     /// The page is one of the disk manager's own (task 2.6).
-    #[error("{page} belongs to the disk manager")]
+    #[error("{page} is a meta or map page, which only the disk manager may use")]
     ReservedPage {
-        /// The page asked for.
+        /// The page that the caller named.
         page: PageId,
     },
-    /// The root page was to be freed. Set another root first.
-    #[error("{page} is the root page")]
+    /// The caller tried to free the root page.
+    #[error("{page} is the root page and cannot be freed; set another root first")]
     RootPage {
         /// The page.
         page: PageId,
     },
-    /// An earlier `sync` failed, so nothing is known about the writes before it. Open the file again.
-    #[error("an earlier sync failed, what was written before it may be lost")]
+    /// An earlier `sync` failed, so the manager does not know which of the writes before it are durable.
+    #[error("an earlier sync failed, so writes before it may be lost; open the file again")]
     SyncFailed,
-    /// A record was to be put into a slot that holds one.
+    /// The caller named a slot for a new record that already holds one.
     #[error("{slot} already holds a record")]
     SlotInUse {
-        /// The slot asked for.
+        /// The slot that the caller named.
         slot: SlotId,
     },
-    /// Slots were to be moved in a page that has free ones, so its slots are in no order.
-    #[error("{free_slots} slots are free in a page that was to be ordered")]
+    /// `insert_at` or `remove_at` on a page that has free slots, whose slots are in no order.
+    #[error("insert_at and remove_at need a page without free slots; this page has {free_slots}")]
     NotOrdered {
         /// Number of free slots.
         free_slots: usize,
     },
 
     // Not found.
-    /// The slot is free, or past the end of the slot array.
-    #[error("no record in {slot}")]
+    /// The slot is free, or after the end of the slot array.
+    #[error("{slot} holds no record")]
     NoRecord {
-        /// The slot asked for.
+        /// The slot that the caller named.
         slot: SlotId,
     },
-    /// The page is free: never allocated, freed already, or past the end of the file.
+    /// The page is free: never allocated, already freed, or after the end of the file.
     #[error("{page} is not allocated")]
     NotAllocated {
-        /// The page asked for.
+        /// The page that the caller named.
         page: PageId,
     },
 
     // No room.
-    /// Every page number that the file's format can keep is in use.
-    #[error("the file has its most pages, {max}")]
+    /// Every page number that the file's format allows is in use.
+    #[error("the file already has the maximum of {max} pages")]
     FileFull {
         /// [`MAX_PAGE_COUNT`](crate::disk_manager::MAX_PAGE_COUNT).
         max: u32,
     },
-    /// The page has too little room, even after compaction. The page was not changed.
-    #[error("needs {needed} bytes of the page, {free} are free")]
+    /// The page does not have enough free bytes, even after compaction. The page was not changed.
+    #[error("the record needs {needed} bytes of the page, but only {free} are free")]
     PageFull {
-        /// Bytes the call needs: the record, and 4 for each slot entry it would add.
+        /// Bytes that the call needs: the record, and 4 for each slot entry that it would add.
         needed: usize,
-        /// Bytes it could have had: [`free_bytes`](crate::SlottedPage::free_bytes), and for an update
+        /// Bytes that the call could use: [`free_bytes`](crate::SlottedPage::free_bytes), and for an update
         /// also the bytes of the old record.
         free: usize,
     },
 
     // Corrupt data.
-    /// The bytes are not what was written.
+    /// The bytes are not those that were written.
     #[error(transparent)]
     Corrupt(#[from] Corruption),
     /// The bytes are not a row of this schema.
@@ -151,36 +151,36 @@ impl From<io::Error> for Error {
     }
 }
 
-/// How a page is damaged. Several can be true of one page; which of the slotted ones is named first
-/// is not part of the contract.
+/// How a page is damaged. Several variants can apply to one page. If several of those for slotted pages
+/// apply, the contract does not say which one is returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Corruption {
     /// All bytes are zero: the page was allocated, but no write of it reached the disk.
-    #[error("{page} was never written")]
+    #[error("{page} was never written: all its bytes are zero")]
     NeverWritten {
-        /// The page that was asked for.
+        /// The page that the caller named.
         page: PageId,
     },
-    /// The first four bytes are not [`MAGIC`](crate::header::MAGIC): not a page of ours.
-    #[error("magic is {found:#010x}")]
+    /// The first four bytes are not [`MAGIC`](crate::header::MAGIC): this is not a page of this database.
+    #[error("the page begins with {found:#010x}, which is not the magic number of a page")]
     BadMagic {
-        /// What the four bytes hold.
+        /// The number in the four bytes.
         found: u32,
     },
-    /// The content is not what was sealed: a torn write or a flipped bit.
-    #[error("checksum of {page} is {computed:#010x}, but {stored:#010x} is stored")]
+    /// The bytes are not those that were sealed, for example after a torn write or a flipped bit.
+    #[error("the checksum computed for {page} is {computed:#010x}, but its header has {stored:#010x}")]
     BadChecksum {
-        /// The page that was asked for.
+        /// The page that the caller named.
         page: PageId,
         /// The checksum in the header.
         stored: u32,
-        /// The checksum of the bytes as they are.
+        /// The checksum of the page's bytes.
         computed: u32,
     },
-    /// A whole and sound page, but another one: it was written to, or read from, the wrong place.
-    #[error("{found} lies in the place of {expected}")]
+    /// The page is undamaged, but it is another page: it was written to, or read from, the wrong place.
+    #[error("the place of {expected} holds {found}")]
     Misplaced {
-        /// The page that was asked for.
+        /// The page that the caller named.
         expected: PageId,
         /// The page id in the header.
         found: PageId,
@@ -188,41 +188,41 @@ pub enum Corruption {
     /// The file ends before or inside the page.
     #[error("the file ends after {found} bytes of {page}")]
     PastEnd {
-        /// The page that was asked for.
+        /// The page that the caller named.
         page: PageId,
-        /// How many of its bytes there are.
+        /// How many bytes of the page the file has.
         found: usize,
     },
-    /// The file was written by another version of the disk manager.
-    #[error("file of version {found}, expected {expected}")]
+    /// Another version of the disk manager wrote the file.
+    #[error("the file has version {found}, but this code reads version {expected}")]
     BadVersion {
         /// The version this code reads.
         expected: u32,
         /// The version in the file.
         found: u32,
     },
-    /// A number of pages that no file of the disk manager has.
-    #[error("page count is {found}")]
+    /// The page count is one that no file of the disk manager can have.
+    #[error("the meta page has a page count of {found}, which no file can have")]
     BadPageCount {
         /// The number in the meta page.
         found: u32,
     },
-    /// An epoch that no file of the disk manager reaches: with it, the next `sync` could not count on.
-    #[error("epoch is {found}")]
+    /// The epoch is greater than any file of the disk manager reaches, so it could not be increased for ever.
+    #[error("the meta page has epoch {found}, which no file reaches")]
     BadEpoch {
         /// The number in the meta page.
         found: u64,
     },
-    /// The file is shorter than its pages.
-    #[error("file of {found} bytes, its pages take {needed}")]
+    /// The file is shorter than the page count says.
+    #[error("the file has {found} bytes, but its pages need {needed}")]
     FileTooShort {
-        /// Bytes that the pages take.
+        /// Bytes that the pages need.
         needed: u64,
         /// Bytes of the file.
         found: u64,
     },
     /// A page of the free map is newer than the meta page that names it.
-    #[error("{page} of the free map is of epoch {found}, the meta page of {meta}")]
+    #[error("{page} of the free map has epoch {found}, but the meta page has epoch {meta}")]
     BadMapEpoch {
         /// The page of the map.
         page: PageId,
@@ -231,39 +231,39 @@ pub enum Corruption {
         /// The meta page's epoch.
         meta: u64,
     },
-    /// A page of the free map is wrong about a page that cannot be otherwise: one past the end of the file that
-    /// is marked as used, or one of the manager's own that is not.
-    #[error("the free map in {map} is wrong about {page}")]
+    /// A bit of the free map is impossible: a page after the end of the file is marked as used, or a page of
+    /// the map itself is marked as free.
+    #[error("the free map in {map} has an impossible bit for {page}")]
     BadMapBit {
         /// The page of the map.
         map: PageId,
-        /// The page it is wrong about.
+        /// The page of the bit.
         page: PageId,
     },
-    /// The root page is not allocated, or one of the manager's own.
-    #[error("the root is {page}, which is not allocated")]
+    /// The root page is not allocated, or is one of the manager's own.
+    #[error("the meta page names {page} as the root, but that page is not allocated")]
     BadRoot {
         /// The root page.
         page: PageId,
     },
-    /// The page is of another kind than the caller works with.
-    #[error("kind is {found}, expected {expected}")]
+    /// The page has another kind than the caller expects.
+    #[error("the page has kind {found}, but kind {expected} was expected")]
     WrongKind {
-        /// What the caller works with.
+        /// The kind that the caller expects.
         expected: PageKind,
         /// The kind in the header.
         found: PageKind,
     },
-    /// The slot array runs into the records, or the records start past the end of the page (I1).
-    #[error("slot array ends at {slots_end}, records start at {record_start}")]
+    /// The slot array overlaps the records, or the records start after the end of the page (I1).
+    #[error("the slot array ends at {slots_end}, but the records start at {record_start}")]
     BadBounds {
-        /// First byte after the slot array that the slot count asks for.
+        /// First byte after a slot array of the stored slot count.
         slots_end: usize,
         /// The stored start of the record area.
         record_start: usize,
     },
-    /// A slot points outside of the record area (I2).
-    #[error("{slot} points at {len} bytes at {offset}, outside of the record area")]
+    /// The record of a slot is not inside the record area (I2).
+    #[error("the record of {slot}, {len} bytes at offset {offset}, is outside of the record area")]
     RecordOutOfBounds {
         /// The slot.
         slot: SlotId,
@@ -272,14 +272,14 @@ pub enum Corruption {
         /// Its stored length.
         len: usize,
     },
-    /// A record shares a byte with that of a lower slot (I2).
-    #[error("the record of {slot} overlaps another")]
+    /// A record shares a byte with the record of a lower slot (I2).
+    #[error("the record of {slot} overlaps the record of a lower slot")]
     RecordsOverlap {
         /// The higher of the two slots.
         slot: SlotId,
     },
-    /// The stored number of dead bytes is not what the slots leave over (I3).
-    #[error("{stored} dead bytes stored, {counted} counted")]
+    /// The stored number of dead bytes is not the number that follows from the slots (I3).
+    #[error("the header has {stored} dead bytes, but the slots leave {counted}")]
     BadDeadBytes {
         /// The number in the header.
         stored: usize,
@@ -287,22 +287,22 @@ pub enum Corruption {
         counted: usize,
     },
     /// The stored number of free slots is not the number of free slots (I4).
-    #[error("{stored} free slots stored, {counted} counted")]
+    #[error("the header has {stored} free slots, but {counted} slots are free")]
     BadFreeSlots {
         /// The number in the header.
         stored: usize,
-        /// The number that follows from the slots.
+        /// The number of slots that are free.
         counted: usize,
     },
     /// The last slot of the array is free (I5).
-    #[error("the last {slot} is free")]
+    #[error("{slot} is the last slot of the array, but it is free")]
     TrailingFreeSlot {
         /// The last slot.
         slot: SlotId,
     },
 }
 
-/// An [`io::Error`] that can be compared: two are equal if their kinds are.
+/// An [`io::Error`] that can be compared: two are equal if they have the same kind.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct IoError(#[from] pub io::Error);

@@ -1,11 +1,12 @@
-//! Whole pages over a [`Disk`] that may move fewer bytes than asked.
+//! Reads and writes whole pages on a [`Disk`] that may transfer fewer bytes than requested.
 //!
-//! Called by the disk manager alone. A read or write may be *short* or `Interrupted` (rules D1 and D4 of
-//! [`kit::disk`]), and a page may lie past the end of the file; here, and nowhere above, that is dealt with.
+//! Only the disk manager calls this. A read or write may be *short* or `Interrupted` (rules D1 and D4 of
+//! [`kit::disk`]), and a page may be after the end of the file. Only this file handles these cases.
 //!
-//! - F1: a page is read whole or not at all: the end of the file inside a page is an error, never zeros.
-//! - F2: `Ok(0)` moved nothing and never will: it is not repeated. `Interrupted` says to try again, and is repeated as
-//!   often as it comes.
+//! - F1: a page is read whole or not at all: if the file ends inside a page, the result is an error, not
+//!   zeros.
+//! - F2: a call that returned `Ok(0)` is not repeated, because it would transfer nothing again. A call that
+//!   returned `Interrupted` is repeated, as often as that happens.
 
 use std::io;
 
@@ -13,14 +14,14 @@ use kit::disk::Disk;
 
 use crate::{Corruption, Error, PAGE_SIZE, PageBuf, PageId};
 
-/// Reads page `id` into `page`, without looking at what it holds.
+/// Reads page `id` into `page`. It does not check the content.
 ///
 /// # Errors
-/// [`Corruption::PastEnd`] if the file ends before or inside the page, with the number of bytes there were;
-/// [`Error::Io`] if the disk failed. `Interrupted` is not a failure. On error the bytes of `page` may be anything.
+/// [`Corruption::PastEnd`] with the number of bytes found if the file ends before or inside the page;
+/// [`Error::Io`] if the disk failed. `Interrupted` is not an error. After an error `page` may hold any bytes.
 ///
 /// # Cost
-/// One `read_at` if the disk gives all bytes at once.
+/// One `read_at` if the disk returns all bytes at once.
 pub(crate) fn read_whole(disk: &dyn Disk, id: PageId, page: &mut PageBuf) -> Result<(), Error> {
     //# task 2.6 read a whole page
     //+ // Nudge: what does `Ok(0)` mean for a read?
@@ -37,17 +38,17 @@ pub(crate) fn read_whole(disk: &dyn Disk, id: PageId, page: &mut PageBuf) -> Res
     //# end
 }
 
-/// Writes `page` as it stands in the place of page `id`.
+/// Writes the bytes of `page` to the place of page `id`. It does not seal the page.
 ///
 /// # Errors
-/// [`Error::Io`] if the disk failed; part of the page may have been written. `Interrupted` is not a failure. A write
-/// that moves nothing is one, of kind `WriteZero`.
+/// [`Error::Io`] if the disk failed; part of the page may have been written. `Interrupted` is not an error. A
+/// write that returns `Ok(0)` is an error of kind `WriteZero`.
 ///
 /// # Cost
 /// One `write_at` if the disk takes all bytes at once.
 pub(crate) fn write_whole(disk: &dyn Disk, id: PageId, page: &PageBuf) -> Result<(), Error> {
     //# task 2.6 write a whole page
-    //+ // Nudge: what must `Ok(0)` not lead to?
+    //+ // Nudge: what happens in your loop if every write returns `Ok(0)`?
     let mut done = 0;
     while done < PAGE_SIZE {
         match disk.write_at(id.offset() + done as u64, &page[done..]) {

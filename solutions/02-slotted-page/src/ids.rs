@@ -1,7 +1,7 @@
-//! Names for the three numbers that travel through the whole database.
+//! The three kinds of number that all labs use: page, slot and log sequence number.
 //!
-//! Each is its own type, so that a slot can never be passed where a page is meant. All three have a
-//! fixed size, because all three are stored on disk.
+//! Each has a type of its own, so that a slot cannot be passed where a page is expected. All three have a
+//! fixed size, because they are stored on disk.
 
 use std::fmt;
 
@@ -14,8 +14,8 @@ use crate::PAGE_SIZE;
 pub struct PageId(pub u32);
 
 impl PageId {
-    /// What a link holds when it leads nowhere. Page 0 is the disk manager's own (task 2.6), so no
-    /// link ever points at it, and a link field in a fresh, zeroed page already says "none".
+    /// The value of a link that names no page. Page 0 is a meta page of the disk manager (task 2.6), so no
+    /// link names it. A link field in a new, zeroed page therefore has this value.
     pub const NONE: PageId = PageId(0);
 
     /// Byte offset of the page in the file. Cannot overflow: 2^32 pages of 2^12 bytes are 2^44 bytes.
@@ -30,13 +30,13 @@ impl fmt::Display for PageId {
     }
 }
 
-/// Number of a slot in a page, from 0. Together with the [`PageId`] it names a record for as long as
-/// the record lives, wherever in the page its bytes are moved.
+/// Number of a slot in a page, from 0. Together with the [`PageId`] it names a record until the record is
+/// deleted, also if the record's bytes move within the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotId(pub u16);
 
 impl SlotId {
-    /// The slot's place in the slot array.
+    /// The slot's index in the slot array.
     pub const fn index(self) -> usize {
         self.0 as usize
     }

@@ -1,8 +1,8 @@
 //! The key codec: tuples of values as bytes that compare like the tuples.
 //!
-//! An index (lab 4) compares keys as plain bytes and knows no types. This codec makes that right: for tuples `a`
-//! and `b` whose columns have the same sort orders, `encode(a).cmp(encode(b))` is `a.cmp(b)`. Called by lab 8
-//! (index keys, sort keys, group keys); calls nothing.
+//! An index (lab 4) compares keys as plain bytes and does not know their types. With this codec the result is
+//! right: for tuples `a` and `b` whose columns have the same sort orders, `encode(a).cmp(encode(b))` is
+//! `a.cmp(b)`. Lab 8 calls it for index keys, sort keys and group keys.
 //!
 //! # The format
 //!
@@ -20,35 +20,38 @@
 //! | `01` | NULL | none |
 //! | `02` | Bool | 1 byte: `00` false, `01` true |
 //! | `03` | Int | 8 bytes big-endian, the sign bit flipped |
-//! | `04` | Float | 8 bytes big-endian of the IEEE 754 bits: all bits flipped if negative, else only the sign bit flipped |
+//! | `04` | Float | 8 bytes big-endian: the bits, all flipped if negative, else only the sign bit flipped |
 //! | `05` | Text | its bytes, each `00` written as `00 FF`, then `00 01` |
 //! | `06` | Bytes | as Text |
 //!
-//! Before a float is written, `-0.0` becomes `0.0` and every NaN becomes the one with bits
-//! `7ff8000000000000`, so that equal values have equal keys and NaN sorts last.
+//! Before a float is written, `-0.0` becomes `0.0`, and every NaN becomes the NaN with bits
+//! `7ff8000000000000`. So equal values have equal keys, and NaN sorts last.
 //!
-//! A *descending* column is written as above and then every byte of it, the tag too, is flipped (`xor FF`). Flipped
-//! tags are `F9` to `FE`, so the sort order can be read from the key itself.
+//! A *descending* column is written as above, and then every byte of it, also the tag, is flipped (`xor FF`).
+//! Flipped tags are `F9` to `FE`, so the tag of a column shows its sort order.
 //!
 //! # Invariants
 //!
 //! - K1: order: bytes compare as the tuples do ([`Value`]'s order, reversed in descending columns).
 //! - K2: one encoding: equal values have equal bytes, and decoding accepts no other bytes.
-//! - K3: the encoding of the first columns is a prefix of the encoding of all; and if the encoding of one
-//!   tuple is a byte prefix of another's, then it is a prefix as a tuple. So "all keys that start with
-//!   these columns" is one range of bytes, from the prefix up to [`prefix_end`].
+//! - K3: the encoding of the first columns of a tuple is a prefix of the encoding of the tuple. If the
+//!   encoding of one tuple is a prefix of that of another, the one tuple is a prefix of the other. So all
+//!   keys that start with given columns are one range of byte strings, from the prefix up to
+//!   [`prefix_end`].
 //! - K4: decoding never panics and never reads outside the key.
 //!
-//! Why `00 01` and not a lone `00` at the end of a text: `"a"` would end in `00` and `"a\0"` would begin with the same
-//! bytes, so K3 would break. Why big-endian: memory order must be the order of significance.
+//! A text ends in `00 01` and not in `00`, because otherwise the key of `"a"` would be a prefix of the key
+//! of `"a\0"`, which breaks K3. Integers are big-endian because bytes are compared from the first to the
+//! last, so the most significant byte must come first.
 //!
 //! # What is left out, and its price
 //!
-//! Integers take 8 bytes even when small (variable-length integers save space and cost a branch). Folding the zeros and
-//! NaNs loses which one it was: a row keeps it, a key does not. No collations.
+//! Small integers also take 8 bytes; variable-length integers would save space and cost a branch. A key
+//! does not keep which zero or which NaN a value was; a row does. There are no collations.
 //!
-//! Source: the tuple layer of FoundationDB (design document "tuple.md") for tags and zero escaping; the key encoding of
-//! CockroachDB (`pkg/util/encoding`) for the two-byte terminator and the flipped bytes of descending columns.
+//! Source: the tuple layer of FoundationDB (design document "tuple.md") for tags and zero escaping; the key
+//! encoding of CockroachDB (`pkg/util/encoding`) for the two-byte terminator and the flipped bytes of
+//! descending columns.
 
 use thiserror::Error;
 
@@ -68,27 +71,27 @@ pub const TAG_TEXT: u8 = 5;
 /// Tag of bytes.
 pub const TAG_BYTES: u8 = 6;
 
-/// Follows a zero byte that belongs to the value.
+/// The byte after a zero byte that belongs to the value.
 pub const ESCAPED_ZERO: u8 = 0xFF;
-/// Follows the zero byte that ends a text or bytes value.
+/// The byte after the zero byte that ends a text or bytes value.
 pub const END_OF_VALUE: u8 = 0x01;
 
 /// The sign bit of a 64-bit integer or float.
 const SIGN: u64 = 1 << 63;
-/// The bits every NaN is written with.
+/// The bits that are written for every NaN.
 const NAN_BITS: u64 = 0x7ff8_0000_0000_0000;
 
-/// Which way a column of a key sorts.
+/// The sort order of a column of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SortOrder {
-    /// Smallest first, NULL before everything.
+    /// Smallest first, NULL before all other values.
     Ascending,
-    /// Largest first, NULL after everything.
+    /// Largest first, NULL after all other values.
     Descending,
 }
 
 impl SortOrder {
-    /// What each byte of a column is xor-ed with.
+    /// The byte that is xor-ed with each byte of a column.
     pub const fn mask(self) -> u8 {
         match self {
             SortOrder::Ascending => 0x00,
@@ -97,41 +100,41 @@ impl SortOrder {
     }
 }
 
-/// Why bytes are not a key. Offsets count from the first byte of the key.
+/// Why some bytes are not a key. Offsets count from the first byte of the key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum KeyFault {
-    /// A column begins with a byte that is no tag, flipped or not.
-    #[error("byte {tag:#04x} at offset {offset} is no tag")]
+    /// A column begins with a byte that is neither a tag nor a flipped tag.
+    #[error("byte {tag:#04x} at offset {offset} of the key is not a tag")]
     UnknownTag {
-        /// Where.
+        /// Offset of the byte.
         offset: usize,
-        /// The byte as it stands there.
+        /// The byte.
         tag: u8,
     },
     /// The key ends inside a column.
-    #[error("key ends inside the column that begins at offset {offset}")]
+    #[error("the key ends inside the column that begins at offset {offset}")]
     Truncated {
-        /// Where the column begins.
+        /// Offset at which the column begins.
         offset: usize,
     },
-    /// A payload that encoding never writes: a bool above 1, a zero followed by neither an escape nor an end, a
-    /// negative zero, another NaN.
-    #[error("column at offset {offset} has a payload no value is written with")]
+    /// The encoder never writes this payload: a bool above 1, a zero byte followed by neither an escape nor
+    /// an end, a negative zero, or a NaN with other bits.
+    #[error("the encoder never writes the payload of the column at offset {offset} of the key")]
     NotCanonical {
-        /// Where the column begins.
+        /// Offset at which the column begins.
         offset: usize,
     },
     /// Text that is not UTF-8.
-    #[error("column at offset {offset} is text that is not UTF-8 after {valid_len} bytes")]
+    #[error("the text column at offset {offset} of the key is UTF-8 only for its first {valid_len} bytes")]
     NotUtf8 {
-        /// Where the column begins.
+        /// Offset at which the column begins.
         offset: usize,
-        /// Bytes of the value, unescaped, that are valid.
+        /// Number of bytes of the value, unescaped, before the first invalid one.
         valid_len: usize,
     },
 }
 
-/// The key of a tuple whose columns all ascend.
+/// The key of a tuple in which all columns are ascending.
 pub fn encode_key(values: &[Value]) -> Vec<u8> {
     let mut out = Vec::with_capacity(values.len() * 9);
     for value in values {
@@ -140,10 +143,10 @@ pub fn encode_key(values: &[Value]) -> Vec<u8> {
     out
 }
 
-/// The values of a key, whatever their sort orders.
+/// The values of a key. Each column may have either sort order.
 ///
 /// # Errors
-/// [`Error::Key`] if `bytes` is not exactly what encoding some tuple gives (K2).
+/// [`Error::Key`] if `bytes` is not the encoding of a tuple (K2).
 pub fn decode_key(bytes: &[u8]) -> Result<Vec<Value>, Error> {
     let mut values = Vec::new();
     let mut offset = 0;
@@ -159,13 +162,13 @@ pub fn decode_key(bytes: &[u8]) -> Result<Vec<Value>, Error> {
 /// Appends one column to a key.
 ///
 /// # Ensures
-/// `out` is what it was followed by the bytes of the format above (K1, K2, K3).
+/// `out` has its old bytes, followed by the bytes of the format above (K1, K2, K3).
 ///
 /// # Cost
 /// O(bytes written).
 pub fn push_value(out: &mut Vec<u8>, value: &Value, order: SortOrder) {
     //# task 2.4 write a column of a key
-    //+ // Nudge: write it ascending, then flip what you appended if the column descends.
+    //+ // Nudge: write the column as an ascending one; if it is descending, flip the bytes that you appended.
     let start = out.len();
     match value {
         Value::Null => out.push(TAG_NULL),
@@ -183,17 +186,18 @@ pub fn push_value(out: &mut Vec<u8>, value: &Value, order: SortOrder) {
     //# end
 }
 
-/// Reads the column of the key `bytes` that begins at `offset`: its value, its sort order, and the offset of the
-/// next column (or the length of the key after the last).
+/// Reads the column of the key `bytes` that begins at `offset`: its value, its sort order, and the offset
+/// of the next column (or the length of the key after the last).
 ///
 /// # Requires
 /// Nothing: `bytes` and `offset` may be anything.
 ///
 /// # Ensures
-/// Never panics (K4). On success, pushing the value with that sort order gives `bytes[offset..next]` again (K2).
+/// Never panics (K4). On success, `push_value` of the value and sort order appends `bytes[offset..next]`
+/// (K2).
 ///
 /// # Errors
-/// The [`KeyFault`] of this column; `Truncated` if `offset` is not inside `bytes`.
+/// The [`KeyFault`] of this column; [`KeyFault::Truncated`] if `offset` is not inside `bytes`.
 ///
 /// # Cost
 /// O(bytes of the column).
@@ -230,8 +234,9 @@ pub fn read_value(bytes: &[u8], offset: usize) -> Result<(Value, SortOrder, usiz
     //# end
 }
 
-/// The smallest byte string that is greater than every byte string starting with `prefix`, or `None` if there is none
-/// (the prefix is empty or all `FF`). With it, `prefix..prefix_end(prefix)` are the keys that start with `prefix`.
+/// The smallest byte string that is greater than every byte string starting with `prefix`, or `None` if
+/// there is none (the prefix is empty or all `FF`). With it, `prefix..prefix_end(prefix)` are the keys that
+/// start with `prefix`.
 ///
 /// # Ensures
 /// No byte string lies between the last one that starts with `prefix` and the result.
@@ -255,7 +260,7 @@ fn push_number(out: &mut Vec<u8>, tag: u8, bits: u64) {
     out.extend_from_slice(&column);
 }
 
-/// The bits of a float, rearranged so that they compare as unsigned integers.
+/// The bits of a float, changed so that they compare as unsigned integers.
 fn ordered_bits(value: f64) -> u64 {
     let bits = if value.is_nan() {
         NAN_BITS
@@ -267,7 +272,7 @@ fn ordered_bits(value: f64) -> u64 {
     if bits & SIGN == 0 { bits ^ SIGN } else { !bits }
 }
 
-/// The float with these rearranged bits, if encoding could have written them.
+/// The float with these changed bits, if the encoder can write them.
 fn float(ordered: u64, offset: usize) -> Result<f64, KeyFault> {
     let bits = if ordered & SIGN == 0 { !ordered } else { ordered ^ SIGN };
     let value = f64::from_bits(bits);
@@ -288,7 +293,7 @@ fn push_escaped(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     out.extend_from_slice(&[0, END_OF_VALUE]);
 }
 
-/// The value in front of `payload`, and how many bytes it and its end mark take there.
+/// The value at the start of `payload`, and the number of bytes of it and its end mark.
 fn unescape(payload: &[u8], mask: u8, offset: usize) -> Result<(Vec<u8>, usize), KeyFault> {
     let mut value = Vec::new();
     let mut at = 0;
@@ -306,7 +311,7 @@ fn unescape(payload: &[u8], mask: u8, offset: usize) -> Result<(Vec<u8>, usize),
     }
 }
 
-/// The eight bytes in front of `payload` as a number, most significant first.
+/// The first eight bytes of `payload` as a number, most significant first.
 fn number(payload: &[u8], mask: u8, offset: usize) -> Result<u64, KeyFault> {
     let bytes = payload.first_chunk::<8>().ok_or(KeyFault::Truncated { offset })?;
     Ok(u64::from_be_bytes(bytes.map(|byte| byte ^ mask)))

@@ -1,8 +1,9 @@
 //! Slots as a sorted array, for the nodes of a B+Tree (lab 4). Given, on top of your `insert` and `delete`.
 //!
-//! A heap page wants slots that never move (I6). A tree node wants the opposite: slot `i` is the `i`-th smallest key,
-//! so that a binary search can jump to it, and nobody outside of the node remembers a slot. A page is used in one
-//! way or the other. In the ordered way it never has a free slot; only slots move, 4 bytes each, and records stay:
+//! A heap page needs slots that do not move (I6). A tree node needs the opposite: slot `i` holds the `i`-th
+//! smallest key, so that a binary search can use the slot numbers, and no code outside of the node stores a
+//! slot number. A page is used in one of the two ways. An ordered page never has a free slot. Only slots
+//! move, 4 bytes each, and the bytes of the records stay:
 //!
 //! ```text
 //!   insert_at(1, b)     | a | c | d |   -->   | a | b | c | d |
@@ -15,12 +16,12 @@ use super::{SLOT_SIZE, SlottedPage, slot_at};
 use crate::{Error, PageBuf, SlotId};
 
 impl<B: DerefMut<Target = PageBuf>> SlottedPage<B> {
-    /// Puts `record` into slot `slot` and moves the records of that slot and all after it up by one slot.
-    /// `slot` may be [`slot_count`](Self::slot_count), then the record comes last.
+    /// Stores `record` in slot `slot`. The records of that slot and of all later slots move up by one slot.
+    /// If `slot` is [`slot_count`](Self::slot_count), the record is the last one.
     ///
     /// # Errors
-    /// [`Error::NotOrdered`] if the page has free slots, [`Error::NoRecord`] if `slot` is past the slot count, and the
-    /// errors of [`insert`](Self::insert). The page is then as before.
+    /// [`Error::NotOrdered`] if the page has free slots, [`Error::NoRecord`] if `slot` is greater than the
+    /// slot count, and the errors of [`insert`](Self::insert). The page is not changed.
     ///
     /// # Cost
     /// An insert, and one move of 4 bytes for each slot from `slot` on.
@@ -31,11 +32,11 @@ impl<B: DerefMut<Target = PageBuf>> SlottedPage<B> {
         Ok(())
     }
 
-    /// Takes the record out of slot `slot` and moves all after it down by one slot.
+    /// Removes the record of slot `slot`. The records of all later slots move down by one slot.
     ///
     /// # Errors
-    /// [`Error::NotOrdered`] if the page has free slots, [`Error::NoRecord`] if `slot` does not exist. The page is then
-    /// as before.
+    /// [`Error::NotOrdered`] if the page has free slots, [`Error::NoRecord`] if `slot` does not exist. The
+    /// page is not changed.
     ///
     /// # Cost
     /// A delete, and one move of 4 bytes for each slot from `slot` on.

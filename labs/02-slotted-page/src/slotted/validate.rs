@@ -1,8 +1,9 @@
-//! Telling a slotted page from any other 4,096 bytes (task 2.1).
+//! Checking whether 4,096 bytes are a slotted page (task 2.1).
 //!
-//! A checksum says that a page is what was written. It does not say that what was written makes sense: the
-//! program that wrote it may have had a mistake, and whoever can write the file can also seal a page. So nothing
-//! that is read from a page is used as an offset, a length or a count before it was checked, once, here.
+//! A right checksum shows that the bytes are those that were written. It does not show that they are a
+//! valid page: the program that wrote them may have had a mistake, and an attacker who can write to the
+//! file can also compute a checksum. So this check runs before any number in a page is used as an offset, a
+//! length or a count.
 
 use std::ops::Deref;
 
@@ -13,17 +14,19 @@ impl<B: Deref<Target = PageBuf>> SlottedPage<B> {
     /// Checks invariants I1 to I5.
     ///
     /// # Requires
-    /// Nothing: the bytes may be any. In particular `contiguous_bytes`, `record_count` and all the rest may be called
-    /// only where the check so far has shown that they make sense.
+    /// Nothing: the page may have any bytes. So the check must not call `contiguous_bytes`, `record_count`
+    /// and the like before it has checked the numbers from which they are computed.
     ///
     /// # Ensures
-    /// `Ok` if and only if I1 to I5 hold. Never panics, never looks outside of the page or of the slot array.
+    /// `Ok` if and only if I1 to I5 hold. Never panics, and never reads outside of the page or of the slot
+    /// array.
     ///
     /// # Errors
-    /// The [`Corruption`] that names a broken invariant; any one, if several are broken.
+    /// The [`Corruption`] for a broken invariant. If several are broken, you choose which one.
     ///
     /// # Cost
-    /// One pass over the slots, and at most one over the record area (about what a checksum of the page costs, or less).
+    /// One pass over the slots, and at most one over the record area: at most about as much as a checksum
+    /// of the page.
     pub fn validate(&self) -> Result<(), Corruption> {
         // Nudge: counts and offsets in the page go up to 65,535. Compute in `usize`.
         todo!("task 2.1: check a page's invariants")

@@ -296,8 +296,8 @@ impl<K: Ord, V> Node<K, V> {
 
 //# hide
 impl<K, V> Node<K, V> {
-    /// Asserts T2 for this node, and T1, T3 and T4 for its children, but not the order of the keys: it compares
-    /// no keys, because comparisons are counted. It does nothing in a release build.
+    /// Asserts T2 for this node, and T1, T3 and T4 for its children, but not the order of the keys: it
+    /// compares no keys, because comparisons are counted. It does nothing in a release build.
     fn check_children(&self, order: usize) {
         if !cfg!(debug_assertions) || self.is_leaf() {
             return;

@@ -1,4 +1,4 @@
-//! Putting records in and reading them (task 2.1).
+//! Inserting records and reading them (task 2.1).
 //!
 //! An insert needs two things: a slot, and room for the bytes. A new slot entry takes 4 bytes of the same
 //! gap that the record wants, from the other end:
@@ -17,11 +17,11 @@ impl<B: Deref<Target = PageBuf>> SlottedPage<B> {
     /// The record in `slot`, or `None` if the slot is free or does not exist.
     ///
     /// # Ensures
-    /// The bytes are those of the last insert into the slot, or of the last update of it. A record of no bytes is
-    /// `Some` of an empty slice.
+    /// The bytes are those of the last insert into the slot or of the last update of the slot. A record of
+    /// no bytes is `Some` of an empty slice.
     ///
     /// # Cost
-    /// O(1), nothing is copied.
+    /// O(1). No byte is copied.
     pub fn get(&self, slot: SlotId) -> Option<&[u8]> {
         //# task 2.1 read a record
         let Slot { offset, len } = self.used_slot(slot)?;
@@ -29,13 +29,13 @@ impl<B: Deref<Target = PageBuf>> SlottedPage<B> {
         //# end
     }
 
-    /// Length of the longest record that [`insert`](Self::insert) would take now, or `None` if it would not even
-    /// take an empty one.
+    /// Length of the longest record that [`insert`](Self::insert) can store now, or `None` if it can store
+    /// none, not even an empty one.
     ///
     /// # Ensures
     /// Exact: `insert` of `len` bytes succeeds if and only if this is `Some(most)` and `len <= most`. It is
-    /// [`free_bytes`](Self::free_bytes), less the [`SLOT_SIZE`] bytes of a new slot if no free slot can be
-    /// used again. An empty page says [`MAX_RECORD_LEN`].
+    /// [`free_bytes`](Self::free_bytes), minus the [`SLOT_SIZE`] bytes of a new slot if there is no free
+    /// slot. For an empty page it is [`MAX_RECORD_LEN`].
     ///
     /// # Cost
     /// O(1).
@@ -48,37 +48,40 @@ impl<B: Deref<Target = PageBuf>> SlottedPage<B> {
 }
 
 impl<B: DerefMut<Target = PageBuf>> SlottedPage<B> {
-    /// Puts `record` into the page and returns its slot.
+    /// Stores `record` in the page and returns its slot.
     ///
     /// # Ensures
-    /// - The slot is one of the free slots, whichever you like; if there is none, it is a new one at the end of the
-    ///   slot array, with the number that [`slot_count`](Self::slot_count) was before.
-    /// - The page is [compacted](Self::compact) first if the gap is too small for what is needed, and the dead
-    ///   bytes would do. (That comes into play with task 2.2: until a record can be deleted there are none.)
-    /// - Every other record is as before, and I1 to I6 hold.
+    /// - The slot is one of the free slots; you choose which. If there is none, it is a new slot at the end
+    ///   of the slot array, and its number is the old [`slot_count`](Self::slot_count).
+    /// - If the gap is too small and the gap and the dead bytes together are large enough, the page is
+    ///   [compacted](Self::compact) first. (Before task 2.2 no record can be deleted, so there are no dead
+    ///   bytes.)
+    /// - Every other record is unchanged, and I1 to I6 hold.
     ///
     /// # Errors
-    /// The first of these that holds; the page is then as before:
+    /// The first of these that applies. The page is not changed:
     ///
     /// 1. [`Error::RecordTooLarge`] if `record` is longer than [`MAX_RECORD_LEN`].
-    /// 2. [`Error::PageFull`] if it does not fit, with `needed` = its length and [`SLOT_SIZE`] more if it takes a new
-    ///    slot, `free` = [`free_bytes`](Self::free_bytes).
+    /// 2. [`Error::PageFull`] if it does not fit, with `needed` = its length and [`SLOT_SIZE`] more if it
+    ///    takes a new slot, `free` = [`free_bytes`](Self::free_bytes).
     ///
     /// # Cost
-    /// O(length of the record), and O(slots) while there are free slots; a compaction when one is needed.
+    /// O(length of the record), and O(slots) if there are free slots; a compaction if one is needed.
     pub fn insert(&mut self, record: &[u8]) -> Result<SlotId, Error> {
         //# task 2.1 insert a record
-        //+ // Nudge: work out everything that can fail before you change the first byte.
-        //+ // Nudge: `insert_into` and `update` will need the same two steps, room and bytes: write them once.
+        //+ // Nudge: check everything that can fail before you change the first byte.
+        //+ // Nudge: `insert_into` and `update` need the same two steps, making room and writing: write
+        //+ // them once.
         check_len(record)?;
         let index = self.first_free_slot().unwrap_or(self.slot_count());
         self.fill_slot(index, record)?;
+        debug_assert_eq!(self.validate(), Ok(()), "I1 to I5 after insert");
         Ok(SlotId(index as u16))
         //# end
     }
 
     //# hide
-    /// The lowest free slot. The count in the header saves the search while there is none.
+    /// The lowest free slot. If the count in the header is 0, there is no search.
     fn first_free_slot(&self) -> Option<usize> {
         if self.free_slots() == 0 {
             return None;
@@ -86,8 +89,8 @@ impl<B: DerefMut<Target = PageBuf>> SlottedPage<B> {
         (0..self.slot_count()).find(|&index| self.slot(index).is_free())
     }
 
-    /// Puts `record` into the free or not yet existing slot at `index`. Slots between the end of the slot
-    /// array and `index` come to exist as free ones.
+    /// Stores `record` in the slot at `index`, which is free or does not exist yet. New slots between the
+    /// end of the slot array and `index` are free.
     pub(super) fn fill_slot(&mut self, index: usize, record: &[u8]) -> Result<(), Error> {
         let new_slots = (index + 1).saturating_sub(self.slot_count());
         self.make_room(record.len() + new_slots * SLOT_SIZE)?;
@@ -102,7 +105,7 @@ impl<B: DerefMut<Target = PageBuf>> SlottedPage<B> {
         Ok(())
     }
 
-    /// Makes the gap at least `needed` bytes wide, by compaction if it must.
+    /// Makes the gap at least `needed` bytes wide, by compaction if necessary.
     pub(super) fn make_room(&mut self, needed: usize) -> Result<(), Error> {
         if needed > self.free_bytes() {
             return Err(Error::PageFull { needed, free: self.free_bytes() });
@@ -113,7 +116,7 @@ impl<B: DerefMut<Target = PageBuf>> SlottedPage<B> {
         Ok(())
     }
 
-    /// Writes `record` at the low end of the record area, where there is room, and points the slot at it.
+    /// Writes `record` at the end of the gap, which is large enough, and stores its place in the slot.
     pub(super) fn place(&mut self, index: usize, record: &[u8]) {
         let offset = self.record_start() - record.len();
         self.bytes[offset..offset + record.len()].copy_from_slice(record);
@@ -124,7 +127,7 @@ impl<B: DerefMut<Target = PageBuf>> SlottedPage<B> {
 }
 
 //# hide
-/// Refuses a record that no page can hold.
+/// Returns an error for a record that no page can hold.
 pub(super) fn check_len(record: &[u8]) -> Result<(), Error> {
     if record.len() > MAX_RECORD_LEN {
         return Err(Error::RecordTooLarge { len: record.len(), max: MAX_RECORD_LEN });

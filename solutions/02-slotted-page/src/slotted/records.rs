@@ -1,15 +1,15 @@
-//! Walk over the records of a page. Given.
+//! Iterates over the records of a page. Given.
 
 use std::ops::Deref;
 
 use super::SlottedPage;
 use crate::{PageBuf, SlotId};
 
-/// Iterator over the records of a page with their slots, in slot order. Free slots are passed over.
+/// Iterator over the records of a page with their slots, in slot order. It skips free slots.
 #[derive(Debug)]
 pub struct Records<'a, B: Deref<Target = PageBuf>> {
     page: &'a SlottedPage<B>,
-    /// Index of the slot to look at next.
+    /// Index of the next slot.
     next: usize,
 }
 

@@ -1,8 +1,9 @@
-//! Telling a slotted page from any other 4,096 bytes (task 2.1).
+//! Checking whether 4,096 bytes are a slotted page (task 2.1).
 //!
-//! A checksum says that a page is what was written. It does not say that what was written makes sense: the
-//! program that wrote it may have had a mistake, and whoever can write the file can also seal a page. So nothing
-//! that is read from a page is used as an offset, a length or a count before it was checked, once, here.
+//! A right checksum shows that the bytes are those that were written. It does not show that they are a
+//! valid page: the program that wrote them may have had a mistake, and an attacker who can write to the
+//! file can also compute a checksum. So this check runs before any number in a page is used as an offset, a
+//! length or a count.
 
 use std::ops::Deref;
 
@@ -13,17 +14,19 @@ impl<B: Deref<Target = PageBuf>> SlottedPage<B> {
     /// Checks invariants I1 to I5.
     ///
     /// # Requires
-    /// Nothing: the bytes may be any. In particular `contiguous_bytes`, `record_count` and all the rest may be called
-    /// only where the check so far has shown that they make sense.
+    /// Nothing: the page may have any bytes. So the check must not call `contiguous_bytes`, `record_count`
+    /// and the like before it has checked the numbers from which they are computed.
     ///
     /// # Ensures
-    /// `Ok` if and only if I1 to I5 hold. Never panics, never looks outside of the page or of the slot array.
+    /// `Ok` if and only if I1 to I5 hold. Never panics, and never reads outside of the page or of the slot
+    /// array.
     ///
     /// # Errors
-    /// The [`Corruption`] that names a broken invariant; any one, if several are broken.
+    /// The [`Corruption`] for a broken invariant. If several are broken, you choose which one.
     ///
     /// # Cost
-    /// One pass over the slots, and at most one over the record area (about what a checksum of the page costs, or less).
+    /// One pass over the slots, and at most one over the record area: at most about as much as a checksum
+    /// of the page.
     pub fn validate(&self) -> Result<(), Corruption> {
         //# task 2.1 check a page's invariants
         //+ // Nudge: counts and offsets in the page go up to 65,535. Compute in `usize`.
@@ -38,7 +41,7 @@ impl<B: Deref<Target = PageBuf>> SlottedPage<B> {
     }
 
     //# hide
-    /// I1.
+    /// Checks I1.
     fn validate_bounds(&self) -> Result<(), Corruption> {
         let (slots_end, record_start) = (slot_at(self.slot_count()), self.record_start());
         if slots_end > record_start || record_start > PAGE_SIZE {
@@ -47,9 +50,9 @@ impl<B: Deref<Target = PageBuf>> SlottedPage<B> {
         Ok(())
     }
 
-    /// I2, once I1 is known. Returns the sum of the lengths of all records.
+    /// Checks I2, if I1 holds. Returns the sum of the lengths of all records.
     fn validate_records(&self) -> Result<usize, Corruption> {
-        // 1 for each byte that a record was found to own.
+        // 1 for each byte that belongs to a record of a lower slot.
         let mut taken = [0_u8; PAGE_SIZE];
         let mut sum = 0;
         for index in 0..self.slot_count() {
@@ -74,7 +77,7 @@ impl<B: Deref<Target = PageBuf>> SlottedPage<B> {
         Ok(sum)
     }
 
-    /// I4 and I5, once I1 is known.
+    /// Checks I4 and I5, if I1 holds.
     fn validate_free_slots(&self) -> Result<(), Corruption> {
         let count = self.slot_count();
         let (stored, counted) =
