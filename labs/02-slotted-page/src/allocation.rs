@@ -25,7 +25,7 @@
 //! | 32 | 8 | epoch | number of allocation states made durable so far; the larger of the two is current |
 //! | 40 | 4 | root | the owner's root page, 0 if none |
 //! | 44 | 4 | unused | 0 |
-//! | 48 | 4048 | copies | bit `g % 8` (lowest first) of byte `g / 8`: copy A (0) or B (1) of map `g` is current |
+//! | 48 | 4048 | copies | bit `g % 8` of byte `g / 8`: copy A (0) or B (1) of map `g` is current |
 //!
 //! A map page, [`PageKind::FREE_MAP`], after the common header:
 //!
