@@ -62,7 +62,7 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NodeDamage {
     /// An entry too short for what it must hold.
-    #[error("entry {index} has {len} bytes")]
+    #[error("entry {index} has {len} bytes, fewer than its record id and child need")]
     ShortEntry {
         /// Place of the entry in the node.
         index: usize,
@@ -70,7 +70,7 @@ pub enum NodeDamage {
         len: usize,
     },
     /// An entry longer than any can be.
-    #[error("entry {index} has {len} bytes")]
+    #[error("entry {index} has {len} bytes, more than the longest key makes")]
     LongEntry {
         /// Place of the entry in the node.
         index: usize,
@@ -78,24 +78,38 @@ pub enum NodeDamage {
         len: usize,
     },
     /// An internal node without a child.
-    #[error("an internal node without a child")]
+    #[error("it is an internal node without a child")]
     NoChild,
-    /// A link that leads back to the node itself, or to the root.
-    #[error("a link that leads back")]
+    /// A link names the node itself, the root, or a leaf that is on the other side.
+    #[error("a link leads back")]
     Circle,
-    /// A leaf that comes after another in the row of leaves, but whose entries do not.
-    #[error("entries that are not beyond those of the leaf beside it")]
+    /// Two leaves follow each other under their parent, but the left one does not link to the right one.
+    #[error("its next leaf is {found}, but {expected} follows it under their parent")]
+    WrongNeighbour {
+        /// The leaf that follows under the parent.
+        expected: PageId,
+        /// The leaf that the link names.
+        found: PageId,
+    },
+    /// A node names the same child twice.
+    #[error("it names {child} twice")]
+    SameChildTwice {
+        /// The child.
+        child: PageId,
+    },
+    /// The entries of a leaf are not all above those of the leaf to its left, or not all below those of the leaf to its right.
+    #[error("its entries overlap those of the leaf beside it")]
     OutOfOrder,
     /// The node's level is not one below its parent's, or does not fit its kind.
-    #[error("level {found}, expected {expected}")]
+    #[error("its level is {found}, expected {expected}")]
     BadLevel {
-        /// What the way there asks for.
+        /// One below the level of its parent, or what fits its kind.
         expected: u16,
-        /// What the page says.
+        /// The level in the page.
         found: u16,
     },
     /// The node belongs to another tree.
-    #[error("a node of the tree at {found}")]
+    #[error("it is a node of the tree whose root is {found}")]
     OtherTree {
         /// The tree it names.
         found: PageId,

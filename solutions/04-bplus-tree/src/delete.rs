@@ -1,8 +1,8 @@
-//! Taking an entry out, and mending what becomes too empty (task 4.3; the optimistic way, 4.6).
+//! Removing an entry, and rebalancing nodes that become too empty (task 4.3; the optimistic way, 4.6).
 //!
-//! A node is *underfull* when it uses less than [`LOW_WATER`] bytes. It is merged with a sibling if all entries of both fit
-//! into one node; else it borrows from the sibling, so that both use about as much. (A sibling: a neighbour under the same
-//! parent.)
+//! A node is *underfull* when it uses less than [`LOW_WATER`] bytes. It is merged with a sibling if the entries of both fit into one
+//! node. Otherwise it borrows entries from the sibling, so that both use about as many bytes. A sibling is a neighbour under the same
+//! parent.
 //!
 //! ```text
 //!   merge two leaves                       borrow from the right leaf
@@ -18,21 +18,20 @@
 //!    | . cat . | | . |          | . cat . dog . |
 //! ```
 //!
-//! A merge always moves the right node into the left one and frees the right page. If the root is left with one child, the
-//! child's entries move into the root page, which keeps its number, and the child's page is freed: the only way in which a
-//! tree becomes lower.
+//! A merge always moves the entries of the right node into the left one and frees the right page. If the root is left with one child,
+//! the entries of the child move into the root page, which keeps its number, and the page of the child is freed. In no other way does a
+//! tree become lower.
 //!
-//! - D1: a node that may become underfull is latched together with a sibling, before anything below: the order of latches
-//!   is top down, so the sibling could not be had later (L1).
-//! - D2: a borrow gives the parent a new separator, which may be longer than the old one. If the parent has no room for
-//!   it, another place to cut is tried, and if none will do the node stays underfull. A merge needs no new separator.
-//! - D3: so an internal node other than the root may be left with one child, where nothing could be borrowed for it. It is
-//!   underfull, however many bytes it uses. If its only child becomes empty, that has no sibling to be merged with: it is
-//!   cut out. Its parent has no child then, and is cut out as well, *even if it has a sibling*: nothing is left in it to be
-//!   merged, and a borrow would have no separator to bring down to. And so on up.
+//! - D1: a node that may become underfull is latched together with a sibling, before anything below is latched: latches are taken from
+//!   the top down, so the sibling cannot be latched later (L1).
+//! - D2: a borrow gives the parent a new separator, which may be longer than the old one. If the parent has no room for it, another
+//!   place to cut is tried. If no cut has a separator that fits, the node stays underfull. A merge needs no new separator.
+//! - D3: because of D2, an internal node other than the root may be left with one child. It counts as underfull, however many bytes it
+//!   uses. If its only child becomes empty, that child has no sibling to merge with: it is cut out. Then its parent has no child and is
+//!   cut out too, *even if it has a sibling*: it has no entry that could be merged, and a borrow would have no separator to bring down.
+//!   The same may happen to the node above.
 //!
-//! Left out: a leaf that is merged is not searched for a place among other parents' children, and underfull nodes are
-//! mended only by the next removal in them.
+//! Left out: leaves are merged only under the same parent, and an underfull node is rebalanced only by the next removal in it.
 //!
 //! Source: Comer, "The ubiquitous B-tree" (1979), section 2; Graefe, "Modern B-tree techniques" (2011), section 2 for
 //! variable-length entries.
@@ -42,11 +41,25 @@ use std::ops::{Deref, DerefMut};
 use buffer_pool::{Pager, RecordId};
 use slotted_page::{PageBuf, PageId};
 
+use crate::admit::Admit;
 use crate::descend::{Change, Level, Path, Sibling};
 use crate::node::{CAPACITY, Entry, LOW_WATER, NodeRef};
-use crate::{BPlusTree, Error, NodeDamage};
+use crate::{BPlusTree, Error, NodeDamage, Removal};
 
-/// The leaves beside those of the way and their siblings, whose links a removal changes.
+/// What a removal does about a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rebalance {
+    /// Nothing: the node is not underfull, or it is not empty and has no sibling.
+    Nothing,
+    /// The node is empty, and goes out of the tree (D3).
+    CutOut,
+    /// The entries of the node and its sibling go into one node.
+    Merge,
+    /// Entries move between the node and its sibling (D2).
+    Borrow,
+}
+
+/// The leaves whose links a removal changes, other than the leaf itself and its sibling.
 struct Neighbours<W> {
     left: Option<NodeRef<W>>,
     right: Option<NodeRef<W>>,
@@ -56,37 +69,41 @@ impl BPlusTree {
     /// Removes with a write latch on the leaf alone, if that is enough.
     ///
     /// # Ensures
-    /// `Some(true)`: the entry is out. `Some(false)`: there is no such entry. `None`: the leaf would become underfull, and
-    /// nothing was changed.
+    /// `Some`: the answer of [`remove_with`](Self::remove_with). `None`: the leaf would become underfull, and nothing was changed.
     ///
     /// # Errors
-    /// As [`remove`](Self::remove). No latch is held.
+    /// As [`remove_with`](Self::remove_with). No latch is held.
     pub(crate) fn remove_from_leaf<P: Pager>(
         &self,
         pager: &P,
         entry: Entry<'_>,
-    ) -> Result<Option<bool>, Error> {
+        admit: &mut Admit<'_>,
+    ) -> Result<Option<Removal>, Error> {
         //# task 4.6 remove optimistically
         let mut leaf = self.write_leaf(pager, entry)?;
         let Some(at) = self.find(&leaf, entry)? else {
-            return Ok(Some(false));
+            return Ok(Some(Removal::Absent));
         };
         if leaf.id() != self.root && !self.is_safe_for_remove(&leaf, entry)? {
             return Ok(None);
         }
+        let next_leaf = self.read_next_leaf(pager, &leaf, at + 1, admit)?;
+        if !admit.ask(&leaf, at + 1, next_leaf.as_ref())? {
+            return Ok(Some(Removal::Refused));
+        }
         leaf.remove(at)?;
-        Ok(Some(true))
+        Ok(Some(Removal::Removed))
         //# end
     }
 
-    /// Removes with write latches on the way, mending what becomes underfull.
+    /// Removes with write latches on the way, and rebalances what becomes underfull.
     ///
     /// # Ensures
-    /// `Some` is the answer of [`remove`](Self::remove). `None`: a latch could not be had without waiting against the
-    /// order (L1); nothing was changed, nothing is latched, and the caller tries again.
+    /// `Some`: the answer of [`remove_with`](Self::remove_with). `None`: a latch was refused that the order of latches (L1) does not
+    /// allow to wait for. Nothing was changed, nothing is latched, and the caller tries again.
     ///
     /// # Errors
-    /// As [`remove`](Self::remove).
+    /// As [`remove_with`](Self::remove_with).
     ///
     /// # Cost
     /// A page read for each level, one for each sibling (D1), and one for the leaf after two that are merged.
@@ -94,22 +111,38 @@ impl BPlusTree {
         &self,
         pager: &P,
         entry: Entry<'_>,
-    ) -> Result<Option<bool>, Error> {
-        //# task 4.3 remove from a leaf, and mend what becomes underfull
-        //+ // Nudge: first everything that must be latched, then the leaf, then its ancestors from the leaf up.
+        admit: &mut Admit<'_>,
+    ) -> Result<Option<Removal>, Error> {
+        //# task 4.3 remove from a leaf, and rebalance what becomes underfull
+        //+ // Nudge: decide what will happen to the leaf, latch everything for it, and ask `admit`.
+        //+ // Only then change the leaf, and after it its ancestors from the leaf up.
         let mut path = self.write_path(pager, entry, Change::Remove)?;
-        let level = path.last_mut().expect("a way ends in a leaf");
-        let Some(at) = self.find(&level.node, entry)? else {
-            return Ok(Some(false));
+        let Level { node: mut leaf, sibling, .. } = path.pop().expect("a way ends in a leaf");
+        let Some(at) = self.find(&leaf, entry)? else {
+            return Ok(Some(Removal::Absent));
         };
-        let Some(neighbours) = self.write_neighbours(pager, level, at)? else {
+        let step = rebalance_for(path.last(), &leaf, sibling.as_ref(), Some(at))?;
+        let Some(neighbours) = self.write_neighbours(pager, &leaf, sibling.as_ref(), step)? else {
             return Ok(None);
         };
-        let freed = self.remove_and_mend(pager, path, at, neighbours)?;
+        let right_sibling = sibling.as_ref().filter(|sibling| sibling.is_right).map(|sibling| &sibling.node);
+        let is_admitted = match right_sibling.or(neighbours.right.as_ref()) {
+            Some(next_leaf) => admit.ask(&leaf, at + 1, Some(next_leaf))?,
+            None => {
+                check_not_beside(&leaf, sibling.as_ref())?;
+                let next_leaf = self.read_next_leaf(pager, &leaf, at + 1, admit)?;
+                admit.ask(&leaf, at + 1, next_leaf.as_ref())?
+            }
+        };
+        if !is_admitted {
+            return Ok(Some(Removal::Refused));
+        }
+        leaf.remove(at)?;
+        let freed = self.rebalance(pager, path, (leaf, sibling), step, neighbours)?;
         // Every page is out of the tree by now, so go on after an error.
         let results: Vec<_> = freed.into_iter().map(|node| pager.free(node.into_inner())).collect();
         results.into_iter().collect::<Result<Vec<()>, _>>()?;
-        Ok(Some(true))
+        Ok(Some(Removal::Removed))
         //# end
     }
 
@@ -166,7 +199,7 @@ impl BPlusTree {
         let id = self.child_of(&parent.node, index)?;
         let child_id = child.id();
         if id == child_id {
-            return Err(parent.node.damaged(NodeDamage::Circle));
+            return Err(parent.node.damaged(NodeDamage::SameChildTwice { child: id }));
         }
         let level = Some(child.level());
         let sibling = if is_right {
@@ -198,37 +231,40 @@ impl BPlusTree {
         //# end
     }
 
-    /// Latches the leaves, other than the sibling, whose links must change when entry `at` goes out of the leaf `level`:
-    /// the one after two that are merged, or both beside one that is cut out. None in most cases. Given.
+    /// Latches the leaves, other than `leaf` and its sibling, whose links `step` changes: the one after two that are merged, or both
+    /// beside one that is cut out. Given.
     ///
     /// # Ensures
-    /// `None`: a latch against the order (L1) could not be had at once.
+    /// `None`: a latch against the order (L1) was refused.
     fn write_neighbours<'a, P: Pager>(
         &self,
         pager: &'a P,
-        level: &Level<P::Write<'a>>,
-        at: usize,
+        leaf: &NodeRef<P::Write<'a>>,
+        sibling: Option<&Sibling<P::Write<'a>>>,
+        step: Rebalance,
     ) -> Result<Option<Neighbours<P::Write<'a>>>, Error> {
-        let leaf = &level.node;
-        let stays = leaf.used_bytes() - leaf.entry_size(at)?;
         let mut neighbours = Neighbours { left: None, right: None };
-        if leaf.id() == self.root || stays >= LOW_WATER {
-            return Ok(Some(neighbours));
-        }
-        match &level.sibling {
-            Some(Sibling { node: sibling, is_right }) if stays + sibling.used_bytes() <= CAPACITY => {
+        match (step, sibling) {
+            (Rebalance::Merge, Some(Sibling { node: sibling, is_right })) => {
                 let (left, right) = if *is_right { (leaf, sibling) } else { (sibling, leaf) };
-                if left.next() != right.id() || right.next() == left.id() {
-                    return Err(left.damaged(NodeDamage::Circle));
+                if left.next() != right.id() {
+                    let damage = NodeDamage::WrongNeighbour { expected: right.id(), found: left.next() };
+                    return Err(left.damaged(damage));
+                }
+                if right.next() == left.id() {
+                    return Err(right.damaged(NodeDamage::Circle));
                 }
                 neighbours.right = self.write_neighbour(pager, right)?;
             }
-            None if stays == 0 => {
+            (Rebalance::CutOut, _) => {
                 let previous = leaf.previous();
                 if previous == leaf.id() || previous == self.root {
                     return Err(leaf.damaged(NodeDamage::Circle));
                 }
                 if previous != PageId::NONE {
+                    if previous == leaf.next() {
+                        return Err(leaf.damaged(NodeDamage::Circle));
+                    }
                     let Some(page) = pager.try_write(previous)? else {
                         return Ok(None);
                     };
@@ -241,60 +277,57 @@ impl BPlusTree {
         Ok(Some(neighbours))
     }
 
-    /// Takes entry `at` out of the leaf of `path`, and mends what becomes underfull, from the leaf up.
+    /// Rebalances `node`, from which an entry was removed, and then its ancestors in `path`, from the lowest up.
+    ///
+    /// # Requires
+    /// `node` comes with its sibling, if that is latched. `step` is what is to be done about it, and `neighbours` are latched for that.
     ///
     /// # Ensures
-    /// The invariants of all nodes hold. Returned are the nodes that are out of the tree, to be freed. The structure
-    /// counter is raised before entries go from node to node ([`structure_changes`](Self::structure_changes)): nothing of
-    /// this task looks at it, the walks of 4.4 rely on it.
+    /// The invariants of all nodes hold. Returned are the nodes that are out of the tree, to be freed. The structure counter is raised
+    /// before entries go from node to node ([`structure_changes`](Self::structure_changes)): nothing of this task looks at it, the
+    /// iterators of 4.4 rely on it.
     ///
     /// # Errors
-    /// [`Error::BadNode`] for damage that comes to light only now.
-    fn remove_and_mend<'a, P: Pager>(
+    /// [`Error::BadNode`] for damage that is found only now.
+    fn rebalance<'a, P: Pager>(
         &self,
         pager: &'a P,
         mut path: Path<'a, P>,
-        at: usize,
+        (mut node, mut sibling): WithSibling<P::Write<'a>>,
+        mut step: Rebalance,
         neighbours: Neighbours<P::Write<'a>>,
     ) -> Result<Vec<NodeRef<P::Write<'a>>>, Error> {
-        //# task 4.3 mend from the leaf up
-        //+ // Nudge: five cases: nothing to mend; an empty node to be cut out (a leaf without a sibling,
-        //+ // an internal node with or without one, D3); a merge; a borrow; and a node that is not
-        //+ // empty and has no sibling, which stays.
+        //# task 4.3 rebalance from the leaf up
+        //+ // Nudge: do `step`; what is to be done about the parent afterwards says `rebalance_for`.
         let mut neighbours = Some(neighbours);
         let mut freed = Vec::new();
-        let Some(Level { mut node, mut sibling, .. }) = path.pop() else { return Ok(freed) };
-        node.remove(at)?;
-        while let Some(mut parent) = path.pop() {
-            if !is_underfull(&node) {
-                break;
-            }
-            let index = parent.index;
-            let is_cut_out = node.is_empty() && (sibling.is_none() || !node.is_leaf());
-            let survivor = if is_cut_out {
-                self.structure_changes();
-                cut_out(&mut parent.node, index, &node, neighbours.take())?;
+        while step != Rebalance::Nothing
+            && let Some(mut parent) = path.pop()
+        {
+            self.structure_changes();
+            let survivor = if step == Rebalance::CutOut {
+                cut_out(&mut parent.node, parent.index, &node, neighbours.take())?;
                 freed.push(node);
                 sibling.map(|sibling| sibling.node)
-            } else if let Some(Sibling { node: other, is_right }) = sibling {
+            } else {
+                let Sibling { node: other, is_right } =
+                    sibling.expect("only a node with a sibling is merged with it or borrows from it");
                 let (mut left, mut right, at) =
-                    if is_right { (node, other, index + 1) } else { (other, node, index) };
-                self.structure_changes();
-                if !can_merge(&parent.node, at, &left, &right)? {
+                    if is_right { (node, other, parent.index + 1) } else { (other, node, parent.index) };
+                if step == Rebalance::Borrow {
                     self.borrow(&mut parent.node, at, &mut left, &mut right)?;
                     break;
                 }
                 merge(&mut parent.node, at, &mut left, &right, neighbours.take())?;
                 freed.push(right);
                 Some(left)
-            } else {
-                break;
             };
             if parent.node.id() == self.root && parent.node.len() < 2 {
                 freed.extend(self.collapse(pager, parent.node, survivor)?);
                 break;
             }
             (node, sibling) = (parent.node, parent.sibling);
+            step = rebalance_for(path.last(), &node, sibling.as_ref(), None)?;
         }
         Ok(freed)
         //# end
@@ -428,9 +461,46 @@ impl BPlusTree {
     }
 }
 
-/// True if the node should be mended.
-fn is_underfull<B: Deref<Target = PageBuf>>(node: &NodeRef<B>) -> bool {
-    node.used_bytes() < LOW_WATER || !node.is_leaf() && node.len() < 2
+/// A node and its sibling, if that is latched.
+type WithSibling<W> = (NodeRef<W>, Option<Sibling<W>>);
+
+/// What is to be done about `node`, the child of `parent` on the way, if entry `removed` goes out of it now; with `None`, as it is.
+/// Without a parent on the way, `node` is the root or is safe (L3). Given.
+///
+/// # Errors
+/// [`Error::BadNode`].
+fn rebalance_for<B: Deref<Target = PageBuf>>(
+    parent: Option<&Level<B>>,
+    node: &NodeRef<B>,
+    sibling: Option<&Sibling<B>>,
+    removed: Option<usize>,
+) -> Result<Rebalance, Error> {
+    let Some(Level { node: parent, index, .. }) = parent else { return Ok(Rebalance::Nothing) };
+    let used = node.used_bytes() - removed.map_or(Ok(0), |at| node.entry_size(at))?;
+    let count = node.len() - usize::from(removed.is_some());
+    if used >= LOW_WATER && (node.is_leaf() || count >= 2) {
+        return Ok(Rebalance::Nothing);
+    }
+    if count == 0 && (sibling.is_none() || !node.is_leaf()) {
+        return Ok(Rebalance::CutOut);
+    }
+    let Some(Sibling { node: other, is_right }) = sibling else { return Ok(Rebalance::Nothing) };
+    // The separator between two internal nodes comes down, to the entry of the right one that has none.
+    let right_at = index + usize::from(*is_right);
+    let comes_down = if node.is_leaf() { 0 } else { parent.entry(right_at)?.key.len() };
+    let fits = used + other.used_bytes() + comes_down <= CAPACITY;
+    Ok(if fits { Rebalance::Merge } else { Rebalance::Borrow })
+}
+
+/// A sibling to the left is not the leaf to the right of `leaf`: a thread that asked for it again would wait for itself.
+fn check_not_beside<B: Deref<Target = PageBuf>>(
+    leaf: &NodeRef<B>,
+    left: Option<&Sibling<B>>,
+) -> Result<(), Error> {
+    match left {
+        Some(Sibling { node, .. }) if node.id() == leaf.next() => Err(leaf.damaged(NodeDamage::Circle)),
+        _ => Ok(()),
+    }
 }
 
 //# hide
@@ -440,22 +510,10 @@ fn owned(entry: Entry<'_>) -> (Vec<u8>, RecordId) {
 }
 //# end
 
-/// Whether all entries of two siblings fit into one. Entry `at` of the parent is that of `right`.
-fn can_merge<B: Deref<Target = PageBuf>>(
-    parent: &NodeRef<B>,
-    at: usize,
-    left: &NodeRef<B>,
-    right: &NodeRef<B>,
-) -> Result<bool, Error> {
-    // The separator of an internal node comes down to a first entry, whose own is empty.
-    let comes_down = if left.is_leaf() { 0 } else { parent.entry(at)?.key.len() };
-    Ok(left.used_bytes() + right.used_bytes() + comes_down <= CAPACITY)
-}
-
 /// Appends the entries of `right` to `left`, and takes entry `at`, that of `right`, out of the parent.
 ///
 /// # Requires
-/// [`can_merge`]. For leaves, `neighbours.right` is the leaf after `right`, if there is one.
+/// [`Rebalance::Merge`]: all entries fit. For leaves, `neighbours.right` is the leaf after `right`, if there is one.
 ///
 /// # Ensures
 /// `left` has all entries, and the links of the leaves leave `right` out. `right` is as before.

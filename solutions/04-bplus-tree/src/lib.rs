@@ -37,4 +37,4 @@ pub use cursor::Range;
 pub use dump::{dump_tree, tree_svg};
 pub use error::{Error, NodeDamage};
 pub use node::{Entry, NodeRef};
-pub use tree::{BPlusTree, Direction, KeyMode, Latching, MAX_KEY_LEN, TreeStats};
+pub use tree::{BPlusTree, Direction, KeyMode, Latching, MAX_KEY_LEN, Removal, TreeStats};

@@ -73,6 +73,17 @@ pub enum Latching {
     Optimistic,
 }
 
+/// How a removal ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// The tree has no such entry.
+    Absent,
+    /// The caller refused, and the entry is still there.
+    Refused,
+    /// The entry is out.
+    Removed,
+}
+
 /// The size of a tree, counted by walking over all of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TreeStats {
@@ -265,7 +276,7 @@ impl BPlusTree {
         self.insert_along_path(pager, entry, admit)
     }
 
-    /// Takes the entry of exactly this key and record id out; false if there is none.
+    /// Removes the entry of exactly this key and record id; false if there is none.
     ///
     /// # Ensures
     /// On an error the tree is as before, except where it comes from [`Pager::free`]: then the entry is out, and the page
@@ -275,21 +286,60 @@ impl BPlusTree {
     /// [`Error::BadNode`], and those of [`Pager`]. It never takes more than `2 * height + 2` pages at a time.
     ///
     /// # Cost
-    /// A page read for each level (twice that if the leaf must be mended, with [`Latching::Optimistic`]), and one for
+    /// A page read for each level (twice that if the leaf must be rebalanced, with [`Latching::Optimistic`]), and one for
     /// each sibling that is merged with or borrowed from.
     pub fn remove<P: Pager>(&self, pager: &P, key: &[u8], record: RecordId) -> Result<bool, Error> {
-        if key.len() > MAX_KEY_LEN {
-            return Ok(false);
+        let removal = self.remove_entry(pager, Entry { key, record }, &mut Admit::always())?;
+        Ok(removal == Removal::Removed)
+    }
+
+    /// As [`remove`](Self::remove), if `admit` agrees. `admit` gets the next entry: the smallest that is above the entry to be removed,
+    /// `None` if that is the last of the tree.
+    ///
+    /// # Requires
+    /// `admit` runs while this thread holds latches. So it must not wait for anything, and must not use a pager or this tree.
+    ///
+    /// # Ensures
+    /// From the call of `admit` until the entry is out, no other thread inserts or removes an entry between the removed entry and the
+    /// next one, and the next one stays in the tree (A1 in `admit.rs`). If `admit` says false or panics, nothing is changed.
+    ///
+    /// It is free how often `admit` is called: a tree that releases its latches and starts again asks again, and only the last answer
+    /// counts. If no such entry is in the tree and no other thread changes it, `admit` is not called. After `admit` has said true, the
+    /// removal can still fail because a page cannot be had or freed.
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove).
+    ///
+    /// # Cost
+    /// As [`remove`](Self::remove), and one page read more if the next entry is in the next leaf.
+    pub fn remove_with<P: Pager>(
+        &self,
+        pager: &P,
+        key: &[u8],
+        record: RecordId,
+        mut admit: impl FnMut(Option<Entry<'_>>) -> bool,
+    ) -> Result<Removal, Error> {
+        self.remove_entry(pager, Entry { key, record }, &mut Admit::by(&mut admit))
+    }
+
+    /// Removes the entry if `admit` agrees.
+    fn remove_entry<P: Pager>(
+        &self,
+        pager: &P,
+        entry: Entry<'_>,
+        admit: &mut Admit<'_>,
+    ) -> Result<Removal, Error> {
+        if entry.key.len() > MAX_KEY_LEN {
+            return Ok(Removal::Absent);
         }
-        let entry = Entry { key, record };
         if self.latching == Latching::Optimistic
-            && let Some(is_removed) = self.remove_from_leaf(pager, entry)?
+            && let Some(removal) = self.remove_from_leaf(pager, entry, admit)?
         {
-            return Ok(is_removed);
+            return Ok(removal);
         }
         loop {
-            if let Some(is_removed) = self.remove_along_path(pager, entry)? {
-                return Ok(is_removed);
+            if let Some(removal) = self.remove_along_path(pager, entry, admit)? {
+                return Ok(removal);
             }
             yield_now();
         }

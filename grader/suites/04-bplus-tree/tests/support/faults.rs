@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bplus_tree::{BPlusTree, Error};
+use bplus_tree::{BPlusTree, Error, Removal};
 use buffer_pool::RecordId;
 use pager_kit::{BatchPager, in_batch};
 use slotted_page::header::{self, put_u32};
@@ -24,6 +24,8 @@ pub(crate) enum Op {
     InsertWith(Vec<u8>, RecordId),
     /// `remove`.
     Remove(Vec<u8>, RecordId),
+    /// `remove_with`, which is admitted.
+    RemoveWith(Vec<u8>, RecordId),
 }
 
 impl Op {
@@ -37,6 +39,9 @@ impl Op {
             Op::Remove(key, record) => tree.remove(pager, key, *record).map(|is_removed| {
                 check!(is_removed, "remove of {}, which is there, gives true", keys::shown(key));
             }),
+            Op::RemoveWith(key, record) => tree.remove_with(pager, key, *record, |_| true).map(|removal| {
+                check_eq!(removal, Removal::Removed, "remove_with of {}, which is there", keys::shown(key));
+            }),
         }
     }
 
@@ -47,7 +52,7 @@ impl Op {
                 let result = story.model.insert(key, *record);
                 check!(result.is_ok(), "the test inserts what is not there");
             }
-            Op::Remove(key, record) => drop(story.model.remove(key, *record)),
+            Op::Remove(key, record) | Op::RemoveWith(key, record) => drop(story.model.remove(key, *record)),
         }
     }
 
@@ -59,6 +64,9 @@ impl Op {
                 format!("tree.insert_with(&pager, {}, {record}, |_| true)", keys::shown(key))
             }
             Op::Remove(key, record) => format!("tree.remove(&pager, {}, {record})", keys::shown(key)),
+            Op::RemoveWith(key, record) => {
+                format!("tree.remove_with(&pager, {}, {record}, |_| true)", keys::shown(key))
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use bplus_tree::{BPlusTree, Error, KeyMode, Latching, MAX_KEY_LEN, dump_tree};
+use bplus_tree::{BPlusTree, Error, KeyMode, Latching, MAX_KEY_LEN, Removal, dump_tree};
 use buffer_pool::{Pager, RecordId};
 use testkit::{Failure, check_eq, scene, step};
 
@@ -149,19 +149,60 @@ impl Story {
             self.draw();
         }
         check_eq!(found, expected, "insert_with of {}", shown(key));
-        check_eq!(questions.is_empty(), expected.is_err(), "admit was not called, for {}", shown(key));
-        for next in questions {
-            if next != expected_next {
-                self.draw();
-            }
-            let text =
-                |entry: &Option<Entry>| entry.as_ref().map_or("the end".to_string(), super::walk::shown);
-            check_eq!(text(&next), text(&expected_next), "the next entry that admit gets for {}", shown(key));
-        }
+        self.check_questions(&questions, expected.is_ok(), expected_next.as_ref(), key);
         if is_admitted {
             self.model = trial;
         }
         self.check_let_go("insert_with");
+    }
+
+    /// Removes from both and compares, if the test's `admit` agrees. Each question must show the next entry.
+    pub(crate) fn remove_with(&mut self, key: &[u8], record: RecordId, is_admitted: bool) {
+        step!("tree.remove_with(&pager, {}, {record}, |_| {is_admitted})", shown(key));
+        let expected_next = self.model.next(key, record).cloned();
+        let is_there = self.model.entries.contains(&(key.to_vec(), record));
+        let expected = match (is_there, is_admitted) {
+            (false, _) => Removal::Absent,
+            (true, false) => Removal::Refused,
+            (true, true) => Removal::Removed,
+        };
+        let mut questions = Vec::new();
+        let found = self.tree.remove_with(&self.pages, key, record, |next| {
+            questions.push(next.map(|entry| (entry.key.to_vec(), entry.record)));
+            is_admitted
+        });
+        if found != Ok(expected) {
+            self.draw();
+        }
+        check_eq!(found, Ok(expected), "remove_with of {} for {record}", shown(key));
+        self.check_questions(&questions, is_there, expected_next.as_ref(), key);
+        if expected == Removal::Removed {
+            self.model.remove(key, record);
+        }
+        self.check_let_go("remove_with");
+    }
+
+    /// What `admit` was shown in an operation that had to ask, or not.
+    fn check_questions(
+        &self,
+        questions: &[Option<Entry>],
+        is_asking: bool,
+        expected: Option<&Entry>,
+        key: &[u8],
+    ) {
+        check_eq!(!questions.is_empty(), is_asking, "admit was called, for {}", shown(key));
+        for next in questions {
+            if next.as_ref() != expected {
+                self.draw();
+            }
+            let text = |entry: Option<&Entry>| entry.map_or("the end".to_string(), super::walk::shown);
+            check_eq!(
+                text(next.as_ref()),
+                text(expected),
+                "the next entry that admit gets for {}",
+                shown(key)
+            );
+        }
     }
 
     /// Removes from both and compares.

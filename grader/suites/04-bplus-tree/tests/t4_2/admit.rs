@@ -112,7 +112,7 @@ fn a_panic_in_admit_changes_nothing() {
 /// While `admit` runs, the leaf that will change is latched for writing, and the leaf of the next entry is latched too (A1).
 #[testkit::test]
 fn both_leaves_are_latched_while_admit_runs() {
-    let mut story = forty(KeyMode::Unique);
+    let story = forty(KeyMode::Unique);
     let mut in_the_next_leaf = 0;
     for number in 0..40 {
         for len in [20, 700] {

@@ -1,9 +1,8 @@
-//! `insert_with` on the optimistic way.
+//! `insert_with` and `remove_with` on the optimistic way.
 
-use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use bplus_tree::{BPlusTree, KeyMode};
+use bplus_tree::{BPlusTree, KeyMode, Removal};
 use kit::sync::thread;
 use testkit::{check, check_eq, schedule};
 
@@ -11,9 +10,9 @@ use super::{new, roomy, tens};
 use crate::support::faults::all_bytes;
 use crate::support::raw::Entry;
 use crate::support::walk::shown;
-use crate::support::{Pages, keys};
+use crate::support::{Pages, Story, keys};
 
-/// Alone, an insert that is refused changes nothing, and one that is admitted is in; each question shows the next entry.
+/// Alone, a change that is refused changes nothing, and one that is admitted is made; each question shows the next entry.
 #[testkit::test]
 fn alone_a_refused_change_changes_nothing() {
     for mode in [KeyMode::Unique, KeyMode::Duplicates] {
@@ -27,6 +26,15 @@ fn alone_a_refused_change_changes_nothing() {
             story.insert_with(&key, keys::record(at + 1), true);
         }
         story.check();
+        let mut entries: Vec<Entry> = story.model.entries.iter().cloned().collect();
+        rng.shuffle(&mut entries);
+        for (key, record) in entries {
+            let before = all_bytes(&story.pages);
+            story.remove_with(&key, record, false);
+            check!(all_bytes(&story.pages) == before, "a refused removal leaves all pages as they were");
+            story.remove_with(&key, record, true);
+        }
+        check_eq!(story.check().entries.len(), 0, "entries of an emptied tree");
     }
 }
 
@@ -55,64 +63,99 @@ fn the_question_takes_no_write_latch() {
     check!(dearer > 20, "the next entry is sometimes in the next leaf, here {dearer} times");
 }
 
-/// An insert that was admitted: when it was asked for the last time, and which entry it saw then.
+/// A change that was admitted: when the caller was asked for the last time, and which entry it saw then.
 struct Admitted {
     turn: usize,
+    is_insert: bool,
     entry: Entry,
     next: Option<Entry>,
 }
 
-/// Inserts, and notes what `admit` saw when it was called for the last time.
-fn insert_and_note(tree: &BPlusTree, pages: &Pages, turns: &Mutex<usize>, entry: Entry) -> Admitted {
+/// Inserts or removes, and notes what `admit` saw when it was called for the last time.
+fn change_and_note(
+    tree: &BPlusTree,
+    pages: &Pages,
+    turns: &Mutex<usize>,
+    is_insert: bool,
+    entry: Entry,
+) -> Admitted {
     let mut last = None;
-    let found = tree.insert_with(pages, &entry.0, entry.1, |next| {
+    let admit = |next: Option<bplus_tree::Entry<'_>>| {
         let mut turn = turns.lock().unwrap_or_else(PoisonError::into_inner);
         *turn += 1;
         last = Some((*turn, next.map(|next| (next.key.to_vec(), next.record))));
         true
+    };
+    if is_insert {
+        let found = tree.insert_with(pages, &entry.0, entry.1, admit);
+        check_eq!(found, Ok(true), "insert of {}", shown(&entry));
+    } else {
+        let found = tree.remove_with(pages, &entry.0, entry.1, admit);
+        check_eq!(found, Ok(Removal::Removed), "removal of {}", shown(&entry));
+    }
+    let Some((turn, next)) = last else { panic!("the change of {} did not call admit", shown(&entry)) };
+    Admitted { turn, is_insert, entry, next }
+}
+
+/// Makes each thread's changes (an insert or a removal of a number) and checks that each saw the true next entry: that of a
+/// sorted set in which the changes are made in the order in which they were admitted.
+fn check_next_entries(mut story: Story, changes: &[Vec<(bool, u64)>]) {
+    let (pages, tree, turns) = (&story.pages, &story.tree, &Mutex::new(0));
+    let mut log: Vec<Admitted> = thread::scope(|scope| {
+        let threads: Vec<_> = changes
+            .iter()
+            .map(|changes| {
+                scope.spawn(move || {
+                    let entry = |number| (keys::long(number, 900), keys::record(number / 10));
+                    let change = |(is_insert, number): &(bool, u64)| {
+                        change_and_note(tree, pages, turns, *is_insert, entry(*number))
+                    };
+                    changes.iter().map(change).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap_or_else(|p| std::panic::resume_unwind(p)))
+            .collect()
     });
-    check_eq!(found, Ok(true), "insert of {}", shown(&entry));
-    let Some((turn, next)) = last else { panic!("insert_with of {} did not call admit", shown(&entry)) };
-    Admitted { turn, entry, next }
+    log.sort_by_key(|admitted| admitted.turn);
+    for Admitted { is_insert, entry, next, .. } in log {
+        let expected = story.model.next(&entry.0, entry.1);
+        check_eq!(
+            next.as_ref().map(shown),
+            expected.map(shown),
+            "the next entry that admit gets for {}",
+            shown(&entry)
+        );
+        if is_insert {
+            story.model.entries.insert(entry);
+        } else {
+            story.model.entries.remove(&entry);
+        }
+    }
+    story.check();
+    story.check_gets();
 }
 
 /// Beside other inserts and splits, `admit` sees the true next entry: nothing comes in between until the insert is done.
 #[testkit::test]
 fn the_next_entry_is_true_beside_other_inserts() {
     schedule::explore(200, || {
-        let mut story = tens(8, 900, 64);
-        let (pages, tree, turns) = (&story.pages, &story.tree, &Mutex::new(0));
-        let mut log: Vec<Admitted> = thread::scope(|scope| {
-            let threads: Vec<_> = (1..=3)
-                .map(|own| {
-                    scope.spawn(move || {
-                        [40, 71, 41, 10].map(|number| {
-                            let number = number + 2 * own;
-                            let entry = (keys::long(number, 900), keys::record(number));
-                            insert_and_note(tree, pages, turns, entry)
-                        })
-                    })
-                })
-                .collect();
-            threads
-                .into_iter()
-                .flat_map(|thread| thread.join().unwrap_or_else(|p| std::panic::resume_unwind(p)))
-                .collect()
-        });
-        log.sort_by_key(|admitted| admitted.turn);
-        let mut there: BTreeSet<Entry> = story.model.entries.clone();
-        for Admitted { entry, next, .. } in log {
-            let expected = there.range(entry.clone()..).next();
-            check_eq!(
-                next.as_ref().map(shown),
-                expected.map(shown),
-                "the next entry that admit gets for {}",
-                shown(&entry)
-            );
-            there.insert(entry);
-        }
-        story.model.entries = there;
-        story.check();
-        story.check_gets();
+        let changes = [1, 2, 3].map(|own| [40, 71, 41, 10].map(|number| (true, number + 2 * own)).to_vec());
+        check_next_entries(tens(8, 900, 64), &changes);
+    });
+}
+
+/// Beside removals that merge leaves and inserts that split them, `admit` sees the true next entry.
+#[testkit::test]
+fn the_next_entry_is_true_beside_merges() {
+    schedule::explore(300, || {
+        let changes = [
+            vec![(false, 20), (false, 30), (false, 80), (false, 120)],
+            vec![(false, 40), (false, 50), (false, 100), (false, 110)],
+            vec![(true, 25), (true, 85), (true, 115), (true, 45)],
+        ];
+        check_next_entries(tens(12, 900, 64), &changes);
     });
 }

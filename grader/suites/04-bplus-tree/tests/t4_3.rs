@@ -1,6 +1,7 @@
 //! Task 4.3: delete. When nodes are merged and what is borrowed is free; what counts is that the tree stays one, that nothing is
 //! lost, and that an emptied tree gives its pages back.
 
+mod admit;
 mod only_children;
 
 use bplus_tree::{BPlusTree, KeyMode, Latching, MAX_KEY_LEN};
