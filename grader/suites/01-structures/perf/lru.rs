@@ -12,6 +12,9 @@ const ENTRIES: u64 = 262_144;
 /// Operations a round.
 const OPS: u64 = 30_000;
 
+/// Entries that are pinned while others are evicted.
+const PINNED: u64 = 4_000;
+
 /// Frames of the replacer.
 const FRAMES: usize = 4_096;
 
@@ -29,9 +32,9 @@ pub(crate) fn workloads() -> Vec<Workload> {
             })
         }),
         Workload::timed("lru-evict", || {
-            // A thousand pinned entries, which an eviction must not walk over.
+            // Pinned entries, which an eviction must not walk over.
             let mut cache = filled();
-            (0..1_000).for_each(|key| assert!(cache.pin(&key).is_ok(), "the key is in the cache"));
+            (0..PINNED).for_each(|key| assert!(cache.pin(&key).is_ok(), "the key is in the cache"));
             let mut next = ENTRIES;
             Box::new(move || {
                 for _ in 0..OPS / 2 {

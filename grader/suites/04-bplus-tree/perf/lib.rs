@@ -82,14 +82,6 @@ pub fn workloads() -> Vec<Workload> {
             let pages = pager.in_use() as f64;
             ((reads + writes) as f64 + pages) / pages
         }),
-        Workload::timed("bulk", || {
-            let pager = Memory::new(600);
-            Box::new(move || {
-                let tree = bulk_load(&pager, 50_000);
-                black_box(tree.id());
-                tree.destroy(&pager).expect("the tree is in order");
-            })
-        }),
         Workload::counted("insert-latches", || {
             let order = shuffled(20_000);
             let (pager, tree) = inserted(&order[..5_000], Latching::Optimistic);
