@@ -13,6 +13,7 @@
 //! A file that is in neither by mistake makes a result look current that is not, so the grader's sources are taken whole
 //! except for a list of what is left out.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,7 @@ use super::super::generate::files_below;
 use super::lane::Step;
 use crate::catalog::{Course, Lab};
 use crate::stage::earlier_labs;
+use crate::stage::manifests::{COMMONS, Manifests};
 
 /// Changes when keys are taken from other things than before.
 const VERSION: &str = "1";
@@ -50,9 +52,6 @@ const NO_VERDICT: [&str; 19] = [
     "src/progress.rs",
     "src/report",
 ];
-
-/// Packages in `grader/` that are not staged.
-const NOT_STAGED: [&str; 3] = ["src", "suites", "tests"];
 
 /// The keys of one result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,15 +111,13 @@ fn below(course: &Course, lab: &Lab) -> Result<String> {
     for earlier in earlier_labs(course, lab)? {
         content.lab(course, earlier)?;
     }
-    content.package(&course.commons, Path::new("labs/kit"))?;
-    let suite = fs::read_to_string(lab.suite_dir.join("Cargo.toml")).unwrap_or_default();
-    let grader = course.commons.join("grader");
-    for name in folders(&grader)? {
-        let is_unused_kit = name.ends_with("-kit") && !suite.contains(&name);
-        if grader.join(&name).join("Cargo.toml").is_file() && !is_unused_kit {
-            content.package(&grader, Path::new(&name))?;
-        }
+    let kits = Manifests::read(course)?.kits(lab, &BTreeMap::new())?;
+    let commons = COMMONS.iter().map(|(folder, _)| (*folder).to_owned());
+    let packages: BTreeSet<String> = commons.chain(kits.into_iter().map(|kit| kit.sources)).collect();
+    for package in &packages {
+        content.package(&course.commons, Path::new(package))?;
     }
+    let grader = course.commons.join("grader");
     for path in files_below(&grader, Path::new("src"))? {
         if !NO_VERDICT.iter().any(|left_out| path.starts_with(left_out)) {
             content.file(&grader, &path)?;
@@ -129,19 +126,6 @@ fn below(course: &Course, lab: &Lab) -> Result<String> {
     content.file(&course.commons, Path::new("rust-toolchain.toml"))?;
     content.versions(&course.commons.join("solutions"))?;
     Ok(content.key())
-}
-
-fn folders(parent: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(parent).with_context(|| format!("read {}", parent.display()))? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.file_type()?.is_dir() && !NOT_STAGED.contains(&name.as_str()) {
-            names.push(name);
-        }
-    }
-    names.sort();
-    Ok(names)
 }
 
 /// A digest that grows by named parts.
