@@ -144,6 +144,12 @@ pub enum AuthorCommand {
         /// The lab's folder, for instance 05-locking.
         id: String,
     },
+    /// Measure how long a learner waits after saving, task by task.
+    Loop {
+        /// Only this lab.
+        #[arg(long)]
+        lab: Option<String>,
+    },
     /// Prove that reference, skeleton, tests, metadata and handout of each lab agree.
     Check(CheckArgs),
     /// Print the labs that there are as a JSON list, for a job per lab.

@@ -8,6 +8,7 @@
 pub mod author;
 pub mod common;
 pub mod compare;
+mod first_look;
 pub mod hint;
 mod keys;
 pub mod list;

@@ -19,7 +19,8 @@ use crate::catalog::{Course, Lab, Task};
 use crate::compile::{Compiled, Target, compile};
 use crate::model::{BuildReport, LabReport, PerfReport, PerfVerdict, TaskReport, TestReport, Times};
 use crate::observer::Observer;
-use crate::request::{Request, Selection};
+use crate::request::{Earlier, Request, Selection, Sources};
+use crate::run::order::History;
 use crate::run::{self, Listed, Results, Settings};
 use crate::stage::Stage;
 use gates::{Gates, not_measured, without_program};
@@ -109,7 +110,7 @@ impl Judge<'_> {
         for program in programs {
             listed.extend(run::list(program)?);
         }
-        let results = run_tests(self.request, &listed, observer)?;
+        let results = self.run_tests(&listed, observer)?;
         self.times.test_ms = lap(start);
         self.notes.extend(results.notes);
         let start = Instant::now();
@@ -124,6 +125,29 @@ impl Judge<'_> {
         }
         self.times.perf_ms = lap(start);
         Ok(tasks)
+    }
+
+    /// Runs the tests that were asked for, and remembers how those of a learner ended.
+    fn run_tests(&self, listed: &[Listed], observer: &mut dyn Observer) -> Result<Results> {
+        let (request, lab) = (self.request, self.request.lab);
+        if let Some(stray) = listed.iter().find(|test| lab.task(&test.task()).is_none()) {
+            bail!("the hidden test {} belongs to no task of lab {}", stray.name, lab.number);
+        }
+        let is_wanted = |test: &&Listed| request.wants_test(&test.name);
+        let wanted: Vec<Listed> = listed.iter().filter(is_wanted).cloned().collect();
+        if let (true, Selection::NamePart { part, .. }) = (wanted.is_empty(), &request.selection) {
+            bail!("no hidden test of what was asked for has \"{part}\" in its name");
+        }
+        let settings = Settings { limits: lab.limits, seed: request.seed, jobs: request.resources.test_jobs };
+        let path = self.stage.history(lab);
+        let mut history = History::read(&path);
+        let results = run::run_all(&wanted, &settings, &history, observer)?;
+        // Mutants, stubs and other stacks fail where the learner's labs do not.
+        if matches!(request.sources, Sources::Labs { earlier: Earlier::Same, .. }) {
+            history.record(&results.tests);
+            history.write(&path);
+        }
+        Ok(results)
     }
 
     /// Measures the gates that the selection names.
@@ -142,20 +166,6 @@ impl Judge<'_> {
         self.times.perf_ms = lap(start);
         Ok(tasks)
     }
-}
-
-/// Runs the tests that were asked for.
-fn run_tests(request: &Request, listed: &[Listed], observer: &mut dyn Observer) -> Result<Results> {
-    let lab = request.lab;
-    if let Some(stray) = listed.iter().find(|test| lab.task(&test.task()).is_none()) {
-        bail!("the hidden test {} belongs to no task of lab {}", stray.name, lab.number);
-    }
-    let wanted: Vec<Listed> = listed.iter().filter(|test| request.wants_test(&test.name)).cloned().collect();
-    if let (true, Selection::NamePart { part, .. }) = (wanted.is_empty(), &request.selection) {
-        bail!("no hidden test of what was asked for has \"{part}\" in its name");
-    }
-    let settings = Settings { limits: lab.limits, seed: request.seed, jobs: request.resources.test_jobs };
-    run::run_all(&wanted, &settings, observer)
 }
 
 /// The report of a task whose lab does not compile.

@@ -14,6 +14,9 @@ pub struct Live {
     tests: usize,
     done: usize,
     shown: bool,
+    /// Lines of the text above the line.
+    pinned: usize,
+    height: usize,
 }
 
 impl Live {
@@ -21,8 +24,9 @@ impl Live {
     pub fn new() -> Self {
         let on = std::io::stderr().is_terminal();
         let size = if on { rustix::termios::tcgetwinsize(std::io::stderr()).ok() } else { None };
-        let width = size.map_or(80, |size| usize::from(size.ws_col)).max(20);
-        Self { on, width, tests: 0, done: 0, shown: false }
+        let (rows, columns) =
+            size.map_or((24, 80), |size| (usize::from(size.ws_row), usize::from(size.ws_col)));
+        Self { on, width: columns.max(20), height: rows.max(5), tests: 0, done: 0, shown: false, pinned: 0 }
     }
 
     fn show(&mut self, text: &str) {
@@ -34,12 +38,28 @@ impl Live {
         }
     }
 
-    /// Takes the line away, so that a report starts on a clean one.
-    pub fn clear(&mut self) {
-        if std::mem::take(&mut self.shown) {
+    /// Shows `text` above the line until [`Live::clear`]; as much of it as the terminal holds.
+    pub fn pin(&mut self, text: &str) {
+        if self.on {
+            let text = fitting(text, self.width, self.height);
+            self.clear();
+            self.pinned = text.lines().count();
             let mut to = std::io::stderr().lock();
-            let _ = write!(to, "\r\x1b[2K").and_then(|()| to.flush());
+            let _ = write!(to, "{text}").and_then(|()| to.flush());
         }
+    }
+
+    /// Takes the line and the pinned text away, so that a report starts on a clean line.
+    pub fn clear(&mut self) {
+        let mut to = std::io::stderr().lock();
+        if std::mem::take(&mut self.shown) {
+            let _ = write!(to, "\r\x1b[2K");
+        }
+        match std::mem::take(&mut self.pinned) {
+            0 => {}
+            lines => drop(write!(to, "\x1b[{lines}A\x1b[J")),
+        }
+        let _ = to.flush();
     }
 }
 
@@ -67,5 +87,23 @@ impl Observer for Live {
 impl Drop for Live {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+/// The first lines of `text` that a terminal shows without scrolling or wrapping.
+fn fitting(text: &str, width: usize, height: usize) -> String {
+    let clip = |line: &str| line.chars().take(width - 1).chain(['\n']).collect::<String>();
+    text.lines().take(height - 2).map(clip).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line that wraps, or a text that scrolls, could not be taken away again.
+    #[test]
+    fn a_pinned_text_fits_the_terminal() {
+        assert_eq!(fitting("one two\nthree\nfour\nfive", 6, 5), "one t\nthree\nfour\n");
+        assert_eq!(fitting("one\n\ntwo\n", 80, 24), "one\n\ntwo\n");
     }
 }

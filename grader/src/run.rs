@@ -7,6 +7,7 @@
 //!               +-- this thread: observer <-------------+
 //! ```
 
+pub mod order;
 pub mod outcome;
 pub mod process;
 mod timeout_policy;
@@ -14,7 +15,6 @@ mod timeout_policy;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -27,6 +27,7 @@ use crate::catalog::task_of_test;
 use crate::children;
 use crate::model::{TestOutcome, TestReport};
 use crate::observer::Observer;
+use order::{History, Queue};
 use process::Job;
 use timeout_policy::TimeoutPolicy;
 
@@ -99,24 +100,30 @@ pub fn list(binary: &Path) -> Result<Vec<Listed>> {
     lines.map(read).collect()
 }
 
-/// Runs `tests`, each in its program.
-pub fn run_all(tests: &[Listed], settings: &Settings, observer: &mut dyn Observer) -> Result<Results> {
+/// Runs `tests`, each in its program, in the order that `history` advises.
+pub fn run_all(
+    tests: &[Listed],
+    settings: &Settings,
+    history: &History,
+    observer: &mut dyn Observer,
+) -> Result<Results> {
     let jobs = match settings.jobs {
         0 => thread::available_parallelism().map_or(1, |cores| cores.get()),
         jobs => jobs,
     };
     observer.tests(tests.len());
-    let next = AtomicUsize::new(0);
+    let queue = Queue::new(tests, history);
     let policy = TimeoutPolicy::default();
     let (to, from) = mpsc::channel();
     let mut done: Vec<Option<TestReport>> = vec![None; tests.len()];
     let mut seen = Seen::default();
     thread::scope(|scope| -> io::Result<()> {
-        for _ in 0..jobs.min(tests.len()) {
+        for worker in 0..jobs.min(tests.len()) {
             let to = to.clone();
-            let (next, policy) = (&next, &policy);
+            let (queue, policy) = (&queue, &policy);
             scope.spawn(move || {
-                while let Some((index, test)) = take(next, tests) {
+                while let Some(index) = queue.take(worker) {
+                    let test = &tests[index];
                     let limits = policy.limits(&test.task(), settings.limits);
                     let result = run_one(test, &Settings { limits, ..*settings });
                     if let Ok((report, _)) = &result {
@@ -131,7 +138,7 @@ pub fn run_all(tests: &[Listed], settings: &Settings, observer: &mut dyn Observe
         }
         drop(to);
         for (index, result) in from {
-            let (report, facts) = result.inspect_err(|_| next.store(tests.len(), Ordering::Relaxed))?;
+            let (report, facts) = result.inspect_err(|_| queue.close())?;
             seen.add(&report, facts);
             observer.test_done(&report);
             done[index] = Some(report);
@@ -142,11 +149,6 @@ pub fn run_all(tests: &[Listed], settings: &Settings, observer: &mut dyn Observe
     let mut notes = policy.notes(settings.limits);
     notes.extend(seen.notes());
     Ok(Results { tests: done.into_iter().flatten().collect(), notes })
-}
-
-fn take<'a>(next: &AtomicUsize, tests: &'a [Listed]) -> Option<(usize, &'a Listed)> {
-    let index = next.fetch_add(1, Ordering::Relaxed);
-    tests.get(index).map(|test| (index, test))
 }
 
 /// What one process showed beside its outcome.

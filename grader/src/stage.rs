@@ -12,6 +12,7 @@
 //!     grader/suites/NN-name/         the hidden tests
 //!     kits/SEAT-KIT/                 manifests of the kits in use; their sources lie where the course has them
 //!     perf/NN-name/{learner,reference,main}
+//!   <work>/stage-NN-name.json        how the lab's tests ended and what they cost, for the order of the next run
 //!   <work>/build/                    cargo's target folder
 //! ```
 //!
@@ -39,7 +40,8 @@ use crate::catalog::{Course, Lab};
 use crate::observer::Observer;
 use crate::request::{Earlier, Request, Sources};
 use manifests::Manifests;
-pub use sources::{Files, Submission};
+pub use sources::{Files, Submission, course_sources};
+pub use sync::write_folder;
 
 /// Where a lab's sources come from, and so which folder of the stage they lie in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,6 +126,15 @@ impl Stage {
         Ok(stage)
     }
 
+    /// The file that remembers how the tests of `lab` ended in this stage.
+    pub fn history(&self, lab: &Lab) -> PathBuf {
+        self.root.with_file_name(format!("{}-{}.json", self.name(), lab.id))
+    }
+
+    fn name(&self) -> String {
+        self.root.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     /// The seat of the lab.
     pub fn seat(&self, lab: &Lab) -> Seat {
         self.seats.get(&lab.number).copied().unwrap_or(Seat::Reference)
@@ -154,7 +165,7 @@ impl Stage {
         }
         self.suite_sections(course, &mut members, manifests, request.lab)?;
         let members: Vec<String> = members.into_iter().collect();
-        let manifest = manifests.root(&members);
+        let manifest = manifests.root(&members, &self.suite_package);
         let is_changed = sync::write_file(&self.root.join("Cargo.toml"), manifest.as_bytes())?;
         self.copy_lock(&course.commons, is_changed)
     }

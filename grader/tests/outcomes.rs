@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Submission, course, failed_build, outcome, test};
+use common::{Submission, course, failed_build, outcome, test, work_dir};
 use grader::model::{BuildReport, TestOutcome};
 use grader::request::{Measuring, Rounds, Selection, Sources, Tasks};
 
@@ -174,4 +174,50 @@ fn graders_on_one_stage_wait_for_each_other() {
     let report = grade(&course, &request, &mut holder).unwrap();
     assert!(holder.lock.is_none(), "the grader waited");
     assert!(failed_build(&report).1.contains("is not UTF-8"));
+}
+
+/// After a save the learner looks at what failed before, so it runs first and is shown at once.
+#[test]
+fn what_failed_runs_first_the_next_time() {
+    use grader::grade::grade;
+    use grader::model::TestReport;
+    use grader::observer::Observer;
+    use grader::request::Request;
+
+    /// Keeps the names in the order in which the tests end.
+    #[derive(Default)]
+    struct Ends(Vec<String>);
+
+    impl Observer for Ends {
+        fn say(&mut self, _line: &str) {}
+
+        fn test_done(&mut self, test: &TestReport) {
+            self.0.push(test.name.clone());
+        }
+    }
+
+    let course = course();
+    let submission = Submission::correct().with_add("");
+    let mut request = Request::new(&course.labs[0], Sources::labs(submission.labs()));
+    request.selection = Selection::Tasks(Tasks::All, Measuring::Off);
+    request.resources.work_dir = Some(work_dir());
+    request.resources.test_jobs = 1;
+    // No other test of this program writes this stage's history.
+    request.resources.stage = "stage-earlier";
+    let report = grade(&course, &request, &mut Ends::default()).unwrap();
+    let tests = || report.tasks.iter().flat_map(|task| &task.tests);
+    let failed: Vec<&str> =
+        tests().filter(|test| !test.outcome.is_pass()).map(|test| test.name.as_str()).collect();
+    assert!(!failed.is_empty() && failed.len() < tests().count(), "{report:#?}");
+    let mut ends = Ends::default();
+    let again = grade(&course, &request, &mut ends).unwrap();
+    let mut first: Vec<&str> = ends.0[..failed.len()].iter().map(String::as_str).collect();
+    first.sort_unstable();
+    let mut expected = failed.clone();
+    expected.sort_unstable();
+    assert_eq!(first, expected);
+    let order = |report: &grader::model::LabReport| -> Vec<String> {
+        report.tasks.iter().flat_map(|task| &task.tests).map(|test| test.name.clone()).collect()
+    };
+    assert_eq!(order(&again), order(&report), "the report keeps the order of the suite");
 }

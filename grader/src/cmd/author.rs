@@ -8,9 +8,9 @@ use anyhow::{Context, Result};
 
 use crate::author::check::{self, Options, Scope};
 use crate::author::generate::{Change, Generator};
-use crate::author::lists;
 use crate::author::new::create;
-use crate::catalog::Course;
+use crate::author::{lists, loop_times};
+use crate::catalog::{Course, Lab};
 use crate::cli::{AuthorCommand, CheckArgs};
 use crate::paint::Paint;
 
@@ -24,6 +24,13 @@ pub fn run(course: &Course, command: AuthorCommand) -> Result<ExitCode> {
             let labs: Vec<&str> = course.labs.iter().map(|lab| lab.id.as_str()).collect();
             println!("{}", serde_json::to_string(&labs)?);
             true
+        }
+        AuthorCommand::Loop { lab } => {
+            let labs: Vec<&Lab> = match &lab {
+                Some(key) => vec![course.lab(key)?],
+                None => course.labs.iter().collect(),
+            };
+            loop_times::run(course, &labs, Paint::stdout())?
         }
     };
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

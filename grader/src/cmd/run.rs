@@ -7,14 +7,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::first_look::FirstLook;
 use super::{common, map};
 use crate::blame;
 use crate::catalog::{Course, Lab};
 use crate::cli::{EarlierLabs, RunArgs};
 use crate::grade::grade;
-use crate::live::Live;
 use crate::model::{BuildReport, LabReport};
 use crate::paint::Paint;
+use crate::progress::Progress;
 use crate::report::{Context, gradescope, html, json, junit, summary, terminal};
 use crate::request::{Earlier, Measuring, Request, Rounds, Selection, Sources, Tasks};
 
@@ -23,7 +24,8 @@ pub fn run(course: &Course, args: &RunArgs) -> Result<ExitCode> {
     let lab = course.lab(&args.lab)?;
     let (file, mut progress) = common::progress(course);
     let request = request(course, lab, args)?;
-    let mut live = Live::new();
+    let context = context(lab, &progress, args);
+    let mut live = FirstLook::new(lab, context.clone());
     let mut report = grade(course, &request, &mut live)?;
     // A task is run again and again while it is written; the others are for a closer look.
     if args.task.is_none() {
@@ -36,13 +38,6 @@ pub fn run(course: &Course, args: &RunArgs) -> Result<ExitCode> {
         progress.record(&report);
         common::keep(&file, &progress);
     }
-    let mut context = common::context(lab, &progress);
-    if !own {
-        context.folder = folder(lab, args);
-    }
-    context.options = options(args);
-    context.seed = args.seed;
-    context.part_of_task = args.test.is_some();
     write_files(args, &report, &context)?;
     let paint = Paint::stdout();
     if args.json {
@@ -54,6 +49,17 @@ pub fn run(course: &Course, args: &RunArgs) -> Result<ExitCode> {
         }
     }
     exit_code(&report, args)
+}
+
+fn context(lab: &Lab, progress: &Progress, args: &RunArgs) -> Context {
+    let mut context = common::context(lab, progress);
+    if args.solution || args.labs.is_some() {
+        context.folder = folder(lab, args);
+    }
+    context.options = options(args);
+    context.seed = args.seed;
+    context.part_of_task = args.test.is_some();
+    context
 }
 
 /// 0 all passed, 1 something failed; nothing to run is "could not grade".

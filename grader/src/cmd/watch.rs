@@ -22,13 +22,13 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Result;
 use notify::{RecursiveMode, Watcher as _};
 
+use super::first_look::FirstLook;
 use super::keys::Keys;
 use super::{common, hint};
 use crate::author::generate::files_below;
 use crate::catalog::{Course, Lab};
 use crate::cli::WatchArgs;
 use crate::grade::grade;
-use crate::live::Live;
 use crate::model::{LabReport, PerfVerdict, TaskEnd};
 use crate::paint::Paint;
 use crate::progress::{Progress, ProgressFile};
@@ -211,7 +211,8 @@ impl Watch<'_> {
     fn grade(&mut self, task: Option<String>, measuring: Measuring) -> Option<LabReport> {
         let mut request = Request::new(self.lab, Sources::labs(self.course.root.join("labs")));
         request.selection = Selection::Tasks(task.map_or(Tasks::All, Tasks::One), measuring);
-        let mut live = Live::new();
+        let context = common::context(self.lab, &self.progress);
+        let mut live = FirstLook::new(self.lab, context).on_a_clear_screen();
         let report = grade(self.course, &request, &mut live);
         live.clear();
         match report {

@@ -17,7 +17,9 @@ use super::Context;
 use super::explain::{self, Explained, First};
 use super::layout::explained;
 use super::tally::{counts, word};
-use crate::model::{BuildReport, CompilerMessage, LabReport, PerfVerdict, TaskReport, TestOutcome};
+use crate::model::{
+    BuildReport, CompilerMessage, LabReport, PerfVerdict, TaskReport, TestOutcome, TestReport,
+};
 use crate::paint::{Paint, pad, plural, wrap};
 
 /// Most compiler errors shown without `-v`.
@@ -177,6 +179,11 @@ fn first_failure(report: &LabReport, context: &Context) -> Option<Explained> {
         First::Test(task, test) => explain::test(context, task, test, false),
         First::Gate(task, gate) => explain::gate(context, task, gate),
     })
+}
+
+/// A failing test as text, while the other tests still run.
+pub fn first_look(context: &Context, task: &TaskReport, test: &TestReport, paint: Paint) -> String {
+    explained(&explain::test(context, task, test, false), paint)
 }
 
 /// How many of the other failing tests are named.

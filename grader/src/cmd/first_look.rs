@@ -1,0 +1,73 @@
+//! Shows the first failing test as soon as it has ended, while the others still run.
+//!
+//! Used by `run` and `watch`, on a terminal only. The text stands above the line that says what is going on, and the
+//! report takes its place: it has every task, and shows the failure that is easiest to follow.
+
+use std::io::IsTerminal as _;
+
+use super::common;
+use crate::catalog::Lab;
+use crate::live::Live;
+use crate::model::{TaskReport, TestReport};
+use crate::observer::Observer;
+use crate::paint::Paint;
+use crate::report::{Context, terminal};
+
+/// A [`Live`] line, and the first failure above it.
+pub struct FirstLook<'a> {
+    live: Live,
+    lab: &'a Lab,
+    context: Context,
+    has_failure: bool,
+    clears_screen: bool,
+}
+
+impl<'a> FirstLook<'a> {
+    /// Watches a run of `lab`.
+    pub fn new(lab: &'a Lab, context: Context) -> Self {
+        Self { live: Live::new(), lab, context, has_failure: false, clears_screen: false }
+    }
+
+    /// Clears the screen before the first failure, where standard output is a terminal.
+    pub fn on_a_clear_screen(self) -> Self {
+        Self { clears_screen: std::io::stdout().is_terminal(), ..self }
+    }
+
+    /// Takes everything away, so that the report starts on a clean line.
+    pub fn clear(&mut self) {
+        self.live.clear();
+    }
+}
+
+impl Observer for FirstLook<'_> {
+    fn say(&mut self, line: &str) {
+        self.live.say(line);
+    }
+
+    fn tests(&mut self, count: usize) {
+        self.live.tests(count);
+    }
+
+    fn test_done(&mut self, test: &TestReport) {
+        let task = self.lab.task(&test.task).filter(|_| !test.outcome.is_pass() && !self.has_failure);
+        if let Some(task) = task {
+            self.has_failure = true;
+            let task = TaskReport {
+                id: task.id.clone(),
+                title: task.title.clone(),
+                file: task.file.clone(),
+                points_earned: 0,
+                points_max: self.lab.task_points(task),
+                tests: vec![test.clone()],
+                perf: Vec::new(),
+                passed: false,
+            };
+            if self.clears_screen {
+                self.live.clear();
+                common::print("\x1b[2J\x1b[H");
+            }
+            self.live.pin(&terminal::first_look(&self.context, &task, test, Paint::plain()));
+        }
+        self.live.test_done(test);
+    }
+}
