@@ -245,7 +245,7 @@ fn another_folder_leaves_progress_alone() {
     assert!(!course.path("progress.toml").exists());
 }
 
-/// A watch outlives what does not compile, and sees the file that mends it. Without a terminal it reads no
+/// A watch outlives what does not compile, and sees the file that repairs it. Without a terminal it reads no
 /// keys and clears no screen.
 #[test]
 fn watch_survives_a_broken_file() {

@@ -87,7 +87,7 @@ fn an_empty_lab_is_in_order_and_in_every_list() {
     assert!(up_to_date.status.success(), "{}", text(&up_to_date));
 
     for manifest in ["Cargo.toml", "solutions/Cargo.toml"] {
-        assert!(packages(root, manifest).contains(&"\"name\":\"example\""), "{manifest}");
+        assert!(packages(root, manifest).contains("\"name\":\"example\""), "{manifest}");
     }
     let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
     assert!(read("README.md").contains(&format!("(labs/{id})")));

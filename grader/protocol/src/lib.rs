@@ -57,7 +57,7 @@ pub struct Report {
     pub measurements: Vec<Measurement>,
 }
 
-/// How a test ended, told by the process that ran it.
+/// How a test ended, as the process that ran it reports it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Outcome {
@@ -77,7 +77,7 @@ pub enum Outcome {
     OutOfMemory(Failure),
 }
 
-/// Everything a learner needs to mend a failure without reading the test.
+/// Everything a learner needs to correct a failure without reading the test.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// What was being looked at, in a sentence.

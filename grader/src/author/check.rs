@@ -3,7 +3,7 @@
 //! Called by `cargo grade author check`. Calls [`crate::grade`] for whatever only running can prove.
 //!
 //! ```text
-//!   text       excerpts and links; labs/ is generated, lab.toml, headings, marks,
+//!   text       excerpts and links; style; labs/ is generated, lab.toml, headings, marks,
 //!              workloads, task modules stand alone                 reads only
 //!   reference  in the learner's place it passes every test
 //!   skeleton   compiles without a warning, every test fails at once
@@ -28,6 +28,7 @@ mod ledger;
 mod patches;
 mod record;
 mod runs;
+mod style;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -180,6 +181,7 @@ pub fn run(course: &Course, options: &Options, paint: Paint) -> Result<bool> {
         println!("{}", paint.strong("The documents"));
         check.step("text documents", |lane| book::documents(lane.course));
         check.step("text lists", |lane| text::lists(lane.course));
+        check.step("text style", |lane| style::style(lane.course));
         println!();
     }
     for lab in labs {

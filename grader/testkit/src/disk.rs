@@ -12,14 +12,15 @@
 //!
 //! - F1: bytes written before a `sync` that returned `Ok` survive.
 //! - F2: of later writes each 512-byte sector survives or not, independent of its neighbours and of the
-//!   order of the writes; a sector written several times may be left in any of its states since the sync. So a
-//!   page may be torn between sectors, never inside one.
-//! - F3: a length change survives or not, independent of the data; bytes the file gains without data are zero.
+//!   order of the writes; a sector written several times may be left in any of its states since the sync. So
+//!   a page may be torn between sectors, never inside one.
+//! - F3: a length change survives or not, independent of the data; bytes the file gains without data are
+//!   zero.
 //! - F4: after a failed `sync` nothing is known of the sectors that were dirty, and a later `sync` does not
 //!   write them, unless they are written again.
 //!
-//! Changing operations (write, sync, set_len, and those of a folder) are numbered from 0 over the life of the disk or
-//! of the folder with all its files. A test puts a crash or an error at such a number.
+//! Changing operations (write, sync, set_len, and those of a folder) are numbered from 0 over the life of the
+//! disk or of the folder with all its files. A test puts a crash or an error at such a number.
 
 mod folder;
 mod machine;

@@ -114,7 +114,8 @@ impl Failure {
         self
     }
 
-    /// Ends the test with this failure. What the [`scene`](crate::scene) holds is added where nothing was set.
+    /// Ends the test with this failure. What the [`scene`](crate::scene) holds is added where nothing was
+    /// set.
     pub fn raise(mut self) -> ! {
         crate::alloc::without_limit(|| self.prepare());
         std::panic::resume_unwind(Box::new(self))

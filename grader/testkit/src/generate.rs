@@ -3,8 +3,8 @@
 
 use fastrand::Rng;
 
-/// `count` numbers below `items`, the number k with a probability proportional to `1 / (k + 1)^skew`: 0 is the
-/// most frequent. A skew of 0 is uniform, 0.99 is what YCSB uses. Costs O(items) once.
+/// `count` numbers below `items`, the number k with a probability proportional to `1 / (k + 1)^skew`: 0 is
+/// the most frequent. A skew of 0 is uniform, 0.99 is what YCSB uses. Costs O(items) once.
 pub fn zipf(rng: &mut Rng, items: usize, skew: f64, count: usize) -> Vec<usize> {
     let mut sum = 0.0;
     let cumulative: Vec<f64> = (0..items)

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! A walk never stops at the first problem and never panics: it returns what it found and every problem as a
-//! sentence with page numbers. [`expect_sound`] makes a failure of them. The formats are those of labs 2 to 4, with
-//! constants of their own, so that a lab that writes what it reads is not believed for that.
+//! sentence with page numbers. [`expect_sound`] makes a failure of them. The formats are those of labs 2 to
+//! 4, with constants of their own, so that a lab that writes what it reads is not believed for that.
 
 mod account;
 mod books;
@@ -45,18 +45,18 @@ const HEAP: u16 = 3;
 const LEAF: u16 = 4;
 const INTERNAL: u16 = 5;
 
-/// Problems told of one walk.
-const MAX_TOLD: usize = 8;
+/// Most problems reported of one walk.
+const MAX_REPORTED: usize = 8;
 
 /// Ends the test if there are `problems`; `what` says what was looked at.
 pub fn expect_sound(what: &str, problems: &[String]) {
     let Some(first) = problems.first() else { return };
     let mut failure = Failure::new(what).expected_text("nothing wrong").found_text(first);
-    for problem in problems.iter().take(MAX_TOLD).skip(1) {
+    for problem in problems.iter().take(MAX_REPORTED).skip(1) {
         failure = failure.note(format!("also: {problem}"));
     }
-    if problems.len() > MAX_TOLD {
-        failure = failure.note(format!("and {} more", problems.len() - MAX_TOLD));
+    if problems.len() > MAX_REPORTED {
+        failure = failure.note(format!("and {} more", problems.len() - MAX_REPORTED));
     }
     failure.raise()
 }

@@ -45,8 +45,8 @@ pub(crate) enum Clock {
 }
 
 impl Workload {
-    /// A workload on one thread. `setup` builds the state, untimed, and returns the round: 2 to 10 ms of work with
-    /// the reference, the same work each time it is called, its results given to `std::hint::black_box`.
+    /// A workload on one thread. `setup` builds the state, untimed, and returns the round: 2 to 10 ms of work
+    /// with the reference, the same work each time it is called, its results given to `std::hint::black_box`.
     pub fn timed<R: FnMut() + 'static>(id: &'static str, setup: impl Fn() -> Box<R> + 'static) -> Self {
         let setup = move || -> Round { setup() };
         Workload { id, kind: Kind::Timed { setup: Box::new(setup), clock: Clock::Thread } }

@@ -2,7 +2,7 @@
 //!
 //! [`explore`] runs a body again and again, each time in another order of steps. The body makes its locks,
 //! condition variables, atomics and threads through `kit::sync`; all of them run on one OS thread, and after
-//! each step the scheduler picks who is next.
+//! each step the scheduler picks the thread that runs next.
 //!
 //! ```text
 //!   seed of the run --mix-- test name --mix-- schedule number  =  seed of the schedule
@@ -11,9 +11,9 @@
 //!        odd numbers:  PCT, fixed random priorities with a few changes of mind
 //! ```
 //!
-//! - S1: the same seed gives the same schedules, and a failing schedule fails alone when it is run again: it is,
-//!   with the [`scene`] recording, to make the report.
-//! - S2: exploration stops at the first schedule that fails. A deadlock says who waits for what.
+//! - S1: the same seed gives the same schedules, and a failing schedule fails alone when it is run again: it
+//!   is, with the [`scene`] recording, to make the report.
+//! - S2: exploration stops at the first schedule that fails. A deadlock says which thread waits for what.
 //! - S3: a schedule that goes on for [`MAX_STEPS`] steps is given up as a livelock.
 //! - S4: a panic on any thread, and a failing check on any thread, ends the schedule.
 //!

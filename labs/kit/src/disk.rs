@@ -57,8 +57,9 @@ pub struct FileDisk {
 }
 
 impl FileDisk {
-    /// Opens the file at `path` for reading and writing, and creates it if it is not there. The name of a file
-    /// that was created is not durable before its folder is synced: use a [`FileFolder`] where that matters.
+    /// Opens the file at `path` for reading and writing, and creates it if it is not there. The name of a
+    /// file that was created is not durable before its folder is synced: use a [`FileFolder`] where that
+    /// matters.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         Ok(FileDisk { file })

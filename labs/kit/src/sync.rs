@@ -26,10 +26,13 @@
 //!
 //! Three things that differ from what you may expect, all on purpose:
 //!
-//! - A wait may end without a notification. Real ones do so rarely, controlled ones often: check again in a loop.
-//! - A timed wait is over when [`WaitTimeoutResult::timed_out`] says so. In a controlled run no time passes: do
-//!   not ask the clock. A notification may come in the same moment, so look at the condition once more then.
-//! - Locks and condition variables are not made in a `static`: which kind they are depends on where they are made.
+//! - A wait may end without a notification. Real ones do so rarely, controlled ones often: check again in a
+//!   loop.
+//! - A timed wait is over when [`WaitTimeoutResult::timed_out`] says so. In a controlled run no time passes:
+//!   do not ask the clock. A notification may come in the same moment, so look at the condition once more
+//!   then.
+//! - Locks and condition variables are not made in a `static`: which kind they are depends on where they are
+//!   made.
 //!
 //! Left out: poisoning, fairness, `park`, `sleep`. A thread that is woken competes for the lock again.
 

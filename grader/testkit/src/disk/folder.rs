@@ -10,17 +10,17 @@
 //!
 //! The model of the names, beside F1 to F4 for the bytes:
 //!
-//! - F5: a name change (create, rename, remove) before a `sync` of the folder that returned `Ok` survives. No crash leaves
-//!   half of a rename.
-//! - F6: of later changes each survives or not, independent of their order, but a change survives only if every earlier
-//!   change of the same name does.
-//! - F7: the sync of a file does not save its name, and the sync of the folder does not save the bytes of a file.
-//!   Of a file that was never synced, any part of the bytes may survive under its name, also none.
-//! - F8: after a failed `sync` of the folder the changes before it may or may not survive, and a later `sync` does not save
-//!   them, except those on which a newer saved change of the same name stands.
+//! - F5: a name change (create, rename, remove) before a `sync` of the folder that returned `Ok` survives. No
+//!   crash leaves half of a rename.
+//! - F6: of later changes each survives or not, independent of their order, but a change survives only if
+//!   every earlier change of the same name does.
+//! - F7: the sync of a file does not save its name, and the sync of the folder does not save the bytes of a
+//!   file. Of a file that was never synced, any part of the bytes may survive under its name, also none.
+//! - F8: after a failed `sync` of the folder the changes before it may or may not survive, and a later `sync`
+//!   does not save them, except those on which a newer saved change of the same name stands.
 //!
-//! [`kit::disk::Folder`] says where this is harsher or milder than real file systems. Not modelled: a medium that reports
-//! a sync and does not carry it out, and damage to names that nobody changed.
+//! [`kit::disk::Folder`] says where this is harsher or milder than real file systems. Not modelled: a medium
+//! that reports a sync and does not carry it out, and damage to names that nobody changed.
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
@@ -75,8 +75,8 @@ impl FaultFolder {
         self.lock().faults.rng = Rng::with_seed(seed);
     }
 
-    /// The changing operation `op` of the folder or of a file, and every call after it (reads too), fails with an error for
-    /// which [`FaultDisk::is_crash`] holds. Operation `op` has no effect.
+    /// The changing operation `op` of the folder or of a file, and every call after it (reads too), fails
+    /// with an error for which [`FaultDisk::is_crash`] holds. Operation `op` has no effect.
     pub fn crash_before(&self, op: u64) {
         self.lock().faults.crash_at = Some(op);
     }
@@ -91,16 +91,16 @@ impl FaultFolder {
         self.lock().faults.next_op
     }
 
-    /// The files after a crash now: what is durable, and of the rest whatever `rng` picks (sometimes nothing, sometimes
-    /// all). May be called again and again; the same generator state gives the same files.
+    /// The files after a crash now: what is durable, and of the rest whatever `rng` picks (sometimes nothing,
+    /// sometimes all). May be called again and again; the same generator state gives the same files.
     pub fn survivors(&self, rng: &mut Rng) -> Files {
         let machine = self.lock();
         let listing = machine.names.survivors(rng);
         machine.files(&listing, |image| image.survivors(rng))
     }
 
-    /// All that a crash now may leave, or `None` if it is more than `limit`. For small histories: the number doubles with
-    /// each independent name change and each sector that is not synced.
+    /// All that a crash now may leave, or `None` if it is more than `limit`. For small histories: the number
+    /// doubles with each independent name change and each sector that is not synced.
     pub fn outcomes(&self, limit: usize) -> Option<BTreeSet<Files>> {
         let machine = self.lock();
         let mut all = BTreeSet::new();
@@ -141,7 +141,8 @@ impl FaultFolder {
         machine.files(machine.names.current(), |image| image.current().to_vec())
     }
 
-    /// A handle to the file called `name`, if there is one. This is no call of the folder: nothing is counted.
+    /// A handle to the file called `name`, if there is one. This is no call of the folder: nothing is
+    /// counted.
     pub fn disk(&self, name: &str) -> Option<FaultDisk> {
         let mut machine = self.lock();
         let file = machine.names.get(name)?;
@@ -154,7 +155,8 @@ impl FaultFolder {
         self.lock().faults.is_short = is_short;
     }
 
-    /// The changing operation `op` fails with `kind`, without effect; later ones work again. If it is a sync, F4 or F8 holds.
+    /// The changing operation `op` fails with `kind`, without effect; later ones work again. If it is a sync,
+    /// F4 or F8 holds.
     pub fn fail_at(&self, op: u64, kind: ErrorKind) {
         self.lock().faults.fail_at.insert(op, kind);
     }
@@ -174,8 +176,9 @@ impl FaultFolder {
         self.lock().faults.fail_read_at.insert(n, kind);
     }
 
-    /// The disk is full when all files together have `bytes` bytes: a write across that point is short, one past it fails with
-    /// `StorageFull`. A removed file counts as long as somebody has it open. Names take no room.
+    /// The disk is full when all files together have `bytes` bytes: a write across that point is short, one
+    /// past it fails with `StorageFull`. A removed file counts as long as somebody has it open. Names take no
+    /// room.
     pub fn capacity(&self, bytes: u64) {
         self.lock().faults.capacity = Some(bytes);
     }

@@ -1,7 +1,7 @@
 //! The machine that a test crashes: its files, their names, and the faults that the test asked for.
 //!
-//! A [`super::FaultDisk`] of its own is a machine with one file and no names; the files of a [`super::FaultFolder`]
-//! share one machine, so that their operations have one numbering.
+//! A [`super::FaultDisk`] of its own is a machine with one file and no names; the files of a
+//! [`super::FaultFolder`] share one machine, so that their operations have one numbering.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::error::Error;
@@ -134,8 +134,8 @@ impl Machine {
         Ok(len.min(usize::try_from(limit - start).unwrap_or(usize::MAX)))
     }
 
-    /// The greatest length that `file` may have beside the other files. The bytes of a file that was removed and is
-    /// not open any more are free at once.
+    /// The greatest length that `file` may have beside the other files. The bytes of a file that was removed
+    /// and is not open any more are free at once.
     pub(super) fn limit(&self, file: FileId) -> u64 {
         let Some(capacity) = self.faults.capacity else { return u64::MAX };
         let is_live =

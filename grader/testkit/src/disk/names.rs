@@ -1,7 +1,7 @@
 //! The names of a [`super::FaultFolder`] and what may become of them.
 //!
-//! Three things are kept: the names as callers see them, the durable ones, and the changes that lie between the two, in
-//! order. A crash applies some of these changes to the durable names: any set that keeps rule F6.
+//! Three things are kept: the names as callers see them, the durable ones, and the changes that lie between
+//! the two, in order. A crash applies some of these changes to the durable names: any set that keeps rule F6.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -114,7 +114,8 @@ impl Names {
 
     /// Names after a crash, picked by `rng` from all that F5 and F6 allow.
     pub(super) fn survivors(&self, rng: &mut Rng) -> Listing {
-        // With one fixed chance, a long history would hardly ever survive whole, and hardly ever up to one point.
+        // With one fixed chance, a long history would hardly ever survive whole, and hardly ever up to one
+        // point.
         let cut = match rng.usize(..6) {
             0 => 0,
             1 => self.pending.len(),

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io::ErrorKind;
 
-/// Calls and bytes since the last `reset_counts`, of one [`super::FaultDisk`] or of all files in a [`super::FaultFolder`]
-/// together. Failed calls count too.
+/// Calls and bytes since the last `reset_counts`, of one [`super::FaultDisk`] or of all files in a
+/// [`super::FaultFolder`] together. Failed calls count too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DiskCounts {
     /// Calls of `read_at`.
@@ -45,8 +45,8 @@ pub struct FolderCounts {
 pub struct DiskOp {
     /// Its number, from 0.
     pub op: u64,
-    /// The name of its file at that time; empty for a disk that is in no folder, for a file that was removed, and for
-    /// operations of the folder.
+    /// The name of its file at that time; empty for a disk that is in no folder, for a file that was removed,
+    /// and for operations of the folder.
     pub file: String,
     /// What it did.
     pub kind: DiskOpKind,

@@ -131,7 +131,7 @@ pub(super) fn report(outcome: Outcome, measurements: Vec<Measurement>) {
         let layers = parent.layers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let cpu_ms = watchdog::process_cpu().as_millis() as u64;
         let message = Report { nonce: parent.nonce.clone(), outcome, cpu_ms, layers, measurements };
-        // A grader that is gone cannot be told.
+        // If the grader has ended, nobody is left to report to.
         let _ = protocol::send(Socket(&parent.socket), &message);
     });
 }

@@ -1,7 +1,8 @@
-//! Every test in this process, for `cargo test` and for mutation tools: no confinement, and limits of time only.
+//! Every test in this process, for `cargo test` and for mutation tools: no confinement, and limits of time
+//! only.
 //!
-//! A test that deadlocks is given up after two seconds and left behind, asleep. One that never stops computing
-//! ends the run, because nothing can end its thread.
+//! A test that deadlocks is given up after two seconds and left behind, asleep. One that never stops
+//! computing ends the run, because nothing can end its thread.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Instant;
@@ -16,8 +17,8 @@ use crate::failure::{Failure, Kind};
 /// Of one test: wide, since nobody is graded here.
 const LIMITS: Limits = Limits { wall_seconds: 300, cpu_seconds: 60, memory_mib: 0 };
 
-/// Runs the tests whose name contains one of the filters (or is one, if asked for exactly), one after the other, each
-/// on a thread of its own. Returns the exit code.
+/// Runs the tests whose name contains one of the filters (or is one, if asked for exactly), one after the
+/// other, each on a thread of its own. Returns the exit code.
 pub(super) fn run(args: &Args) -> i32 {
     let (filters, is_exact) = match &args.mode {
         Mode::Exec(name) => (std::slice::from_ref(name), true),

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! A thread that waits for a processor is runnable, not asleep, so a loaded machine does not look like a
-//! deadlock; and a thread in `thread::sleep` is told apart from one that waits for another thread where the
-//! kernel says which.
+//! deadlock; and a thread in `thread::sleep` is distinguished from one that waits for another thread where
+//! the kernel says which.
 
 use std::time::{Duration, Instant};
 

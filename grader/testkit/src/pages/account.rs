@@ -18,9 +18,9 @@ pub struct Account {
     pub problems: Vec<String>,
 }
 
-/// Reads the bytes of a file, as synced: its books, the heaps with the first pages `heaps`, the trees with the root pages
-/// `trees`, and the pages `extra`, which are somebody else's. Every page that is not the disk manager's is either free
-/// or of exactly one of these, and every page in use is sealed.
+/// Reads the bytes of a file, as synced: its books, the heaps with the first pages `heaps`, the trees with
+/// the root pages `trees`, and the pages `extra`, which are somebody else's. Every page that is not the disk
+/// manager's is either free or of exactly one of these, and every page in use is sealed.
 pub fn account(bytes: &[u8], heaps: &[u32], trees: &[u32], extra: &[u32]) -> Account {
     let mut account = Account {
         books: books(bytes),

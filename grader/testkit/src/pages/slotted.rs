@@ -11,10 +11,10 @@ pub(super) const CAPACITY: usize = PAGE - SLOTS_AT;
 /// What a slotted page holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slotted<'b> {
-    /// The 16 bytes for who builds on the page.
+    /// The 16 bytes for the structure that is built on the page.
     pub owner: &'b [u8],
-    /// The record of each slot, `None` where the slot is free. A slot whose record lies outside of the record area counts as
-    /// free.
+    /// The record of each slot, `None` where the slot is free. A slot whose record lies outside of the record
+    /// area counts as free.
     pub records: Vec<Option<&'b [u8]>>,
     /// Bytes of slots and records.
     pub used_bytes: usize,

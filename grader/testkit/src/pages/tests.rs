@@ -1,4 +1,5 @@
-//! The walkers on bytes made by hand: nothing is told of good ones, and each kind of damage by its page.
+//! The walkers on bytes made by hand: no problem is found in good ones, and each kind of damage is reported
+//! with its page.
 
 use super::*;
 
@@ -95,8 +96,8 @@ fn tree() -> [Vec<u8>; 4] {
     ]
 }
 
-/// Changes `bytes` of the tree at page `id` and offset `at`, and returns what is told.
-fn told(mut bytes: Vec<u8>, id: u32, at: usize, with: &[u8]) -> Vec<String> {
+/// Changes `bytes` of the tree at page `id` and offset `at`, and returns the problems found.
+fn problems_after(mut bytes: Vec<u8>, id: u32, at: usize, with: &[u8]) -> Vec<String> {
     let at = id as usize * PAGE + at;
     bytes[at..at + with.len()].copy_from_slice(with);
     tree_walk(&bytes, 5).problems
@@ -118,26 +119,29 @@ fn a_sound_heap_is_read_with_its_forwards() {
 }
 
 #[test]
-fn what_is_wrong_with_a_heap_is_told() {
+fn what_is_wrong_with_a_heap_is_problems_of() {
     let [first, second] = heap();
-    let told = |pages: &[Vec<u8>]| heap_walk(&file(pages), 6).problems;
+    let problems_of = |pages: &[Vec<u8>]| heap_walk(&file(pages), 6).problems;
     let other = heap_page(4, 6, 9, 0, &[at_home(b"x")]);
-    let problems = told(&[first.clone(), other]);
+    let problems = problems_of(&[first.clone(), other]);
     says(&problems, "page 4 of heap 6 leads back to page 6");
     says(&problems, "page 4 names heap 9");
     says(&problems, "the forward at 6.2 leads to 4.0, where no moved record is");
-    says(&told(&[heap_page(6, 0, 6, 4, &[]), second.clone()]), "says that its last page is 4, it is 6");
-    says(&told(&[heap_page(6, 4, 6, 4, &[]), second.clone()]), "moved to 4.0 has its home at 6.2");
+    says(
+        &problems_of(&[heap_page(6, 0, 6, 4, &[]), second.clone()]),
+        "says that its last page is 4, it is 6",
+    );
+    says(&problems_of(&[heap_page(6, 4, 6, 4, &[]), second.clone()]), "moved to 4.0 has its home at 6.2");
     let mut torn = first.clone();
     torn[48..50].copy_from_slice(&100_u16.to_le_bytes());
-    says(&told(&[torn, second.clone()]), "page 6 breaks I2: slot 0 is 7 bytes at 100");
+    says(&problems_of(&[torn, second.clone()]), "page 6 breaks I2: slot 0 is 7 bytes at 100");
     let tags = heap_page(4, 0, 6, 4, &[Some(vec![7; 9]), Some(vec![0]), None]);
-    let problems = told(&[first.clone(), tags]);
+    let problems = problems_of(&[first.clone(), tags]);
     says(&problems, "record 4.0 has no sound tag");
     says(&problems, "record 4.1 is 1 bytes long");
     says(&problems, "breaks I5: the last slot, 2, is free");
     says(&problems, "page 4, not the first of heap 6, says that the last page is 4");
-    says(&told(&[heap_page(6, 80, 6, 80, &[])]), "page 80 is past the end of the file");
+    says(&problems_of(&[heap_page(6, 80, 6, 80, &[])]), "page 80 is past the end of the file");
     says(&heap_walk(&file(&tree()), 5).problems, "page 5 of heap 5 is of kind B+Tree internal");
 }
 
@@ -155,32 +159,38 @@ fn a_sound_tree_is_read_from_left_to_right() {
 }
 
 #[test]
-fn what_is_wrong_with_a_tree_is_told() {
+fn what_is_wrong_with_a_tree_is_problems_of() {
     let sound = file(&tree());
     says(
-        &told(sound.clone(), 7, 36, &9_u32.to_le_bytes()),
+        &problems_after(sound.clone(), 7, 36, &9_u32.to_le_bytes()),
         "leaf 7 says that leaf 9 is to its right, it is 8",
     );
     says(
-        &told(sound.clone(), 9, 32, &7_u32.to_le_bytes()),
+        &problems_after(sound.clone(), 9, 32, &7_u32.to_le_bytes()),
         "leaf 9 says that leaf 7 is to its left, it is 0",
     );
-    says(&told(sound.clone(), 8, 40, &6_u32.to_le_bytes()), "page 8 names tree 6");
-    says(&told(sound.clone(), 8, 44, &2_u16.to_le_bytes()), "page 8 is of kind B+Tree leaf and at level 2");
-    says(&told(sound.clone(), 8, 46, &1_u16.to_le_bytes()), "page 8 is of mode 1, the root of mode 0");
-    says(&told(sound.clone(), 8, 0, &[0; PAGE]), "page 8 is all zeros");
-    says(&told(sound.clone(), 8, 8, &[1]), "page 8 says that it is page 1");
+    says(&problems_after(sound.clone(), 8, 40, &6_u32.to_le_bytes()), "page 8 names tree 6");
+    says(
+        &problems_after(sound.clone(), 8, 44, &2_u16.to_le_bytes()),
+        "page 8 is of kind B+Tree leaf and at level 2",
+    );
+    says(
+        &problems_after(sound.clone(), 8, 46, &1_u16.to_le_bytes()),
+        "page 8 is of mode 1, the root of mode 0",
+    );
+    says(&problems_after(sound.clone(), 8, 0, &[0; PAGE]), "page 8 is all zeros");
+    says(&problems_after(sound.clone(), 8, 8, &[1]), "page 8 says that it is page 1");
     // The last byte of a page is the last of its first entry's key.
     says(
-        &told(sound.clone(), 7, PAGE - 3, b"cow"),
+        &problems_after(sound.clone(), 7, PAGE - 3, b"cow"),
         "page 7: entry 0, \"cow\" of record 1.3, is below its separator \"dog\"",
     );
     says(
-        &told(sound.clone(), 7, PAGE - 3, b"gnu"),
+        &problems_after(sound.clone(), 7, PAGE - 3, b"gnu"),
         "page 7: entry 1, \"fox\" of record 1.4, does not come after",
     );
     says(
-        &told(sound, 9, PAGE - 9 - 3, b"dog"),
+        &problems_after(sound, 9, PAGE - 9 - 3, b"dog"),
         "page 9: entry 1, \"dog\" of record 1.2, is not below \"dog\"",
     );
     let [root, left, middle, right] = tree();
@@ -239,7 +249,7 @@ fn every_page_of_a_sound_file_is_accounted_for() {
 }
 
 #[test]
-fn a_lost_page_and_one_with_two_owners_are_told() {
+fn a_lost_page_and_one_with_two_owners_are_problems_of() {
     let pages = [&heap()[..], &tree()[..]].concat();
     let mut bytes = with_books(&pages, &[4, 5, 6, 7, 8, 11]);
     let problems = account(&bytes, &[6], &[5], &[7, 3]).problems;

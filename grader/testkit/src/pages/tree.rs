@@ -91,7 +91,8 @@ pub fn tree_walk(bytes: &[u8], root: u32) -> TreeWalk {
     tree_walk_with(&|id| page(bytes, id)?.try_into().ok(), root)
 }
 
-/// As [`tree_walk`], of the pages that `read` gives: `None` for one that is not there, or that cannot be looked at.
+/// As [`tree_walk`], of the pages that `read` gives: `None` for one that is not there, or that cannot be
+/// looked at.
 pub fn tree_walk_with(read: &dyn Fn(u32) -> Option<[u8; PAGE]>, root: u32) -> TreeWalk {
     let walk = TreeWalk::default();
     let mut walker = Walker { read, root, mode: 0, seen: BTreeSet::new(), links: Vec::new(), walk };

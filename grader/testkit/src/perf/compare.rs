@@ -9,8 +9,8 @@
 //!       .print();
 //! ```
 //!
-//! Each cell is the ratio of our time to the peer's, measured in pairs as a gate is (below 1 means that ours is
-//! faster). The first line names the machine, because absolute times mean nothing without it.
+//! Each cell is the ratio of our time to the peer's, measured in pairs as a gate is (below 1 means that ours
+//! is faster). The first line names the machine, because absolute times mean nothing without it.
 
 use grader_protocol::Value;
 

@@ -24,7 +24,8 @@ pub struct Config {
     pub max_doubling: u32,
     /// Least processor time of the reference's share of a pair.
     pub min_round_ns: f64,
-    /// Most processor time of one workload, in seconds. A measurement with at least three pairs is given then.
+    /// Most processor time of one workload, in seconds. A measurement with at least three pairs is given
+    /// then.
     pub workload_seconds: f64,
     /// Gates: id and largest allowed ratio. Only a workload with a gate needs more pairs to decide.
     pub gates: Vec<(String, f64)>,
@@ -45,7 +46,8 @@ impl Default for Config {
     }
 }
 
-/// Measures each workload of `learner` beside the one of `reference` with the same id, in the learner's order.
+/// Measures each workload of `learner` beside the one of `reference` with the same id, in the learner's
+/// order.
 pub fn measure(learner: Vec<Workload>, reference: Vec<Workload>, config: &Config) -> Vec<Measurement> {
     let wanted = |id: &str| config.only.is_empty() || config.only.iter().any(|only| only == id);
     let mut out = Vec::new();

@@ -1,8 +1,8 @@
 //! A folder of files: what a log of several segments stands on.
 //!
-//! [`Folder`] creates, opens, renames, removes and lists files, and makes these changes durable. Every file in it is a
-//! [`Disk`]. [`FileFolder`] is a real folder, [`MemFolder`] is memory for tests and examples. The grader puts its own
-//! folder here: it undoes what was not synced and counts every call.
+//! [`Folder`] creates, opens, renames, removes and lists files, and makes these changes durable. Every file
+//! in it is a [`Disk`]. [`FileFolder`] is a real folder, [`MemFolder`] is memory for tests and examples. The
+//! grader puts its own folder here: it undoes what was not synced and counts every call.
 //!
 //! ```text
 //!   Folder   names  ----->  files   Disk
@@ -12,19 +12,20 @@
 //!
 //! Rules that every implementation keeps:
 //!
-//! - N1: a name has 1 to [`MAX_NAME`] characters: lower-case ASCII letters, digits, `.`, `-` and `_`, and the first one is
-//!   not a `.`. Any other name is an error of kind `InvalidInput`. So a name never leaves the folder, and two names that
-//!   differ are two files on every system.
-//! - N2: `create`, `rename` and `remove` happen whole or not at all, also in a crash. They are called *name changes*.
-//! - N3: a name change before a `Folder::sync` that returned `Ok` survives a crash. Of later ones each may survive or
-//!   not, and the order does not matter, with one exception: a change survives only if every earlier change of the
-//!   same name survives. (`rename` changes two names.)
-//! - N4: names and bytes are independent. A name may survive while the bytes of its file are lost, and the other way round.
-//!   The bytes follow D3.
-//! - N5: after a `Folder::sync` that failed nothing is known about the changes since the last successful one, and a second
-//!   `sync` does not make them durable. Open the folder again and look at what is there.
-//! - N6: a [`Disk`] that is open stays usable when its file is renamed or removed. Its bytes are freed when no name and
-//!   no open `Disk` is left.
+//! - N1: a name has 1 to [`MAX_NAME`] characters: lower-case ASCII letters, digits, `.`, `-` and `_`, and the
+//!   first one is not a `.`. Any other name is an error of kind `InvalidInput`. So a name never leaves the
+//!   folder, and two names that differ are two files on every system.
+//! - N2: `create`, `rename` and `remove` happen whole or not at all, also in a crash. They are called *name
+//!   changes*.
+//! - N3: a name change before a `Folder::sync` that returned `Ok` survives a crash. Of later ones each may
+//!   survive or not, and the order does not matter, with one exception: a change survives only if every
+//!   earlier change of the same name survives. (`rename` changes two names.)
+//! - N4: names and bytes are independent. A name may survive while the bytes of its file are lost, and the
+//!   other way round. The bytes follow D3.
+//! - N5: after a `Folder::sync` that failed nothing is known about the changes since the last successful one,
+//!   and a second `sync` does not make them durable. Open the folder again and look at what is there.
+//! - N6: a [`Disk`] that is open stays usable when its file is renamed or removed. Its bytes are freed when
+//!   no name and no open `Disk` is left.
 //!
 //! # To replace a file
 //!
@@ -48,17 +49,19 @@
 //!
 //! # What real systems promise
 //!
-//! POSIX says that `rename` is one step for every running process. It says nothing about a crash. The manual of Linux's
-//! `fsync` says that a synced file may still lack its name, and that a second `fsync`, of the folder, makes the name durable.
+//! POSIX says that `rename` is one step for every running process. It says nothing about a crash. The manual
+//! of Linux's `fsync` says that a synced file may still lack its name, and that a second `fsync`, of the
+//! folder, makes the name durable.
 //!
-//! - The rules are *harsher* than ext4, XFS and APFS as they are usually set up. Those keep a journal: name changes survive in
-//!   the order in which they were made, and a sync of a new file often saves its name too. ext4 also writes
-//!   the bytes of a file before a `rename` that replaces another one. A program that relies on this loses data elsewhere.
-//! - They are *milder* than FAT or ext2, which have no journal: there a crash in `rename` may leave both names or neither, and
-//!   may damage the names of other files. N2 and N3 exclude that.
+//! - The rules are *harsher* than ext4, XFS and APFS as they are usually set up. Those keep a journal: name
+//!   changes survive in the order in which they were made, and a sync of a new file often saves its name too.
+//!   ext4 also writes the bytes of a file before a `rename` that replaces another one. A program that relies
+//!   on this loses data elsewhere.
+//! - They are *milder* than FAT or ext2, which have no journal: there a crash in `rename` may leave both
+//!   names or neither, and may damage the names of other files. N2 and N3 exclude that.
 //!
-//! Left out: folders in folders, links, permissions, and a lock against a second process. The price: a program keeps its files
-//! in one folder, and the caller makes sure that only one process uses it.
+//! Left out: folders in folders, links, permissions, and a lock against a second process. The price: a
+//! program keeps its files in one folder, and the caller makes sure that only one process uses it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -73,8 +76,8 @@ pub const MAX_NAME: usize = 100;
 
 /// A set of named files that may survive a crash.
 ///
-/// Errors: `InvalidInput` for a name that breaks N1, in every call that takes a name; else what the system reports.
-/// Several threads may use one folder at a time; each call takes effect at one moment.
+/// Errors: `InvalidInput` for a name that breaks N1, in every call that takes a name; else what the system
+/// reports. Several threads may use one folder at a time; each call takes effect at one moment.
 pub trait Folder: Send + Sync {
     /// Makes an empty file called `name` and opens it.
     ///
@@ -82,14 +85,15 @@ pub trait Folder: Send + Sync {
     /// Cost: one name change.
     fn create(&self, name: &str) -> io::Result<Arc<dyn Disk>>;
 
-    /// Opens the file called `name` for reading and writing. Opening it twice gives two handles to the same bytes.
+    /// Opens the file called `name` for reading and writing. Opening it twice gives two handles to the same
+    /// bytes.
     ///
     /// Errors: `NotFound` if there is no file of that name.
     /// Cost: one look-up.
     fn open(&self, name: &str) -> io::Result<Arc<dyn Disk>>;
 
-    /// Gives the file `from` the name `to`. A file that was called `to` loses its name, as in [`Folder::remove`].
-    /// With `from` equal to `to` nothing changes.
+    /// Gives the file `from` the name `to`. A file that was called `to` loses its name, as in
+    /// [`Folder::remove`]. With `from` equal to `to` nothing changes.
     ///
     /// Errors: `NotFound` if there is no file called `from`.
     /// Cost: one name change.
@@ -133,8 +137,8 @@ pub struct FileFolder {
 }
 
 impl FileFolder {
-    /// Opens the folder at `path`, creates it if it is not there, and makes its own name durable. The folder above it must
-    /// exist and be readable.
+    /// Opens the folder at `path`, creates it if it is not there, and makes its own name durable. The folder
+    /// above it must exist and be readable.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
         match fs::create_dir(path) {
@@ -208,7 +212,8 @@ impl Folder for FileFolder {
     }
 }
 
-/// A folder in memory: nothing survives the value itself, `sync` does nothing. Clones are handles to the same folder.
+/// A folder in memory: nothing survives the value itself, `sync` does nothing. Clones are handles to the same
+/// folder.
 #[derive(Debug, Default, Clone)]
 pub struct MemFolder {
     /// Protects the names only. Nothing is called while it is held; each file has a lock of its own.
@@ -272,7 +277,8 @@ impl Folder for MemFolder {
 mod tests {
     use super::*;
 
-    /// What all implementations have in common is in the test kit's `folder_contract`; here is what only these two have.
+    /// What all implementations have in common is in the test kit's `folder_contract`; here is what only
+    /// these two have.
     #[test]
     fn only_plain_names_are_accepted() {
         for name in ["a", "wal-000001", "x.y_z", &"n".repeat(MAX_NAME)] {

@@ -15,8 +15,8 @@
 //! - C2: from one scheduling point to the next a thread runs alone.
 //! - C3: [`Condvar::wait`] now and then returns without a notification, as the standard one may.
 //! - C4: no time passes in a run. [`Condvar::wait_timeout`] gives up when the scheduler says so: at once, or
-//!   after other threads had some turns; never if its limit is half an hour or more. It always comes back. A notification may be lost on it,
-//!   when both come in the same moment.
+//!   after other threads had some turns; never if its limit is half an hour or more. It always comes back. A
+//!   notification may be lost on it, when both come in the same moment.
 //!
 //! Left out: weak memory. Every atomic operation is sequentially consistent here, whatever ordering it
 //! names, so a wrong ordering is not found. The price of the choice at run time is a branch a call.

@@ -193,7 +193,8 @@ fn operations_of_the_folder_and_of_its_files_have_one_numbering() {
     assert_eq!((folder.counts().writes, folder.counts().syncs, counts.lists, counts.opens), (1, 1, 1, 1));
 }
 
-/// A call that asks for what is not there is no change: a test that crashes before each operation does not see it.
+/// A call that asks for what is not there is no change: a test that crashes before each operation does not
+/// see it.
 #[test]
 fn a_wrong_call_takes_no_number() {
     let folder = with_files(&["a"]);

@@ -1,4 +1,4 @@
-//! A controlled run, and what is known in it about who waits for what.
+//! A controlled run, and which thread in it waits for what.
 
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
@@ -170,7 +170,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Who holds a lock.
+/// The threads that hold a lock.
 pub(super) struct Holders {
     kind: Kind,
     made_at: &'static Location<'static>,
