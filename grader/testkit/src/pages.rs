@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   bytes of a file, or of pages in memory
-//!     books(bytes)             what the disk manager's pages say: which pages are allocated
+//!     allocation(bytes)             what the disk manager's pages say: which pages are allocated
 //!     heap_walk(bytes, first)  every page of a heap, every record
 //!     tree_walk(bytes, root)   every node of a B+Tree, every entry
 //!     tree_walk_with(read, ..) the same of pages that do not lie in a file
@@ -14,7 +14,7 @@
 //! 4, with constants of their own, so that a lab that writes what it reads is not believed for that.
 
 mod account;
-mod books;
+mod allocation;
 mod heap;
 mod slotted;
 mod tree;
@@ -23,7 +23,7 @@ mod tree;
 mod tests;
 
 pub use account::{Account, account};
-pub use books::{Books, books};
+pub use allocation::{Allocation, allocation};
 pub use heap::{HeapWalk, heap_walk};
 pub use slotted::{Slotted, slotted};
 pub use tree::{Node, TreeWalk, tree_walk, tree_walk_with};

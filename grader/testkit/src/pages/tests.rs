@@ -230,7 +230,7 @@ fn with_books(pages: &[Vec<u8>], allocated: &[u32]) -> Vec<u8> {
     }
     bytes[3 * PAGE..4 * PAGE].copy_from_slice(&map);
     for page in bytes.chunks_mut(PAGE).filter(|page| page[0] != 0) {
-        let sum = books::checksum(page);
+        let sum = allocation::checksum(page);
         page[4..8].copy_from_slice(&sum.to_le_bytes());
     }
     bytes
@@ -243,8 +243,11 @@ fn every_page_of_a_sound_file_is_accounted_for() {
     let found = account(&bytes, &[6], &[5], &[10]);
     says(&found.problems, "the checksum of page 10 is wrong");
     assert_eq!(found.problems.len(), 1, "{:?}", found.problems);
-    let books = &found.books;
-    assert_eq!((books.page_count, books.epoch, books.root, books.allocated.len()), (12, 9, 0, 7));
+    let allocation = &found.allocation;
+    assert_eq!(
+        (allocation.page_count, allocation.epoch, allocation.root, allocation.allocated.len()),
+        (12, 9, 0, 7)
+    );
     assert_eq!((found.heaps[0].records.len(), found.trees[0].entries.len()), (4, 5));
 }
 
@@ -258,15 +261,15 @@ fn a_lost_page_and_one_with_two_owners_are_problems_of() {
     says(&problems, "page 7 is in tree 5 and in somebody else");
     says(&problems, "page 3 of somebody else is the disk manager's");
     bytes[40] ^= 1;
-    assert_eq!(books(&bytes).epoch, 8, "the other meta page is taken");
+    assert_eq!(allocation(&bytes).epoch, 8, "the other meta page is taken");
     bytes[PAGE + 40] ^= 1;
-    says(&books(&bytes).problems, "neither meta page is sound");
+    says(&allocation(&bytes).problems, "neither meta page is sound");
 }
 
 #[test]
 fn the_checksum_is_that_of_the_standard() {
     let mut page = vec![0; PAGE];
-    assert_eq!(books::checksum(&page), 0x98F9_4189);
+    assert_eq!(allocation::checksum(&page), 0x98F9_4189);
     page[4] = 1;
-    assert_eq!(books::checksum(&page), 0x98F9_4189, "its own bytes do not count");
+    assert_eq!(allocation::checksum(&page), 0x98F9_4189, "its own bytes do not count");
 }

@@ -11,12 +11,12 @@ const FIRST_GROUP: u32 = 2;
 /// Pages at the front of a group that hold its map.
 const MAPS: u32 = 2;
 
-/// What the books of a file say, as of the last sync.
+/// The allocation state of a file, as of the last sync.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Books {
+pub struct Allocation {
     /// Pages of the file, the disk manager's own included.
     pub page_count: u32,
-    /// How many times the books were made durable.
+    /// How many times the allocation state was made durable.
     pub epoch: u64,
     /// The root page, 0 if none.
     pub root: u32,
@@ -31,49 +31,52 @@ pub(super) fn is_reserved(id: u32) -> bool {
     id < FIRST_GROUP || (id - FIRST_GROUP) % GROUP < MAPS
 }
 
-/// Reads the books from the bytes of a file.
-pub fn books(bytes: &[u8]) -> Books {
+/// Reads the allocation state from the bytes of a file.
+pub fn allocation(bytes: &[u8]) -> Allocation {
     let metas = (0..FIRST_GROUP).filter_map(|id| page(bytes, id).filter(|page| is_sealed(page, id, META)));
     let Some(meta) = metas.reduce(|a, b| if u64_at(b, 32) > u64_at(a, 32) { b } else { a }) else {
-        return Books { problems: vec!["neither meta page is sound".into()], ..Books::default() };
+        return Allocation { problems: vec!["neither meta page is sound".into()], ..Allocation::default() };
     };
-    let mut books = Books {
+    let mut allocation = Allocation {
         page_count: u32_at(meta, 28),
         epoch: u64_at(meta, 32),
         root: u32_at(meta, 40),
-        ..Books::default()
+        ..Allocation::default()
     };
     let pages_there = bytes.len() / super::PAGE;
-    if pages_there < books.page_count as usize {
-        books.problems.push(format!("{} pages in the books, {pages_there} in the file", books.page_count));
+    if pages_there < allocation.page_count as usize {
+        allocation.problems.push(format!(
+            "the allocation state has {} pages, the file has {pages_there}",
+            allocation.page_count
+        ));
     }
-    let groups = books.page_count.saturating_sub(FIRST_GROUP).div_ceil(GROUP);
+    let groups = allocation.page_count.saturating_sub(FIRST_GROUP).div_ceil(GROUP);
     for group in 0..groups {
         let copy = u32::from(meta[48 + group as usize / 8] >> (group % 8) & 1);
         let id = FIRST_GROUP + group * GROUP + copy;
         let Some(map) = page(bytes, id).filter(|page| is_sealed(page, id, FREE_MAP)) else {
-            books.problems.push(format!("page {id}, the map of group {group}, is not sound"));
+            allocation.problems.push(format!("page {id}, the map of group {group}, is not sound"));
             continue;
         };
-        read_map(map, group, &mut books);
+        read_map(map, group, &mut allocation);
     }
-    if books.root != 0 && !books.allocated.contains(&books.root) {
-        books.problems.push(format!("the root, page {}, is not allocated", books.root));
+    if allocation.root != 0 && !allocation.allocated.contains(&allocation.root) {
+        allocation.problems.push(format!("the root, page {}, is not allocated", allocation.root));
     }
-    books
+    allocation
 }
 
-fn read_map(map: &[u8], group: u32, books: &mut Books) {
+fn read_map(map: &[u8], group: u32, allocation: &mut Allocation) {
     let first = FIRST_GROUP + group * GROUP;
     for index in 0..GROUP {
         let is_used = map[32 + index as usize / 8] >> (index % 8) & 1 == 1;
         let id = first + index;
         if index < MAPS && !is_used {
-            books.problems.push(format!("the map page {id} is marked as free"));
-        } else if is_used && id >= books.page_count {
-            books.problems.push(format!("page {id} is marked as used, past the end of the file"));
+            allocation.problems.push(format!("the map page {id} is marked as free"));
+        } else if is_used && id >= allocation.page_count {
+            allocation.problems.push(format!("page {id} is marked as used, past the end of the file"));
         } else if is_used && index >= MAPS {
-            books.allocated.insert(id);
+            allocation.allocated.insert(id);
         }
     }
 }
