@@ -125,7 +125,7 @@ fn an_insert_that_is_always_refused_ends() {
 #[testkit::test]
 fn the_page_is_latched_and_unchanged_while_admit_decides() {
     let pager = CountingPager::new(pool(8).1);
-    let (mut table, ids) = Table::filled(&pager, 40, 180);
+    let (mut table, ids) = Table::filled(&pager, 160, 180);
     for id in ids.iter().step_by(3) {
         table.delete(&pager, *id);
     }
