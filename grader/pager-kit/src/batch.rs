@@ -8,7 +8,8 @@
 //!   commit()              7 let go, 8 freed below
 //! ```
 //!
-//! One thread uses a batch. What it keeps is held against all others until [`commit`](BatchPager::commit) or
+//! A batch is one unit of work of one thread (rule U4 of [`Pager`]): [`operation`](BatchPager::operation) runs the one operation of
+//! a heap or tree that it is for, and no page is given out after it. What a batch keeps is held against all others until [`commit`](BatchPager::commit) or
 //! [`abort`](BatchPager::abort); a batch that is dropped is aborted.
 
 use std::cell::RefCell;
@@ -31,6 +32,18 @@ struct State<'p, P: Pager + 'p> {
     open: BTreeSet<PageId>,
     /// Pages to be freed at the end.
     freed: BTreeMap<PageId, Page<'p, P>>,
+    phase: Phase,
+}
+
+/// What rule U4 says of a batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// No operation was run.
+    Unused,
+    /// An operation runs.
+    Running,
+    /// The operation has ended: only commit and abort are left.
+    Done,
 }
 
 /// A page that was opened for writing.
@@ -83,7 +96,8 @@ pub struct BatchWrite<'a, 'p, P: Pager> {
     page: Option<Page<'p, P>>,
 }
 
-/// Runs `work` in a batch over `pager`: committed if it succeeds, else aborted. What it returns, and what it changed.
+/// Runs `work`, which is one operation (U4), in a batch over `pager`: committed if it succeeds, else aborted. What it returns, and
+/// what it changed.
 ///
 /// # Errors
 /// Those of `work`, of commit and of abort.
@@ -92,7 +106,7 @@ pub fn in_batch<'p, P: Pager, R, E: From<Error>>(
     work: impl FnOnce(&BatchPager<'p, P>) -> Result<R, E>,
 ) -> Result<(R, Vec<PageChange>), E> {
     let batch = BatchPager::new(pager);
-    match work(&batch) {
+    match batch.operation(work) {
         Ok(result) => {
             let changes = batch.commit()?;
             Ok((result, changes))
@@ -107,8 +121,28 @@ pub fn in_batch<'p, P: Pager, R, E: From<Error>>(
 impl<'p, P: Pager> BatchPager<'p, P> {
     /// An empty batch.
     pub fn new(pager: &'p P) -> Self {
-        let state = State { parked: BTreeMap::new(), open: BTreeSet::new(), freed: BTreeMap::new() };
+        let state = State {
+            parked: BTreeMap::new(),
+            open: BTreeSet::new(),
+            freed: BTreeMap::new(),
+            phase: Phase::Unused,
+        };
         BatchPager { pager, state: RefCell::new(state) }
+    }
+
+    /// Runs the one operation of a heap or tree that this batch is for.
+    ///
+    /// # Panics
+    /// Rule U4: an operation was run in this batch before, and neither committed nor aborted; `work` asks this batch for a page after
+    /// the operation has ended, as an iterator would; or a guard is out when it ends.
+    #[track_caller]
+    pub fn operation<R>(&self, work: impl FnOnce(&Self) -> R) -> R {
+        let phase = std::mem::replace(&mut self.state.borrow_mut().phase, Phase::Running);
+        assert!(phase == Phase::Unused, "U4: a second operation in one batch");
+        let result = work(self);
+        self.check_nothing_open("left by its operation");
+        self.state.borrow_mut().phase = Phase::Done;
+        result
     }
 
     /// The pager below.
@@ -147,7 +181,8 @@ impl<'p, P: Pager> BatchPager<'p, P> {
         self.finish(None)
     }
 
-    /// As [`commit`](Self::commit); every changed page gets the LSN `lsn`, as if one log record described all of it.
+    /// As [`commit`](Self::commit); every changed page and every page to be freed gets the LSN `lsn`, as if one log record described
+    /// all of it.
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
@@ -176,9 +211,10 @@ impl<'p, P: Pager> BatchPager<'p, P> {
     fn finish(&self, lsn: Option<Lsn>) -> Result<Vec<PageChange>, Error> {
         self.check_nothing_open("committed");
         let changes = self.changes();
-        let (mut parked, freed) = self.take();
+        let (mut parked, mut freed) = self.take();
         if let Some(lsn) = lsn {
-            parked.values_mut().for_each(|page| header::set_lsn(&mut page.guard, lsn));
+            let pages = parked.values_mut().chain(freed.values_mut());
+            pages.for_each(|page| header::set_lsn(&mut page.guard, lsn));
         }
         drop(parked);
         let mut result = Ok(changes);
@@ -205,6 +241,7 @@ impl<'p, P: Pager> BatchPager<'p, P> {
 
     fn take(&self) -> (BTreeMap<PageId, Page<'p, P>>, BTreeMap<PageId, Page<'p, P>>) {
         let mut state = self.state.borrow_mut();
+        state.phase = Phase::Unused;
         (std::mem::take(&mut state.parked), std::mem::take(&mut state.freed))
     }
 
@@ -214,9 +251,17 @@ impl<'p, P: Pager> BatchPager<'p, P> {
         assert!(open.is_empty(), "a batch is {done} while guards are out: {open:?}");
     }
 
-    /// Before a page is opened: rule U1, and whether it was freed. The page, if it is parked.
+    /// Rule U4, before a page is given out.
+    #[track_caller]
+    fn check_u4(&self) {
+        let is_done = self.state.borrow().phase == Phase::Done;
+        assert!(!is_done, "U4: this batch is asked for a page after its operation has ended");
+    }
+
+    /// Before a page is opened: rules U1 and U4, and whether it was freed. The page, if it is parked.
     #[track_caller]
     fn begin(&self, id: PageId) -> Result<Option<Page<'p, P>>, Error> {
+        self.check_u4();
         let mut state = self.state.borrow_mut();
         let is_open = state.open.contains(&id);
         assert!(!is_open, "U1: this thread asks for {id}, of which it already holds a guard");
@@ -248,7 +293,7 @@ impl<'p, P: Pager> BatchPager<'p, P> {
 
 impl<P: Pager> Drop for BatchPager<'_, P> {
     fn drop(&mut self) {
-        // Nobody is left who could be told of an error.
+        // A destructor cannot return an error.
         let _ = self.roll_back();
     }
 }
@@ -326,7 +371,9 @@ impl<'p, P: Pager> Pager for BatchPager<'p, P> {
         Ok(page.map(|page| self.open_write(id, page)))
     }
 
+    #[track_caller]
     fn allocate(&self, kind: PageKind) -> Result<BatchWrite<'_, 'p, P>, Error> {
+        self.check_u4();
         let guard = self.pager.allocate(kind)?;
         let id = header::id(&guard);
         Ok(self.open_write(id, Page { guard, before: None, is_new: true }))

@@ -132,6 +132,40 @@ fn a_batch_keeps_what_was_changed_and_nothing_else() {
 }
 
 #[test]
+fn a_batch_is_for_one_operation() {
+    let pager = MemPager::new(8);
+    let page = new_page(&pager);
+    let batch = BatchPager::new(&pager);
+    let message = |ask: &dyn Fn()| {
+        let payload = catch_unwind(AssertUnwindSafe(ask)).unwrap_err();
+        *payload.downcast::<&str>().unwrap()
+    };
+    batch.operation(|batch| set(batch, page, 60, 1));
+    assert_eq!(
+        message(&|| drop(batch.read(page))),
+        "U4: this batch is asked for a page after its operation has ended"
+    );
+    assert_eq!(message(&|| batch.operation(|_| ())), "U4: a second operation in one batch");
+    batch.abort().unwrap();
+    for byte in 2..4 {
+        batch.operation(|batch| set(batch, page, 60, byte));
+        batch.commit().unwrap();
+    }
+    assert_eq!(pager.read(page).unwrap()[60], 3);
+}
+
+#[test]
+fn pages_to_be_freed_are_stamped_too() {
+    let counting = CountingPager::new(MemPager::new(8));
+    let page = new_page(&counting);
+    let batch = BatchPager::new(&counting);
+    batch.free(batch.write(page).unwrap()).unwrap();
+    counting.fail_call(Call::Free, 0, Error::AllPinned { frames: 3 });
+    assert_eq!(batch.commit_at(Lsn(7)).err(), Some(Error::AllPinned { frames: 3 }));
+    assert_eq!(header::lsn(&counting.read(page).unwrap()), Lsn(7));
+}
+
+#[test]
 fn an_aborted_batch_has_done_nothing() {
     let pager = MemPager::new(8);
     let (a, b) = (new_page(&pager), new_page(&pager));

