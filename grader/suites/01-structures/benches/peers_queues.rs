@@ -1,6 +1,7 @@
 //! Our queue, channel and cache beside what people use, for the table in the handout:
 //!
-//! `cargo bench --manifest-path solutions/Cargo.toml -p structures-suite --no-default-features --bench peers_queues`
+//! `cargo bench --manifest-path solutions/Cargo.toml -p structures-suite --no-default-features --bench
+//! peers_queues`
 //!
 //! (Without the default features locks and atomics are the standard ones, as in a learner's own build.)
 //!

@@ -9,7 +9,8 @@ use testkit::perf::Workload;
 /// Operations a round.
 const OPS: u64 = 200_000;
 
-/// Pushes into the queue that grows. A pop after every three moves its front, so that growth finds it wrapped.
+/// Pushes into the queue that grows. A pop after every three moves its front, so that growth finds it
+/// wrapped.
 const GROWTH: u64 = 150_000;
 
 /// The workloads of this task; ids as in `lab.toml`.

@@ -21,14 +21,14 @@ fn rotated(capacity: usize, offset: usize) -> RingQueue<i64> {
     queue
 }
 
-/// The elements by popping the front until nothing is left.
+/// The elements, popped from the front until the queue is empty.
 fn drained<T>(mut queue: RingQueue<T>) -> Vec<T> {
     std::iter::from_fn(|| queue.pop_front()).collect()
 }
 
-/// First in, first out, through several growths: the plainest use there is.
+/// First in, first out, while the ring grows several times.
 #[testkit::test]
-fn returns_elements_in_the_order_they_came() {
+fn returns_elements_in_the_order_of_the_pushes() {
     let mut queue = RingQueue::new();
     check_eq!(queue.pop_front(), None, "pop_front of a new queue");
     check_eq!(queue.pop_back(), None, "pop_back of a new queue");
@@ -46,7 +46,7 @@ fn returns_elements_in_the_order_they_came() {
 
 /// Full and empty must stay different wherever the front lies; head and end are equal in both.
 #[testkit::test]
-fn tells_full_from_empty_wherever_the_ring_starts() {
+fn distinguishes_full_from_empty_at_every_head() {
     for capacity in 1..=9 {
         for offset in 0..=capacity + 1 {
             scene::clear();
@@ -68,7 +68,8 @@ fn tells_full_from_empty_wherever_the_ring_starts() {
     }
 }
 
-/// Order survives growth while the ring is wrapped: a copy of the slots as they lie puts the end before the front.
+/// A wrapped ring keeps its order when it grows: if the slots are only copied, the end comes before the
+/// front.
 #[testkit::test]
 fn keeps_order_when_it_grows_wrapped() {
     const SLOT_OF_AN_ELEMENT: &str = "element i lies in slot (head + i) mod slots.len()";
@@ -121,7 +122,7 @@ fn works_at_both_ends() {
     check_eq!(queue.pop_back(), None, "pop_back of a queue that became empty");
 }
 
-/// An index counts elements from the front, not slots, and there is nothing at the length or after it.
+/// An index counts elements from the front, not slots, and there is no element at the length or after it.
 #[testkit::test]
 fn indexes_count_from_the_front() {
     for offset in 0..=6 {
@@ -211,7 +212,7 @@ fn ops() -> impl Strategy<Value = (usize, Vec<Op>)> {
     (0..6usize, prop::collection::vec(op, 0..60))
 }
 
-/// Whatever is done in whatever order, the queue holds what a `VecDeque` holds.
+/// After any sequence of operations the queue holds the same elements as a `VecDeque`.
 #[testkit::test]
 fn agrees_with_a_plain_model() {
     testkit::prop::check(250, ops(), |(capacity, ops)| {
@@ -266,7 +267,8 @@ fn agrees_with_a_plain_model() {
     });
 }
 
-/// Every element is dropped exactly once: not lost in a growth, not kept in a slot, not dropped with the slots again.
+/// Every element is dropped exactly once: not lost in a growth, not kept in a slot, not dropped with the
+/// slots again.
 #[testkit::test]
 fn drops_each_element_exactly_once() {
     scene::invariant("Q3, Q4", "a popped element leaves its slot; each element is dropped exactly once");
@@ -299,7 +301,7 @@ fn drops_each_element_exactly_once() {
     ledger.assert_all_dropped_once();
 }
 
-/// An element that writes its number down when it is dropped.
+/// An element that records its number when it is dropped.
 struct Noted(i64, Rc<RefCell<Vec<i64>>>);
 
 impl Drop for Noted {
@@ -308,7 +310,8 @@ impl Drop for Noted {
     }
 }
 
-/// Elements are dropped front to back; a wrapped ring that drops its slots as they lie starts in the middle.
+/// Elements are dropped front to back; a wrapped ring that drops its slots in slot order starts in the
+/// middle.
 #[testkit::test]
 fn drops_front_to_back() {
     for offset in 0..=5 {
@@ -335,9 +338,10 @@ fn drops_front_to_back() {
     }
 }
 
-/// Growing by a constant, or with each push, makes n pushes cost n^2 moves; room that is there must be used.
+/// Growth by a constant, or at each push, makes n pushes cost n^2 moves; a push must use a free slot if
+/// there is one.
 #[testkit::test]
-fn allocates_only_when_it_must() {
+fn allocates_only_when_the_ring_is_full() {
     const PUSHES: usize = 100_000;
     const PRINTED: &str = " (a println! also allocates)";
     let none = alloc::count(|| drop(RingQueue::<u64>::new()));
@@ -374,9 +378,9 @@ fn allocates_only_when_it_must() {
     check!(per_push <= 250, "each push of 8 bytes allocates at most 250 bytes on average, found {per_push}");
 }
 
-/// A queue that was cleared has the room it had before: to throw it away makes the next filling grow again.
+/// A cleared queue keeps its capacity: without it, the next pushes would have to grow the ring again.
 #[testkit::test]
-fn clear_keeps_the_room() {
+fn clear_keeps_the_capacity() {
     for count in [0u64, 1, 5, 100, 1_000] {
         scene::clear();
         let mut queue: RingQueue<u64> = (0..count).collect();
@@ -392,7 +396,7 @@ fn clear_keeps_the_room() {
     }
 }
 
-/// Two queues are equal if their elements are, wherever these lie in the ring; a copy is independent.
+/// Two queues are equal if their elements are, in any slots; a clone is independent.
 #[testkit::test]
 fn compares_elements_and_not_slots() {
     let plain: RingQueue<i64> = (0..4).collect();
@@ -412,7 +416,7 @@ fn compares_elements_and_not_slots() {
     check_eq!(plain.iter().copied().collect::<Vec<_>>(), vec![0, 1, 2, 3], "the original of a changed copy");
 }
 
-/// Elements without a size have no bytes to lie in, and are counted all the same.
+/// Elements without a size take no bytes, and are counted like all others.
 #[testkit::test]
 fn counts_elements_without_a_size() {
     let mut queue = RingQueue::new();

@@ -1,4 +1,4 @@
-//! Task 1.2: channel. What one thread can see is here, interleavings are in `schedules.rs`, real threads in
+//! Task 1.2: channel. Tests with one thread are here, interleavings are in `schedules.rs`, real threads in
 //! `stress.rs`.
 
 mod rendezvous;
@@ -18,7 +18,7 @@ use structures::channel::{
 use testkit::drops::{Counted, Ledger};
 use testkit::{alloc, check, check_eq, scene, step};
 
-/// Longer than any test may take: under the scheduler of `schedules.rs` it never runs out.
+/// Longer than any test: under the scheduler of `schedules.rs` it never ends.
 const LONG: Duration = Duration::from_secs(7_200);
 
 /// A channel that the report begins with.
@@ -27,7 +27,7 @@ fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     bounded(capacity)
 }
 
-/// Starts a thread by the name that a report calls it, and notes there what it `does`.
+/// Starts a thread with a name for the report, and adds the call that it `does` to the report.
 fn spawn<T: Send + 'static>(
     name: impl Into<String>,
     does: &str,
@@ -38,14 +38,14 @@ fn spawn<T: Send + 'static>(
     thread::Builder::new().name(name).spawn(body).expect("there is room for one more thread")
 }
 
-/// What a deadlock breaks.
+/// The invariant that a deadlock breaks.
 fn nobody_sleeps_in_vain() {
     scene::invariant("C6", "nobody sleeps while it could go on");
 }
 
-/// First in, first out, over many rounds of the ring; full and empty are told, not waited for.
+/// First in, first out, over many rounds of the ring; the try calls report full and empty and do not wait.
 #[testkit::test]
-fn returns_values_in_order_and_says_when_full_or_empty() {
+fn returns_values_in_order_and_reports_full_and_empty() {
     for capacity in 1..=5 {
         let (sender, receiver) = bounded(capacity);
         let mut next = 0;
@@ -67,9 +67,9 @@ fn returns_values_in_order_and_says_when_full_or_empty() {
     }
 }
 
-/// What was sent before close arrives after it: closing is the end of the stream, not its loss.
+/// Values sent before close are received after it: close ends the stream but loses nothing.
 #[testkit::test]
-fn drains_what_was_sent_before_close() {
+fn receives_values_sent_before_close() {
     scene::invariant("C5", "closed is reported only when no accepted value is left");
     let (sender, receiver) = bounded(4);
     for value in 1..=3 {
@@ -101,7 +101,8 @@ fn drains_what_was_sent_before_close() {
     check_eq!((&receiver).into_iter().next(), None, "a second loop over a closed channel");
 }
 
-/// A send after close must fail and give the value back, full or not; accepted, it would be lost or break the stream's end.
+/// A send after close must fail and give the value back, full or not; accepted, it would be lost or break
+/// the stream's end.
 #[testkit::test]
 fn refuses_sends_after_close_and_returns_the_value() {
     scene::invariant("C4", "after close returned, no send is accepted");
@@ -141,7 +142,7 @@ fn refuses_sends_after_close_and_returns_the_value() {
     }
 }
 
-/// Only the first close says so, from whichever end, and both ends know.
+/// Only the first close returns true, from either end, and both ends report the channel as closed.
 #[testkit::test]
 fn closes_once_from_either_end() {
     for capacity in [0, 1, 8] {
@@ -158,7 +159,8 @@ fn closes_once_from_either_end() {
     }
 }
 
-/// The channel closes with the last sender and not before: a clone that is not counted, or counted twice, shows here.
+/// The channel closes with the last sender and not before: a clone that is not counted, or counted twice,
+/// shows here.
 #[testkit::test]
 fn closes_with_the_last_sender_and_not_before() {
     for capacity in [0, 3] {
@@ -179,9 +181,10 @@ fn closes_with_the_last_sender_and_not_before() {
     }
 }
 
-/// Without receivers nobody can ask for what is in the channel: sends fail and values go at once, not with the last sender.
+/// Without receivers the values in the channel cannot be received: sends fail, and the values are dropped
+/// at once, not with the last sender.
 #[testkit::test]
-fn closes_and_empties_with_the_last_receiver() {
+fn closes_and_drops_the_values_with_the_last_receiver() {
     let ledger = Ledger::new();
     let (sender, receiver) = bounded(4);
     let second = receiver.clone();
@@ -205,7 +208,7 @@ fn closes_and_empties_with_the_last_receiver() {
     ledger.assert_all_dropped_once();
 }
 
-/// A value that writes its number down when it is dropped.
+/// A value that records its number when it is dropped.
 struct Noted(u32, Arc<StdMutex<Vec<u32>>>);
 
 impl Drop for Noted {
@@ -214,9 +217,9 @@ impl Drop for Noted {
     }
 }
 
-/// What nobody will receive is dropped oldest first, wherever the values lie: some may be in one queue, some in another.
+/// Values that cannot be received any more are dropped oldest first, also if they are in two queues.
 #[testkit::test]
-fn drops_what_is_left_oldest_first() {
+fn drops_the_values_left_oldest_first() {
     for taken in 0..3 {
         for later in 0..4 {
             scene::clear();
@@ -242,9 +245,10 @@ fn drops_what_is_left_oldest_first() {
     }
 }
 
-/// A limit is never shortened, and runs out: returning at the first wake-up, or waiting on, are both wrong.
+/// A wait lasts until its limit, and not longer: returning at the first wake-up is wrong, and waiting for
+/// ever is too.
 #[testkit::test]
-fn waits_as_long_as_the_limit_and_no_longer() {
+fn waits_until_the_limit_and_not_longer() {
     let limit = Duration::from_millis(30);
     for capacity in [0, 1] {
         let (sender, receiver) = bounded(capacity);
@@ -275,9 +279,9 @@ fn waits_as_long_as_the_limit_and_no_longer() {
     }
 }
 
-/// A limit past the end of the clock means for ever; adding it to the time of now overflows.
+/// A limit that the clock cannot represent means for ever; adding it to the present time overflows.
 #[testkit::test]
-fn takes_any_limit() {
+fn accepts_any_limit() {
     for limit in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::ZERO] {
         let (sender, receiver) = bounded(1);
         check_eq!(sender.send_timeout(1, limit), Ok(()), "send_timeout(1, {limit:?}) with room");
@@ -304,9 +308,9 @@ fn takes_any_limit() {
     );
 }
 
-/// The capacity is a bound on what may wait, not a prepayment: a generous bound must cost nothing.
+/// The capacity is only a limit: a channel with a large capacity must not allocate memory for it.
 #[testkit::test]
-fn takes_no_memory_for_values_not_sent() {
+fn allocates_nothing_for_values_not_sent() {
     let (counts, ends) = alloc::count_with(|| bounded::<[u64; 8]>(1 << 40));
     check_eq!(ends.0.capacity(), 1 << 40, "capacity()");
     check!(
@@ -320,7 +324,7 @@ fn takes_no_memory_for_values_not_sent() {
     check_eq!(ends.1.len(), 10, "len after 10 sends");
 }
 
-/// A value that closes the channel it lies in when it is dropped.
+/// A value that closes its own channel when it is dropped.
 struct Parcel(Sender<Parcel>);
 
 impl Drop for Parcel {
@@ -332,7 +336,7 @@ impl Drop for Parcel {
     }
 }
 
-/// A value may own an end of the very channel it lies in: dropped under a lock, it waits for the thread that drops it.
+/// A value may own an end of its own channel: if it is dropped under a lock, its drop waits for that lock.
 #[testkit::test]
 fn holds_no_lock_while_a_value_is_dropped() {
     // Under the scheduler a thread that waits for itself is found at once.
@@ -348,7 +352,7 @@ fn holds_no_lock_while_a_value_is_dropped() {
     });
 }
 
-/// One of many operations a thread can do without waiting.
+/// One of the operations that a thread can do without waiting.
 #[derive(Debug, Clone)]
 enum Op {
     TrySend,
@@ -395,7 +399,8 @@ impl Model {
     }
 }
 
-/// On one thread a channel is a queue with a bound and an end, whatever is done in whatever order, and no value is lost or dropped twice.
+/// On one thread, after any sequence of operations, a channel behaves like a bounded queue with a close,
+/// and no value is lost or dropped twice.
 #[testkit::test]
 fn agrees_with_a_plain_model() {
     testkit::prop::check(250, ops(), |(capacity, ops)| {

@@ -1,4 +1,5 @@
-//! Task 1.3: hash map. Small stories and edges here; the model, counts and drops are in the modules below.
+//! Task 1.3: hash map. Small tests and edge cases are here; the model, counts and drops are in the modules
+//! below.
 
 mod counts;
 mod drops;
@@ -13,12 +14,12 @@ use structures::HashMap;
 use testkit::hashers::{Collide, Identity, Seeded};
 use testkit::{check, check_eq, scene, step};
 
-/// Shows the map beside whatever fails next.
+/// Adds the map to the report of the next failure.
 fn show<K: Debug, V, S>(map: &HashMap<K, V, S>) {
     scene::picture(|| map.dump());
 }
 
-/// What a map holds, by rising key.
+/// The entries of a map, in ascending order of the keys.
 fn contents<K: Clone + Ord, V: Clone, S>(map: &HashMap<K, V, S>) -> Vec<(K, V)> {
     let mut all: Vec<(K, V)> = map.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     all.sort_by(|a, b| a.0.cmp(&b.0));
@@ -61,7 +62,8 @@ fn stores_finds_and_replaces() {
     check_eq!(map.len(), 1, "len at the end");
 }
 
-/// Every growth moves every entry to where its hash now leads; one left at its old place is lost.
+/// Each growth moves every entry to the place for its hash; an entry that stays at its old place is not
+/// found.
 #[testkit::test]
 fn keeps_every_entry_when_it_grows() {
     grow_and_look(Seeded(3));
@@ -82,9 +84,9 @@ fn grow_and_look<S: BuildHasher>(hasher: S) {
     }
 }
 
-/// Keys with the same hash are kept apart by equality: no key takes another's place, however many there are.
+/// Keys with the same hash are different entries if they are not equal, for any number of keys.
 #[testkit::test]
-fn tells_keys_with_equal_hashes_apart() {
+fn keeps_keys_with_equal_hashes_apart() {
     let mut map = HashMap::with_hasher(Collide);
     let mut expected = BTreeMap::new();
     for key in 0..200 {
@@ -95,7 +97,8 @@ fn tells_keys_with_equal_hashes_apart() {
     check_eq!(map.get(&200), None, "get(200), never stored, all hashes equal");
 }
 
-/// A removed entry leaves a hole in the probes of the keys behind it; a probe that ends there loses them.
+/// The slot of a removed entry may be in the probes of other keys; if a probe ends there, it does not find
+/// them.
 #[testkit::test]
 fn finds_keys_behind_a_removed_one() {
     for victim in 0..60u64 {
@@ -112,10 +115,10 @@ fn finds_keys_behind_a_removed_one() {
     }
 }
 
-/// The hole of a removed key may be filled again only once the key is known not to come after it: else the
+/// A deleted slot may be filled only if no later slot of the probe holds the key: else the
 /// map holds the key twice, and a later remove brings the old value back.
 #[testkit::test]
-fn does_not_store_a_key_twice_when_a_hole_comes_first() {
+fn does_not_store_a_key_twice_behind_a_deleted_slot() {
     for present in 1..40u64 {
         scene::clear();
         scene::invariant("H5", "no two slots hold equal keys");
@@ -131,7 +134,7 @@ fn does_not_store_a_key_twice_when_a_hole_comes_first() {
     }
 }
 
-/// A lookup ends also when every slot was used and freed again: some slot must always stop a probe.
+/// A lookup also ends after every slot was used and freed: some empty slot must always end the probe.
 #[testkit::test]
 fn lookups_end_after_every_slot_was_used() {
     for wanted in [1, 14, 28, 100] {
@@ -159,7 +162,7 @@ fn lookups_end_after_every_slot_was_used() {
     }
 }
 
-/// The same with every key at one home: the map is filled up and emptied again and again.
+/// The same if all keys have the same home group, and the map is filled and emptied again and again.
 #[testkit::test]
 fn lookups_end_in_a_map_that_was_full_and_is_empty() {
     for homes in [1u64, 1 << 40] {
@@ -184,9 +187,9 @@ fn lookups_end_in_a_map_that_was_full_and_is_empty() {
     }
 }
 
-/// A key that comes back after its removal is a new entry with the new value, and is counted once.
+/// A key that is inserted after its removal is a new entry with the new value, and is counted once.
 #[testkit::test]
-fn a_removed_key_can_come_back() {
+fn a_removed_key_can_be_inserted_again() {
     let mut map = HashMap::with_hasher(Collide);
     for key in 0..30 {
         map.insert(key, 0);
@@ -202,7 +205,7 @@ fn a_removed_key_can_come_back() {
     check_holds(&map, &(0..30).map(|key| (key, 19)).collect());
 }
 
-/// `clear` empties the map for lookups as well as for `len`, and leaves it fit for use.
+/// After `clear` lookups find nothing, `len` is 0, and the map can be used again.
 #[testkit::test]
 fn is_usable_after_clear() {
     let mut map: HashMap<u64, u64, Seeded> = (0..100).map(|key| (key, key)).collect();
@@ -219,10 +222,10 @@ fn is_usable_after_clear() {
     check_holds(&map, &(50..300).map(|key| (key, key + 1)).collect());
 }
 
-/// A map promises room: `with_capacity` and `reserve` give at least what was asked for, and inserts within
-/// the promise leave the capacity alone.
+/// `with_capacity` and `reserve` give at least the requested capacity, and inserts up to that
+/// capacity do not change it.
 #[testkit::test]
-fn capacity_keeps_its_promise() {
+fn capacity_is_at_least_what_was_requested() {
     for wanted in [0usize, 1, 6, 7, 8, 13, 14, 15, 28, 56, 57, 100, 1000] {
         let mut map = HashMap::with_capacity_and_hasher(wanted, Seeded(5));
         check!(map.capacity() >= wanted, "capacity {} of with_capacity({wanted})", map.capacity());
@@ -240,9 +243,9 @@ fn capacity_keeps_its_promise() {
     }
 }
 
-/// `reserve` makes the room it was asked for, also from few entries or none: to double once is not enough.
+/// `reserve` makes the requested room, also with few entries or none: doubling once is not enough.
 #[testkit::test]
-fn reserve_makes_the_room_it_was_asked_for() {
+fn reserve_makes_the_requested_room() {
     for present in [0usize, 1, 7, 50] {
         for additional in [0usize, 1, 10, 100, 1_000, 5_000] {
             scene::clear();
@@ -265,7 +268,7 @@ fn reserve_makes_the_room_it_was_asked_for() {
     check!(map.capacity() >= 100, "capacity of with_capacity(100) with the standard hasher");
 }
 
-/// Iterators give each entry once, also among holes, and know how many are left.
+/// Iterators return each entry once, also between free slots, and know how many are left.
 #[testkit::test]
 fn iterators_give_each_entry_once() {
     let mut map: HashMap<u64, u64, Seeded> = (0..300).map(|key| (key, key)).collect();
@@ -293,9 +296,10 @@ fn iterators_give_each_entry_once() {
     check_eq!(owned, wanted, "entries of into_iter()");
 }
 
-/// `retain` asks about each entry exactly once, lets the value change, and keeps what it must findable.
+/// `retain` calls the closure exactly once for each entry, lets it change the value, and keeps the kept
+/// entries findable.
 #[testkit::test]
-fn retain_asks_once_and_keeps_the_rest_findable() {
+fn retain_visits_each_entry_once_and_keeps_the_rest_findable() {
     let mut map: HashMap<u64, u64, Collide> = (0..120).map(|key| (key, 0)).collect();
     let mut asked = Vec::new();
     map.retain(|key, value| {
@@ -313,7 +317,7 @@ fn retain_asks_once_and_keeps_the_rest_findable() {
     check_holds(&map, &(0..120).map(|key| (key, 2)).collect());
 }
 
-/// Lookups go by anything the key borrows as, and the usual traits agree with what the map holds.
+/// Lookups accept any borrowed form of the key, and the usual traits agree with the entries of the map.
 #[testkit::test]
 fn borrowed_keys_and_the_usual_traits() {
     let mut map: HashMap<String, u32> = HashMap::new();
@@ -334,9 +338,9 @@ fn borrowed_keys_and_the_usual_traits() {
     check!(std::panic::catch_unwind(|| map["b"]).is_err(), "map[\"b\"] panics once b is removed");
 }
 
-/// Keys and values without a size, and the empty key, are entries like any other.
+/// Keys and values without a size, and the empty key, are ordinary entries.
 #[testkit::test]
-fn takes_values_without_a_size() {
+fn stores_keys_and_values_without_a_size() {
     let mut map = HashMap::with_hasher(Seeded(2));
     check_eq!(map.insert((), ()), None, "insert((), ()) into an empty map");
     check_eq!(map.insert((), ()), Some(()), "insert((), ()) a second time");

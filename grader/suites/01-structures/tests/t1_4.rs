@@ -32,7 +32,7 @@ fn filled(capacity: usize, keys: impl IntoIterator<Item = u32>) -> Cache<u32> {
     cache
 }
 
-/// Shows the cache beside whatever fails next.
+/// Adds the cache to the report of the next failure.
 fn show<K: Debug, V: Debug, S>(cache: &LruCache<K, V, S>) {
     scene::picture(|| cache.dump());
 }
@@ -65,9 +65,9 @@ fn evicts_the_least_recently_used_entry() {
     check_eq!((cache.len(), cache.capacity()), (3, 3), "len and capacity");
 }
 
-/// Uses change the order, looks do not: a peek that touches keeps what nobody uses.
+/// Uses change the order, `peek` and the like do not: else an entry that is only peeked at would stay.
 #[testkit::test]
-fn only_uses_count_as_uses() {
+fn only_uses_change_the_order() {
     scene::invariant("L4", "put, get, get_mut, pin and the last unpin are uses; looking is not");
     let mut cache = filled(4, [1, 2, 3, 4]);
     check_eq!(cache.peek(&1), Some(&10), "peek(1)");
@@ -91,9 +91,9 @@ fn only_uses_count_as_uses() {
     check_eq!(order(&cache), vec![3, 1, 2, 4], "keys by recency after a miss");
 }
 
-/// The ends of the list have one neighbour less: touching the first, the last or the only entry must leave all links whole.
+/// Touching the first, the last or the only entry must keep all links right.
 #[testkit::test]
-fn touching_any_position_keeps_the_list_whole() {
+fn touching_any_position_keeps_all_links() {
     for size in 1..=6 {
         for touched in 0..size {
             for again in 0..size {
@@ -119,9 +119,10 @@ fn touching_any_position_keeps_the_list_whole() {
     }
 }
 
-/// A key that is put again is the same entry: a second node for it would be evicted later and take the first one's place in the map.
+/// A key that is put again is the same entry: a second node for it would be evicted later, and the map
+/// would lose the first one.
 #[testkit::test]
-fn putting_a_key_again_makes_no_second_entry() {
+fn putting_a_present_key_makes_no_second_entry() {
     scene::invariant("L1", "no key is in two nodes");
     let mut cache = filled(2, [1, 2]);
     for round in 0..5 {
@@ -137,7 +138,7 @@ fn putting_a_key_again_makes_no_second_entry() {
     check_eq!(order(&cache), vec![3, 2], "keys by recency after put(3)");
 }
 
-/// Capacity 0 can keep nothing and must say so; nothing to evict is no reason to panic or to store all the same.
+/// A cache of capacity 0 stores nothing and returns the entry as evicted; it must not panic or store it.
 #[testkit::test]
 fn capacity_zero_keeps_nothing() {
     let mut cache = cache(0);
@@ -150,9 +151,9 @@ fn capacity_zero_keeps_nothing() {
     check!(cache.is_empty() && cache.iter().next().is_none(), "the cache is empty");
 }
 
-/// With one entry it is first and last at once: it must be replaced, touched, pinned and evicted as any other.
+/// The only entry is first and last at once: it must be replaced, touched, pinned and evicted like any other.
 #[testkit::test]
-fn capacity_one_turns_over_one_entry() {
+fn capacity_one_holds_one_entry() {
     let mut cache = filled(1, [1]);
     step!("cache.get(&1);");
     check_eq!(cache.get(&1), Some(&10), "get(1)");
@@ -181,7 +182,7 @@ fn capacity_one_turns_over_one_entry() {
     check_eq!(cache.put(6, 60), Ok(Put::Evicted(5, 55)), "put(6) after unpin(5)");
 }
 
-/// An entry in use must survive any number of evictions, however long ago it was used.
+/// A pinned entry must survive any number of evictions, also if its last use was long ago.
 #[testkit::test]
 fn never_evicts_a_pinned_entry() {
     scene::invariant("L3", "a pinned node is not in the list that eviction takes from");
@@ -214,7 +215,8 @@ fn never_evicts_a_pinned_entry() {
     check_eq!(order(&cache), vec![10, 2, 1], "keys by recency after the refused put");
 }
 
-/// Pins are counted: the entry is free after as many unpins as pins, then as the one used latest.
+/// Pins are counted: after as many unpins as pins the entry can be evicted, and it is the most recently
+/// used one.
 #[testkit::test]
 fn counts_pins() {
     scene::invariant("L3", "a node is pinned exactly as long as its pins > 0");
@@ -245,9 +247,9 @@ fn counts_pins() {
     check_eq!(cache.remove(&1), Ok(10), "remove(1) without pins");
 }
 
-/// Removing the first, the last or a middle entry closes the gap, and its place is used again.
+/// Removing the first, the last or a middle entry links its neighbours, and its node is used again.
 #[testkit::test]
-fn removes_from_any_position_and_uses_the_place_again() {
+fn removes_from_any_position_and_reuses_the_node() {
     for size in 1..=5 {
         for gone in 0..size {
             scene::clear();
@@ -378,7 +380,7 @@ impl Model {
     }
 }
 
-/// Whatever is done in whatever order, the cache does what two plain lists do.
+/// After any sequence of operations the cache has the state of two plain lists.
 #[testkit::test]
 fn agrees_with_a_plain_model() {
     testkit::prop::check(300, ops(), |(capacity, ops)| {
@@ -433,9 +435,10 @@ fn agrees_with_a_plain_model() {
     });
 }
 
-/// Keys and values leave with their entry: one that stays in a free node, or in the map, is a leak until the place is used again.
+/// Keys and values are dropped with their entry: if one stays in a free node or in the map, it leaks until
+/// the node is used again.
 #[testkit::test]
-fn drops_what_leaves_and_only_that() {
+fn drops_exactly_the_entries_that_leave() {
     let ledger = Ledger::new();
     let mut cache = LruCache::with_hasher(4, Collide);
     // A design may keep a key twice, so values are counted and keys only at the end.
@@ -466,7 +469,7 @@ fn drops_what_leaves_and_only_that() {
 /// Entries of the cache that counts comparisons.
 const ENTRIES: u64 = 5_000;
 
-/// A cache whose keys count what is done to them.
+/// A cache whose keys count their comparisons.
 type CountingCache = LruCache<CountedKey, u64, Seeded>;
 
 /// Does `work` for each number below [`ENTRIES`] and bounds what it does to keys.
@@ -481,7 +484,7 @@ fn check_keys_looked_at(cache: &mut CountingCache, what: &str, work: fn(&mut Cou
 
 /// Every operation is O(1): a search through the entries would compare keys in proportion to their number.
 #[testkit::test]
-fn looks_at_few_keys_an_operation() {
+fn compares_few_keys_per_operation() {
     let mut cache = LruCache::with_hasher(ENTRIES as usize, Seeded(1));
     check_keys_looked_at(&mut cache, "put with room", |cache, n| {
         check!(cache.put(CountedKey(n), n).is_ok(), "put with room");
@@ -505,7 +508,7 @@ fn looks_at_few_keys_an_operation() {
     });
 }
 
-/// Places of evicted and removed entries are used again, so a cache that has been full needs no more memory.
+/// Nodes of evicted and removed entries are used again, so a cache that has been full needs no more memory.
 #[testkit::test]
 fn needs_no_more_memory_once_full() {
     let mut cache = LruCache::with_hasher(100, Seeded(1));
@@ -526,7 +529,7 @@ fn needs_no_more_memory_once_full() {
     );
 }
 
-/// Keys are found by what they borrow as, and by any hasher, also one that gives all keys the same hash.
+/// Keys are found by their borrowed form and with any hasher, also one that gives all keys the same hash.
 #[testkit::test]
 fn works_with_borrowed_keys_and_any_hasher() {
     let mut cache = LruCache::with_hasher(2, Collide);

@@ -1,4 +1,5 @@
-//! Task 1.5: B-tree. Small stories and edges here; removal, ranges, the model, counts and drops below.
+//! Task 1.5: B-tree. Small tests and edge cases are here; removal, ranges, the model, counts and drops are
+//! in the modules below.
 
 mod counts;
 mod drops;
@@ -15,7 +16,7 @@ use testkit::{Failure, check, check_eq, rng, scene};
 /// Levels of a tree that are shown: a broken tree may have hundreds.
 const MOST_LEVELS: usize = 8;
 
-/// Shows the tree beside whatever fails next.
+/// Adds the tree to the report of the next failure.
 fn show<K: Debug, V>(tree: &BTree<K, V>) {
     scene::picture(|| {
         let picture = tree.dump();
@@ -27,7 +28,7 @@ fn show<K: Debug, V>(tree: &BTree<K, V>) {
     });
 }
 
-/// What a tree holds, in the order of `iter`.
+/// The entries of a tree, in the order of `iter`.
 fn contents<K: Clone, V: Clone>(tree: &BTree<K, V>) -> Vec<(K, V)> {
     tree.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
@@ -106,7 +107,7 @@ fn stores_finds_and_replaces() {
     check_eq!(contents(&tree), vec![(2, "dos"), (3, "three")], "what is left");
 }
 
-/// In whatever order keys come, they are found again and come out sorted: a split must lose no key, and
+/// Keys inserted in any order are found and iterated in sorted order: a split must lose no key, and
 /// leave every key on its side of the separator.
 #[testkit::test]
 fn any_order_of_insertion_gives_the_same_contents() {
@@ -131,7 +132,7 @@ fn any_order_of_insertion_gives_the_same_contents() {
     }
 }
 
-/// The tree is as low as its order demands, after every insert: a node that is never split, or split too
+/// After every insert the tree has a height that its order allows: a node that is never split, or split too
 /// early, shows in the height.
 #[testkit::test]
 fn the_height_fits_the_order_while_it_grows() {
@@ -166,7 +167,7 @@ fn get_mut_reaches_every_entry() {
     check_eq!(contents(&tree), (0..100).map(|key| (key, key + 7)).collect::<Vec<_>>(), "all entries");
 }
 
-/// An insert over a present key replaces its value wherever it is, keeps the first key, and leaves the
+/// An insert of a present key replaces its value in any node, keeps the first key, and does not change the
 /// length alone.
 #[testkit::test]
 fn replacing_changes_nothing_else() {
@@ -183,7 +184,7 @@ fn replacing_changes_nothing_else() {
     check!(tree.iter().all(|(key, value)| key.1 == "first" && *value == 2), "first keys, second values");
 }
 
-/// A key whose label plays no part in the order.
+/// A key whose label does not count for the order.
 #[derive(Debug, Clone)]
 struct Labelled(u64, &'static str);
 
@@ -207,7 +208,7 @@ impl Ord for Labelled {
     }
 }
 
-/// `clear` leaves an empty tree of the same order that works as a new one does.
+/// After `clear` the tree is empty, has the same order, and works like a new one.
 #[testkit::test]
 fn is_usable_after_clear() {
     let mut tree = BTree::with_order(3);
@@ -226,7 +227,7 @@ fn is_usable_after_clear() {
     check_eq!(contents(&tree), (0..200).map(|key| (key, key + 1)).collect::<Vec<_>>(), "all entries");
 }
 
-/// Lookups go by anything the key borrows as, and the usual traits agree with what the tree holds.
+/// Lookups accept any borrowed form of the key, and the usual traits agree with the entries of the tree.
 #[testkit::test]
 fn borrowed_keys_and_the_usual_traits() {
     let mut tree: BTree<String, u32> = BTree::default();
@@ -249,7 +250,7 @@ fn borrowed_keys_and_the_usual_traits() {
     check!(up == down, "trees of different shape with the same entries are equal");
 }
 
-/// An order below 2 is refused when the tree is made: a node of it could lose its last key.
+/// An order below 2 is refused when the tree is made, because a node could then have no key.
 #[testkit::test]
 fn an_order_below_two_is_refused() {
     let mut smallest = BTree::with_order(2);

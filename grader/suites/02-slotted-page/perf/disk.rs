@@ -1,4 +1,5 @@
-//! Workloads of the disk manager (task 2.6): calls of the disk, and the time it takes to find and write a free page.
+//! Workloads of the disk manager (task 2.6): calls of the disk, and the time it takes to find and write a
+//! free page.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -74,7 +75,8 @@ fn calls_per_op() -> f64 {
         / COUNTED_OPS as f64
 }
 
-/// A large file in which every page is allocated. It forgets what it is told, so that only the manager's own work is timed.
+/// A large file in which every page is allocated. It forgets what it is told, so that only the manager's
+/// own work is timed.
 struct FullFile {
     /// The meta pages and the map pages that count, by their offset.
     own_pages: HashMap<u64, Box<PageBuf>>,

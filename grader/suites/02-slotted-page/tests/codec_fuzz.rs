@@ -1,10 +1,11 @@
-//! Any input at all as a row and as a key. The same body runs under cargo-fuzz (`fuzz/`) and as a property of
+//! Any input as a row and as a key. The same body runs under cargo-fuzz (`fuzz/`) and as a property of
 //! task 2.4.
 
 use slotted_page::{ColumnType, Schema, dump_key, dump_row, push_value, read_value};
 
-/// Takes the first byte of `input` for the number of columns, the next ones for their types, the rest for a row and
-/// for a key. Panics if the code under test does, or if something is accepted that encoding does not write.
+/// Takes the first byte of `input` for the number of columns, the next ones for their types, the rest for a
+/// row and for a key. Panics if the code under test does, or if it accepts bytes that encoding does not
+/// write.
 pub(crate) fn run(input: &[u8]) {
     let Some((&count, rest)) = input.split_first() else { return };
     let (types, bytes) = rest.split_at(rest.len().min(usize::from(count % 24)));

@@ -1,4 +1,4 @@
-//! Any input at all as changes to a file of pages, checksums made right. The same body runs under cargo-fuzz
+//! Any input as changes to a file of pages, with right checksums. The same body runs under cargo-fuzz
 //! (`fuzz/`) and as a property of task 2.6.
 
 use kit::disk::MemDisk;
@@ -8,8 +8,8 @@ use slotted_page::{DiskManager, PAGE_SIZE, PageBuf, PageId, dump_disk, header, p
 /// Bytes of the input for each change: page, offset (2), value (4).
 const CHANGE_SIZE: usize = 7;
 
-/// Makes a small file, changes the fields that `input` says and seals the pages again, opens the file and uses it.
-/// Panics if the code under test does, or if a page is handed out twice.
+/// Makes a small file, changes the fields that `input` says and seals the pages again, opens the file and
+/// uses it. Panics if the code under test does, or if a page is allocated twice.
 pub(crate) fn run(input: &[u8]) {
     let mut bytes = file();
     for change in input.chunks_exact(CHANGE_SIZE) {
@@ -47,7 +47,7 @@ fn file() -> Vec<u8> {
     bytes
 }
 
-/// Uses a manager of a file that may lie.
+/// Uses a manager of a file with wrong fields.
 fn work(manager: &DiskManager) {
     let _ = dump_disk(manager);
     let pages: Vec<PageId> =

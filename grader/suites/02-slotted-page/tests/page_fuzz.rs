@@ -1,14 +1,14 @@
-//! Any input at all, as a page and as what is done to it. The same body runs under cargo-fuzz (`fuzz/`) and as
+//! Any input as a page and as operations on it. The same body runs under cargo-fuzz (`fuzz/`) and as
 //! a property of tasks 2.1 to 2.3 (`t2_3`).
 
 use slotted_page::header::HEADER_SIZE;
 use slotted_page::{PAGE_SIZE, PageBuf, PageId, PageKind, SlotId, SlottedPage, dump_page, header};
 
-/// Bytes of the input that say what is done to the page, 3 for each operation.
+/// Number of bytes of the input for the operations, 3 for each.
 const OPS_SIZE: usize = 60;
 
-/// Takes the first byte of `input` for the way the page is made, the next 60 for operations, the rest for the
-/// page. Panics if the page breaks an invariant, or if the code under test does.
+/// Uses the first byte of `input` to choose how the page is made, the next 60 for operations, the rest for
+/// the page. Panics if the page breaks an invariant, or if the code under test does.
 pub(crate) fn run(input: &[u8]) {
     let Some((&mode, rest)) = input.split_first() else { return };
     let (ops, body) = rest.split_at(rest.len().min(OPS_SIZE));
@@ -35,7 +35,7 @@ pub(crate) fn run(input: &[u8]) {
     }
 }
 
-/// One operation. Whether it succeeds is its own affair.
+/// One operation, which may fail.
 fn apply(page: &mut SlottedPage<Box<PageBuf>>, kind: u8, slot: SlotId, len: usize) {
     let record = &[0xC3; PAGE_SIZE][..len];
     match kind % 8 {
@@ -49,7 +49,7 @@ fn apply(page: &mut SlottedPage<Box<PageBuf>>, kind: u8, slot: SlotId, len: usiz
     }
 }
 
-/// Everything that can be read, and the sums that must come out.
+/// Reads everything, and checks the sums.
 fn check_reading(page: &SlottedPage<Box<PageBuf>>) {
     let (count, bytes) =
         page.records().fold((0, 0), |(count, sum), (_, record)| (count + 1, sum + record.len()));

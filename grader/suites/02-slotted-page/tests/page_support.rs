@@ -1,5 +1,5 @@
-//! What the page tests share: a second reader and a second writer of the page format, written from its
-//! documentation alone, and a model that says what a page must hold.
+//! Shared by the page tests: a second reader and a second writer of the page format, written from its
+//! documentation alone, and a model of a page's records.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +19,7 @@ pub(crate) type OwnedPage = SlottedPage<Box<PageBuf>>;
 /// Number of the page that the tests make.
 pub(crate) const ID: PageId = PageId(0x0102_0304);
 
-/// An empty page over bytes full of something else.
+/// An empty page in a buffer with other bytes.
 pub(crate) fn new_page() -> OwnedPage {
     SlottedPage::init(Box::new([0xA5; PAGE_SIZE]), ID, PageKind::HEAP)
 }
@@ -29,10 +29,10 @@ pub(crate) fn record(len: usize, tag: usize) -> Vec<u8> {
     (0..len).map(|index| (index.wrapping_mul(31) ^ tag.wrapping_mul(167) ^ 0x5A) as u8).collect()
 }
 
-/// Which invariant of `slotted` the bytes break: its id, its text, and what was found.
+/// The invariant of `slotted` that the bytes break: its id, its text, and what was found.
 pub(crate) type Broken = (&'static str, &'static str, String);
 
-/// Reads the records of a page as the module documentation of `slotted` says, and checks I1 to I5.
+/// Reads the records of a page by the module documentation of `slotted`, and checks I1 to I5.
 pub(crate) fn parse(page: &PageBuf) -> Result<BTreeMap<SlotId, Vec<u8>>, Broken> {
     let field = |at| get_u16(page, at) as usize;
     let (count, start) = (field(SLOT_COUNT_AT), field(RECORD_START_AT));
@@ -78,7 +78,7 @@ pub(crate) fn parse(page: &PageBuf) -> Result<BTreeMap<SlotId, Vec<u8>>, Broken>
     Ok(records)
 }
 
-/// What a page must hold.
+/// The model of a page.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Model {
     /// Every record under its slot.
@@ -107,7 +107,7 @@ impl Model {
         self.free_bytes().checked_sub(if self.free_slots() > 0 { 0 } else { SLOT_SIZE })
     }
 
-    /// Compares all that can be seen of `page` with the model: bytes, records, counts and free space.
+    /// Compares the whole `page` with the model: bytes, records, counts and free space.
     pub(crate) fn check(&self, page: &OwnedPage) {
         testkit::scene::picture(|| page.dump());
         match parse(page.bytes()) {
@@ -228,8 +228,8 @@ pub(crate) fn check_unchanged(page: &OwnedPage, before: &PageBuf) {
     check_eq!(changed, None, "offset of the first byte that a failed call changed");
 }
 
-/// A page as some other program may have left it: `slots` in slot order, `None` for a free one, each record
-/// with a number of dead bytes below it; `order` says in which order the records lie, from the end down.
+/// A page as another program may have written it: `slots` in slot order, `None` for a free one, each record
+/// with a number of dead bytes below it; `order` is the order of the records, from the end down.
 #[derive(Clone)]
 pub(crate) struct Foreign {
     /// Record and dead bytes below it, for each slot; `None` is a free slot.
@@ -247,7 +247,7 @@ impl fmt::Debug for Foreign {
 }
 
 impl Foreign {
-    /// The bytes of the page. Whatever does not fit is left out, and free slots at the end are.
+    /// The bytes of the page. Records that do not fit and free slots at the end are left out.
     pub(crate) fn build(&self) -> Box<PageBuf> {
         let mut page = Box::new([0x77; PAGE_SIZE]);
         header::init(&mut page, ID, PageKind::HEAP);

@@ -15,9 +15,10 @@ use testkit::{Failure, check, check_eq, step};
 use crate::page_strategies::{Bytes, damaged, foreign, lengths, random_pages};
 use crate::page_support::{Foreign, ID, Model, OwnedPage, check_unchanged, new_page, open, parse, record};
 
-/// A fresh page is the header, a record start of 4096 and zeros: what the buffer held before must not reach the disk.
+/// A new page is the header, a record start of 4096 and zeros: old bytes of the buffer must not reach the
+/// disk.
 #[testkit::test]
-fn makes_a_page_of_which_every_byte_is_known() {
+fn init_sets_every_byte() {
     let page = new_page();
     let mut expected = [0; PAGE_SIZE];
     put_u32(&mut expected, MAGIC_AT, MAGIC);
@@ -29,9 +30,10 @@ fn makes_a_page_of_which_every_byte_is_known() {
     Model::default().check(&page);
 }
 
-/// Another program reads the records from the bytes by the documented layout: order, width or meaning of a field cannot be another.
+/// The test reads the records from the bytes by the documented layout, so each field must have its
+/// documented place, width and meaning.
 #[testkit::test]
-fn writes_records_as_the_layout_says() {
+fn writes_records_in_the_documented_layout() {
     let (mut page, mut model) = (new_page(), Model::default());
     for (tag, len) in [5, 0, 1, 300, 2, 0, 1000].into_iter().enumerate() {
         model.insert(&mut page, &record(len, tag));
@@ -39,7 +41,7 @@ fn writes_records_as_the_layout_says() {
     }
 }
 
-/// Records of a page lie in any order with gaps between: a reader that derives offsets from lengths is wrong.
+/// Records are in any order with gaps between: code that derives offsets from lengths is wrong.
 #[testkit::test]
 fn reads_pages_whose_records_lie_in_any_order() {
     testkit::prop::check(150, foreign(), |foreign| {
@@ -52,7 +54,7 @@ fn reads_pages_whose_records_lie_in_any_order() {
     });
 }
 
-/// Each record costs 4 bytes for its slot: a free space that leaves them out promises room that is not there.
+/// Each record takes 4 bytes for its slot: a free space without them is too large.
 #[testkit::test]
 fn counts_the_slot_entry_in_the_free_space() {
     let (mut page, mut model) = (new_page(), Model::default());
@@ -77,7 +79,8 @@ fn counts_the_slot_entry_in_the_free_space() {
     check_eq!(page.free_bytes(), 0, "free_bytes() after an insert of all that was free");
 }
 
-/// As many records go in as the layout has room for, whatever their length: not one less (a byte lost) nor one more (an overlap).
+/// The page holds exactly as many records as the layout allows, for any length: one less means a lost byte,
+/// one more an overlap.
 #[testkit::test]
 fn fills_a_page_to_the_last_byte() {
     for len in 0..=MAX_RECORD_LEN {
@@ -97,9 +100,10 @@ fn fills_a_page_to_the_last_byte() {
     }
 }
 
-/// The longest record leaves 0 bytes; one byte more fits in no page, and that is another error than a full page.
+/// The longest record leaves 0 bytes; one byte more fits in no page, and that is another error than a full
+/// page.
 #[testkit::test]
-fn takes_the_longest_record_and_no_longer_one() {
+fn accepts_the_longest_record_and_refuses_a_longer_one() {
     let (mut page, mut model) = (new_page(), Model::default());
     model.insert(&mut page, &record(MAX_RECORD_LEN + 1, 0));
     model.insert(&mut page, &record(MAX_RECORD_LEN, 1));
@@ -108,7 +112,7 @@ fn takes_the_longest_record_and_no_longer_one() {
     model.insert(&mut page, b"");
 }
 
-/// A length is cut to 16 bits only after it was checked: 65,536 bytes would otherwise pass for none.
+/// A length is cut to 16 bits only after it was checked: otherwise 65,536 bytes would become 0.
 #[testkit::test]
 fn refuses_records_whose_length_overflows_16_bits() {
     for len in [4_096, 32_768, 65_535, 65_536, 65_537, 65_540, 131_072, 1 << 20] {
@@ -134,7 +138,7 @@ fn keeps_records_of_no_bytes() {
 
 /// With 1 to 3 bytes left there is no room for a slot, not even for an empty record.
 #[testkit::test]
-fn has_no_room_for_a_record_without_room_for_its_slot() {
+fn refuses_a_record_without_room_for_its_slot() {
     for left in 0..8 {
         let (mut page, mut model) = (new_page(), Model::default());
         model.insert(&mut page, &record(MAX_RECORD_LEN - left, left));
@@ -150,9 +154,10 @@ fn has_no_room_for_a_record_without_room_for_its_slot() {
     }
 }
 
-/// A slot past the end is no record, however far: it must not be read from where records or the next page are.
+/// A slot after the end of the array holds no record: it must not be read from the bytes of records or of
+/// the next page.
 #[testkit::test]
-fn finds_nothing_in_slots_that_do_not_exist() {
+fn get_returns_none_for_slots_that_do_not_exist() {
     let mut page = new_page();
     check_eq!(page.get(SlotId(0)), None, "get of slot 0 of an empty page");
     for tag in 0..3 {
@@ -163,9 +168,9 @@ fn finds_nothing_in_slots_that_do_not_exist() {
     }
 }
 
-/// An insert that fails leaves every byte alone, also those in the gap that it had room for.
+/// An insert that fails changes no byte, also none in the gap.
 #[testkit::test]
-fn leaves_the_page_alone_when_an_insert_fails() {
+fn a_failed_insert_changes_nothing() {
     let (mut page, mut model) = (new_page(), Model::default());
     model.insert(&mut page, &record(3_000, 1));
     page.set_lsn(Lsn(9));
@@ -175,9 +180,9 @@ fn leaves_the_page_alone_when_an_insert_fails() {
     model.check(&page);
 }
 
-/// LSN, flags and owner's bytes belong to others: putting records in must not touch them.
+/// LSN, flags and owner's bytes belong to other code: an insert must not change them.
 #[testkit::test]
-fn leaves_header_and_owner_bytes_to_their_owners() {
+fn insert_does_not_change_header_and_owner_bytes() {
     let mut bytes = Box::new([0; PAGE_SIZE]);
     let mut page = SlottedPage::init(&mut *bytes, PageId(u32::MAX), PageKind::BTREE_LEAF);
     page.set_lsn(Lsn(u64::MAX - 1));
@@ -192,7 +197,8 @@ fn leaves_header_and_owner_bytes_to_their_owners() {
     check_eq!(&page.bytes()[HEADER_SIZE..], &after[HEADER_SIZE..], "the body, opened again");
 }
 
-/// Any mixture of lengths, compared with a map after each step: free space, records and bytes agree throughout.
+/// Any mixture of lengths, compared with a map after each step: free space, records and bytes agree
+/// throughout.
 #[testkit::test]
 fn agrees_with_a_map_of_records() {
     testkit::prop::check(60, proptest::collection::vec(lengths(), 0..60), |lengths| {
@@ -206,9 +212,9 @@ fn agrees_with_a_map_of_records() {
     });
 }
 
-/// Magic and kind say what the bytes are: a free page, a zero page or another kind of page holds no records.
+/// A free page, a page of zeros or a page of another kind holds no records, and `open` refuses it.
 #[testkit::test]
-fn opens_only_pages_of_the_kind_asked_for() {
+fn opens_only_pages_of_the_expected_kind() {
     let bytes = new_page().into_inner();
     for kind in [PageKind::META, PageKind(2), PageKind::BTREE_LEAF, PageKind(0), PageKind(0x0300)] {
         let expected = Corruption::WrongKind { expected: kind, found: PageKind::HEAP };
@@ -219,7 +225,8 @@ fn opens_only_pages_of_the_kind_asked_for() {
     check_eq!(found, Some(Corruption::BadMagic { found: 0 }.into()), "open of a page of zeros");
 }
 
-/// One broken number at a time in a sound page, each of which leads outside of the page or into another record.
+/// One wrong number at a time in a valid page, each of which leads outside of the page or into another
+/// record.
 #[testkit::test]
 fn refuses_a_page_with_a_broken_invariant() {
     let slot = |index: usize| SLOTS_AT + SLOT_SIZE * index;
@@ -273,7 +280,7 @@ fn refuses_a_page_with_a_broken_invariant() {
     }
 }
 
-/// A page without slots has no record that could give a wrong record start away, and dead bytes that seem to fit.
+/// In a page without slots no record shows that record start is wrong, and the dead bytes can seem right.
 #[testkit::test]
 fn refuses_a_record_start_past_an_empty_page() {
     for start in [4_097_u16, 4_098, 5_000, 8_192, 65_535] {
@@ -292,7 +299,8 @@ fn refuses_a_record_start_past_an_empty_page() {
     }
 }
 
-/// A page of zeros claims more slots than it has room for, all free: nothing on the way looks wrong until the page ends.
+/// A page of zeros with a slot count that is too large has only free slots: nothing is wrong until the page
+/// ends.
 #[testkit::test]
 fn refuses_more_slots_than_a_page_has_room_for() {
     for count in [1_013, 1_024, 16_372, 16_384, 16_385, 17_000, 32_768, 65_535] {
@@ -310,7 +318,8 @@ fn refuses_more_slots_than_a_page_has_room_for() {
     }
 }
 
-/// A stranger's page is accepted exactly if it keeps I1 to I5: too strict refuses good data, too lax reads outside of the page later.
+/// A page of another program is accepted exactly if it keeps I1 to I5: a stricter check refuses good data,
+/// a weaker one reads outside of the page later.
 #[testkit::test]
 fn accepts_exactly_the_pages_that_keep_the_invariants() {
     let (accepted, refused) = (Cell::new(0), Cell::new(0));
@@ -334,7 +343,7 @@ fn accepts_exactly_the_pages_that_keep_the_invariants() {
     );
 }
 
-/// No bytes whatever make the page panic, neither when it is opened nor when an opened one is used.
+/// No bytes make the page panic, neither when it is opened nor when it is used.
 #[testkit::test]
 fn never_panics_on_any_bytes() {
     use proptest::prelude::*;
@@ -378,7 +387,8 @@ fn use_page(mut page: OwnedPage) {
     }
 }
 
-/// A page view works on whatever owns the bytes, and changes them in place: the buffer pool keeps the page, not the view.
+/// A page view works with any owner of the bytes, and changes them in place: the buffer pool keeps the
+/// page, not the view.
 #[testkit::test]
 fn works_on_borrowed_bytes_in_place() {
     let mut bytes: PageBuf = [0; PAGE_SIZE];

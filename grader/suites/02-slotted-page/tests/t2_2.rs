@@ -19,7 +19,7 @@ fn filled(lengths: &[usize]) -> (OwnedPage, Model) {
     (page, model)
 }
 
-/// A deleted record is gone and its neighbours are not: each slot stands for itself.
+/// A delete removes one record and no other.
 #[testkit::test]
 fn deletes_one_record_and_leaves_the_others() {
     for victim in 0..5 {
@@ -29,9 +29,10 @@ fn deletes_one_record_and_leaves_the_others() {
     }
 }
 
-/// Deleting what is not there is an error that changes nothing: a second delete would count the bytes as dead twice.
+/// Deleting a slot without a record is an error and changes nothing: a second delete would count the bytes
+/// as dead twice.
 #[testkit::test]
-fn refuses_to_delete_what_is_not_there() {
+fn delete_refuses_a_slot_without_a_record() {
     let (mut page, mut model) = filled(&[10, 20, 30]);
     model.delete(&mut page, SlotId(1));
     for slot in [1, 3, 4, 1_012, 16_384, 65_535] {
@@ -45,7 +46,7 @@ fn refuses_to_delete_what_is_not_there() {
     );
 }
 
-/// Free slots are used before new ones, every one of them, else the slot array grows for ever.
+/// All free slots are used before new ones, else the slot array grows without end.
 #[testkit::test]
 fn uses_free_slots_before_new_ones() {
     let (mut page, mut model) = filled(&[50; 20]);
@@ -59,7 +60,7 @@ fn uses_free_slots_before_new_ones() {
     check_eq!(page.slot_count(), 23, "slots after 20 inserts, 5 deletes and 8 inserts");
 }
 
-/// A free slot needs no new entry: the 4 bytes of one must not be asked for, and an insert of exactly the rest must go in.
+/// A free slot needs no new entry: an insert that uses exactly the free bytes, without 4 more, must succeed.
 #[testkit::test]
 fn a_free_slot_costs_no_slot_bytes() {
     for len in [0, 1, 3, 4, 100] {
@@ -75,9 +76,10 @@ fn a_free_slot_costs_no_slot_bytes() {
     }
 }
 
-/// All free slots at the end of the array go, also those that were freed long before: else a page that was full once stays small for ever.
+/// All free slots at the end of the array are removed, also those freed long before: else a page that was
+/// full once never has all its room again.
 #[testkit::test]
-fn takes_all_free_slots_off_the_end() {
+fn delete_removes_all_free_slots_at_the_end() {
     let (mut page, mut model) = filled(&[3; 100]);
     for slot in (10..99).rev() {
         model.delete(&mut page, SlotId(slot));
@@ -88,9 +90,9 @@ fn takes_all_free_slots_off_the_end() {
     model.check(&page);
 }
 
-/// In whatever order the records go, the empty page has all its room back, for one record of the longest kind.
+/// After deletes in any order the empty page has all its room again, for one record of the greatest length.
 #[testkit::test]
-fn an_emptied_page_is_as_good_as_new() {
+fn an_emptied_page_has_all_its_room_again() {
     let order = Just((0..30_u16).collect::<Vec<u16>>()).prop_shuffle();
     testkit::prop::check(40, order, |order| {
         let (mut page, mut model) = filled(&[77; 30]);
@@ -105,9 +107,9 @@ fn an_emptied_page_is_as_good_as_new() {
     });
 }
 
-/// Room in pieces is room: an insert that needs all of them goes in, and no slot or record changes by that.
+/// Free bytes in pieces count: an insert that needs all of them succeeds, and no slot or record changes.
 #[testkit::test]
-fn insert_compacts_when_the_room_lies_in_pieces() {
+fn insert_compacts_when_the_room_is_in_pieces() {
     let (mut page, mut model) = filled(&[120; 32]);
     for slot in (0..31).step_by(2) {
         model.delete(&mut page, SlotId(slot));
@@ -120,7 +122,8 @@ fn insert_compacts_when_the_room_lies_in_pieces() {
     check_eq!(page.free_bytes(), 0, "free_bytes() after an insert of all that was free");
 }
 
-/// A new slot entry also comes out of the gap: with a gap of 3 bytes and dead ones enough, the entry itself asks for compaction.
+/// A new slot entry also needs the gap: with a gap of 3 bytes and enough dead bytes, the entry alone needs
+/// a compaction.
 #[testkit::test]
 fn insert_compacts_for_the_slot_entry_too() {
     for gap in 0..8 {
@@ -139,7 +142,7 @@ fn insert_compacts_for_the_slot_entry_too() {
 
 /// Compaction makes one gap of all free bytes; slots, records and the counts are as before.
 #[testkit::test]
-fn compact_moves_bytes_and_nothing_else() {
+fn compact_changes_only_the_places_of_records() {
     testkit::prop::check(200, foreign(), |foreign| {
         let (mut page, model) = open(foreign.build());
         step!("page.compact()");
@@ -153,9 +156,10 @@ fn compact_moves_bytes_and_nothing_else() {
     });
 }
 
-/// Records that move past one another overlap on the way: the lowest record belongs to the first slot here, and each moves by less than its length.
+/// The old place of a record may overlap the new place of another: here the lowest record belongs to the
+/// first slot, and each moves by less than its length.
 #[testkit::test]
-fn compact_survives_records_that_overlap_their_new_place() {
+fn compact_keeps_records_that_overlap_their_new_place() {
     for gap in [1, 2, 50, 99] {
         let slots: Vec<_> = (0..20).map(|tag| Some((record(100, tag), gap))).collect();
         for order in [(0..20).collect::<Vec<usize>>(), (0..20).rev().collect()] {
@@ -167,7 +171,8 @@ fn compact_survives_records_that_overlap_their_new_place() {
     }
 }
 
-/// Empty records are used slots and free slots are not: compaction must not mix them up, nor let an empty record point into the gap.
+/// An empty record has a used slot: compaction must keep it different from a free slot, and must not let it
+/// point into the gap.
 #[testkit::test]
 fn compact_keeps_empty_records_and_free_slots_apart() {
     let (mut page, mut model) = filled(&[0, 40, 0, 40, 0, 40, 0]);
@@ -183,7 +188,7 @@ fn compact_keeps_empty_records_and_free_slots_apart() {
     }
 }
 
-/// Compaction runs inside the buffer pool's latch on every full page: it must not go to the allocator.
+/// Compaction runs under the page's latch: it must not call the allocator.
 #[testkit::test]
 fn compact_allocates_nothing() {
     let slots: Vec<_> = (0..60).map(|tag| Some((record(30, tag), 10))).collect();
@@ -193,7 +198,7 @@ fn compact_allocates_nothing() {
     model.check(&page);
 }
 
-/// What is read from a page after a crash must go back under its old name, wherever that is: below, at and past the end of the array.
+/// Recovery must restore a record in its old slot, below, at and after the end of the array.
 #[testkit::test]
 fn insert_into_fills_exactly_that_slot() {
     let (mut page, mut model) = filled(&[5, 6, 7, 8]);
@@ -222,7 +227,8 @@ fn insert_into_refuses_a_slot_in_use() {
     }
 }
 
-/// Every slot that comes to exist costs 4 bytes: an array that grows into the records, or a slot number near 65,535, must be an error.
+/// Every new slot takes 4 bytes: an array that would overlap the records, or a slot number near 65,535,
+/// must be an error.
 #[testkit::test]
 fn insert_into_counts_every_new_slot() {
     for slot in [10, 500, 1_010, 1_011, 1_012, 1_013, 16_371, 16_384, 32_768, 65_535] {
@@ -243,9 +249,10 @@ fn insert_into_counts_every_new_slot() {
     model.check(&page);
 }
 
-/// The undo of a delete finds its slot gone from the end of the array: it must come back, and the ones below it as free.
+/// The undo of a delete may find that its slot was removed from the end of the array: the slot must be
+/// added again, and the slots before it as free ones.
 #[testkit::test]
-fn insert_into_brings_back_slots_that_were_taken_off() {
+fn insert_into_restores_slots_that_were_removed() {
     let (mut page, mut model) = filled(&[40; 10]);
     let before = model.clone();
     for slot in 2..10 {
@@ -258,7 +265,8 @@ fn insert_into_brings_back_slots_that_were_taken_off() {
     check_eq!(model, before, "the page after all deletes were undone");
 }
 
-/// Slots as a sorted array: insert_at and remove_at stand on insert and delete, so a new slot must be the last and a deleted last slot must go.
+/// Slots as a sorted array: insert_at and remove_at use insert and delete, so a new slot must be the last,
+/// and a deleted last slot must be removed.
 #[testkit::test]
 fn ordered_slots_agree_with_a_vector() {
     let op = (any::<bool>(), 0..30_u16, 0..200_usize);
@@ -299,7 +307,8 @@ fn ordered_slots_agree_with_a_vector() {
     check_unchanged(&page, &before);
 }
 
-/// Any mixture of inserts, deletes and compactions agrees with a map after every step, in bytes, counts and free space.
+/// Any mixture of inserts, deletes and compactions agrees with a map after every step, in bytes, counts and
+/// free space.
 #[testkit::test]
 fn agrees_with_a_map_through_deletes() {
     testkit::prop::check(120, (foreign(), ops(false, 60)), |(foreign, ops)| {
@@ -311,7 +320,7 @@ fn agrees_with_a_map_through_deletes() {
     });
 }
 
-/// A page lives through millions of changes: not one byte or slot may be lost in each round.
+/// A page is changed millions of times: no round of changes may lose a byte or a slot.
 #[testkit::test]
 fn loses_no_byte_in_ten_thousand_changes() {
     let (mut page, mut model, mut rng) = (new_page(), Model::default(), testkit::rng());
@@ -335,7 +344,8 @@ fn loses_no_byte_in_ten_thousand_changes() {
     step!("// {compactions_needed} inserts could not have gone in without compaction");
 }
 
-/// Any bytes that open as a page can be worked on: a broken count or overlap must not end in a panic in the middle of a compaction.
+/// If any bytes open as a page, all calls work on it: a wrong count or an overlap must not end in a panic
+/// during a compaction.
 #[testkit::test]
 fn never_panics_on_pages_of_any_bytes() {
     let input = (

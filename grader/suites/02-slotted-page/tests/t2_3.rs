@@ -29,7 +29,7 @@ fn replaces_a_record_by_one_of_any_length() {
     }
 }
 
-/// A record stays under its slot also where lower slots are free: a delete and an insert would give it another name.
+/// A record keeps its slot also if lower slots are free: a delete and an insert would change the slot.
 #[testkit::test]
 fn keeps_its_slot_beside_free_ones() {
     for slot in [2, 3, 5] {
@@ -44,7 +44,7 @@ fn keeps_its_slot_beside_free_ones() {
     }
 }
 
-/// Shorter content must not leave the old tail visible: the length in the slot changes too.
+/// A shorter record must not show the end of the old one: the length in the slot changes too.
 #[testkit::test]
 fn a_shorter_record_has_no_tail_of_the_old_one() {
     let (mut page, mut model) = filled(&[100, 100]);
@@ -55,9 +55,9 @@ fn a_shorter_record_has_no_tail_of_the_old_one() {
     model.check(&page);
 }
 
-/// The bytes that a shrinking record gives up are free at once, to the last one.
+/// If a record becomes shorter, all bytes that it no longer uses are free at once.
 #[testkit::test]
-fn bytes_given_up_by_shrinking_can_be_used() {
+fn bytes_freed_by_a_shorter_record_can_be_used() {
     let (mut page, mut model) = filled(&[1_500, 1_500, 1_000]);
     for (slot, len) in [(1, 300), (0, 0), (2, 999)] {
         model.update(&mut page, SlotId(slot), &record(len, 7));
@@ -68,7 +68,8 @@ fn bytes_given_up_by_shrinking_can_be_used() {
     model.check(&page);
 }
 
-/// A record updated to nothing is still a record: its slot is neither free nor taken off, not even at the end of the array.
+/// A record that is updated to no bytes is still a record: its slot is neither free nor removed, not even
+/// at the end of the array.
 #[testkit::test]
 fn an_empty_record_is_not_a_free_slot() {
     let (mut page, mut model) = filled(&[10, 10, 10]);
@@ -86,7 +87,8 @@ fn an_empty_record_is_not_a_free_slot() {
     model.check(&page);
 }
 
-/// The old bytes count as room: in a page without a spare byte, a record grows by exactly what is free, and not by one more.
+/// The old bytes count as free: in a full page, a record can become longer by exactly the free bytes, and
+/// not by one more.
 #[testkit::test]
 fn grows_into_its_own_old_bytes() {
     for spare in [0, 1, 4, 40] {
@@ -116,9 +118,10 @@ fn a_lone_record_grows_to_the_longest() {
     }
 }
 
-/// Free bytes in pieces and the record's own are one room: the update compacts, and nobody else's bytes or slots change.
+/// Free bytes in pieces and the record's own bytes count together: the update compacts, and no other record
+/// or slot changes.
 #[testkit::test]
-fn grows_by_compaction_when_the_room_lies_in_pieces() {
+fn update_compacts_when_the_room_is_in_pieces() {
     for grown in [0, 7, 13] {
         let slots: Vec<_> = (0..14).map(|tag| Some((record(200, tag), 80))).collect();
         let (mut page, mut model) = open(Foreign { slots, order: (0..14).rev().collect() }.build());
@@ -132,7 +135,8 @@ fn grows_by_compaction_when_the_room_lies_in_pieces() {
     }
 }
 
-/// An update that cannot fit says how much it had and leaves every byte alone: the old record was not given up before the check.
+/// An update that does not fit reports the free bytes and changes no byte: the old record must not be
+/// removed before the check.
 #[testkit::test]
 fn a_failed_update_changes_nothing() {
     let (mut page, mut model) = filled(&[100, 200, 3_000]);
@@ -148,9 +152,9 @@ fn a_failed_update_changes_nothing() {
     }
 }
 
-/// Only what is there can be updated: a free slot or one past the end must not come to life by an update.
+/// Only a record can be updated: an update must not make a record in a free slot or in one after the end.
 #[testkit::test]
-fn refuses_to_update_what_is_not_there() {
+fn update_refuses_a_slot_without_a_record() {
     let (mut page, mut model) = filled(&[10, 20, 30]);
     model.delete(&mut page, SlotId(1));
     for slot in [1, 3, 4, 1_012, 16_384, 65_535] {
@@ -174,7 +178,7 @@ fn refuses_records_whose_length_overflows_16_bits() {
     }
 }
 
-/// An update moves bytes, not slots: no slot is added, freed or taken off, however often records change places.
+/// An update moves bytes, not slots: any number of updates adds, frees or removes no slot.
 #[testkit::test]
 fn a_thousand_updates_lose_no_byte() {
     let (mut page, mut model) = filled(&[150; 20]);
@@ -195,7 +199,7 @@ fn a_thousand_updates_lose_no_byte() {
     check!(refused > 0, "some update did not fit");
 }
 
-/// Shrinking and growing the record that lies lowest, where its bytes border on the gap, keeps the record area's bounds right.
+/// Updates of the lowest record, whose bytes are beside the gap, keep the bounds of the record area right.
 #[testkit::test]
 fn the_lowest_record_may_change_too() {
     let change = (0..4_u16, lengths());
@@ -244,9 +248,10 @@ fn never_panics_on_pages_of_any_bytes() {
     });
 }
 
-/// Any input at all, as a page and as operations on it: what cargo-fuzz runs for hours (see `fuzz/`), here for a moment.
+/// Any bytes as a page and as operations on it: cargo-fuzz runs this for hours (see `fuzz/`), this test for
+/// a short time.
 #[testkit::test]
-fn survives_what_the_fuzzer_runs() {
+fn a_short_run_of_the_fuzzer_finds_nothing() {
     let damaged = (damaged(), proptest::collection::vec(any::<u8>(), 60)).prop_map(|(Bytes(page), ops)| {
         let mut input = vec![0];
         input.extend(ops);

@@ -50,7 +50,7 @@ fn exact(values: &[Value]) -> Vec<String> {
         .collect()
 }
 
-/// The order of values, written down a second time: the tests do not lean on the crate's own.
+/// The order of values, written a second time: the tests do not depend on the crate's own.
 fn compare(a: &Value, b: &Value) -> Ordering {
     let rank = |value: &Value| match value {
         Value::Null => 0,
@@ -128,7 +128,7 @@ fn tricky_text() -> impl Strategy<Value = String> + Clone {
         .prop_map(String::from_iter)
 }
 
-/// A value of one type, now and then NULL.
+/// A value of one type, sometimes NULL.
 fn value_of(column_type: ColumnType) -> BoxedStrategy<Value> {
     let value = match column_type {
         ColumnType::Bool => any::<bool>().prop_map(Value::Bool).boxed(),

@@ -12,7 +12,7 @@ use testkit::{Failure, check, check_eq, check_ne, step};
 
 const ID: PageId = PageId(0x0A0B_0C0D);
 
-/// CRC32C one bit at a time, straight from its definition.
+/// CRC32C one bit at a time, from its definition.
 fn slow_crc32c(bytes: &[u8]) -> u32 {
     let mut register = u32::MAX;
     for byte in bytes {
@@ -75,7 +75,7 @@ fn check_damage_found(page: &PageBuf, what: std::fmt::Arguments<'_>) {
 
 /// The published values: another polynomial (zip's), another bit order or a missing inversion gives others.
 #[testkit::test]
-fn gives_the_published_values() {
+fn returns_the_published_values() {
     let up: Vec<u8> = (0..32).collect();
     let down: Vec<u8> = (0..32).rev().collect();
     let vectors: [(&str, &[u8], u32); 8] = [
@@ -94,7 +94,8 @@ fn gives_the_published_values() {
     }
 }
 
-/// Every length and every start: code that takes several bytes at once goes wrong at its odd ends first.
+/// Every length and every start: code that processes several bytes at once must handle the remaining bytes
+/// too.
 #[testkit::test]
 fn agrees_with_the_definition_at_every_length() {
     let bytes = sealed_page(5);
@@ -106,7 +107,8 @@ fn agrees_with_the_definition_at_every_length() {
     }
 }
 
-/// Zero bytes count, in front and behind: a register that starts as zero does not see the leading ones.
+/// Zero bytes at the start and at the end change the result: a register that starts as zero ignores the
+/// leading ones.
 #[testkit::test]
 fn counts_zero_bytes() {
     let mut seen = std::collections::BTreeMap::new();
@@ -117,9 +119,10 @@ fn counts_zero_bytes() {
     }
 }
 
-/// A message in pieces has the crc of the whole, wherever it is cut: the log (lab 6) and the page's own hole rely on it.
+/// A message in pieces has the crc of the whole, for any cut: the log (lab 6) and the page checksum need
+/// this.
 #[testkit::test]
-fn a_message_may_come_in_pieces() {
+fn a_message_may_be_passed_in_pieces() {
     let pieces = proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..8);
     testkit::prop::check(200, pieces, |pieces| {
         let whole = pieces.concat();
@@ -146,7 +149,8 @@ fn the_checksum_covers_every_byte_but_its_own() {
     }
 }
 
-/// Seal writes the four bytes of the checksum and none else, and what it sealed verifies, again and again as the page changes.
+/// Seal writes only the four bytes of the checksum, and a sealed page verifies, also after the page changed
+/// and was sealed again.
 #[testkit::test]
 fn seal_changes_the_checksum_and_nothing_else() {
     let mut page = noisy_page(2);
@@ -161,7 +165,7 @@ fn seal_changes_the_checksum_and_nothing_else() {
     }
 }
 
-/// A page sealed elsewhere by the same rules verifies, also one whose page id is 0 or the largest.
+/// A page that other code sealed by the same rules verifies, also if its page id is 0 or the largest.
 #[testkit::test]
 fn verifies_pages_sealed_by_others() {
     for id in [PageId(0), PageId(1), PageId(0x0100_0000), PageId(u32::MAX)] {
@@ -173,9 +177,10 @@ fn verifies_pages_sealed_by_others() {
     }
 }
 
-/// What verify would refuse must not be sealed: once sealed, a page with another id or no magic looks as it should.
+/// A page that verify would refuse must not be sealed: otherwise a page with another id or no magic gets a
+/// right checksum.
 #[testkit::test]
-fn seal_refuses_what_is_not_that_page() {
+fn seal_refuses_another_page() {
     let mut page = noisy_page(3);
     let before = page.clone();
     let misplaced = Corruption::Misplaced { expected: PageId(9), found: ID };
@@ -198,7 +203,7 @@ fn seal_refuses_what_is_not_that_page() {
     check!(zero == [0; PAGE_SIZE], "a page of zeros that was not sealed is as before");
 }
 
-/// One flipped bit is found wherever it is: in every bit of the header, and in every byte of the body.
+/// One flipped bit is found in every bit of the header, and in every byte of the body.
 #[testkit::test]
 fn finds_every_flipped_bit() {
     let mut page = sealed_page(4);
@@ -213,7 +218,7 @@ fn finds_every_flipped_bit() {
     check_eq!(verify(&page, ID), Ok(()), "verify after every bit was flipped back");
 }
 
-/// Damage of up to 32 bits in a row is found for certain, whatever the pattern.
+/// Damage within 32 consecutive bits is always found, for any pattern.
 #[testkit::test]
 fn finds_every_short_burst_of_damage() {
     testkit::prop::check(300, (8..PAGE_SIZE - 4, 1..=u32::MAX, any::<u64>()), |(at, burst, seed)| {
@@ -242,9 +247,10 @@ fn finds_every_torn_write() {
     }
 }
 
-/// The first write of a page torn: the sectors that did not arrive are zero. If the first is among them, there is no magic; only all of them make a page never written.
+/// The first write of a page torn: the sectors that did not arrive are zero. If the first is among them,
+/// there is no magic; only all of them make a page never written.
 #[testkit::test]
-fn tells_half_written_from_never_written_pages() {
+fn distinguishes_half_written_from_never_written_pages() {
     let new = sealed_page(8);
     for arrived in 0..255_u32 {
         let mut page = [0; PAGE_SIZE];
@@ -270,9 +276,10 @@ fn tells_half_written_from_never_written_pages() {
     }
 }
 
-/// A sound page in the wrong place is misplaced; a damaged page is damaged, even where the damage is in the page id.
+/// An undamaged page in the wrong place is `Misplaced`; a damaged page is `BadChecksum`, also if the damage
+/// is in the page id.
 #[testkit::test]
-fn believes_the_page_id_only_after_the_checksum() {
+fn checks_the_page_id_only_after_the_checksum() {
     let page = sealed_page(9);
     for asked in [0, 1, ID.0 ^ 1, ID.0 + 1, ID.0 ^ 0x0100_0000, u32::MAX].map(PageId) {
         let misplaced = Corruption::Misplaced { expected: asked, found: ID };
@@ -307,9 +314,9 @@ fn reports_the_stored_and_the_computed_checksum() {
     check_eq!(verify(&page, ID), Err(bad.into()), "verify after the last bit of the page changed");
 }
 
-/// Any bytes get an answer, and it is Ok only for the page asked for with the right checksum.
+/// For any bytes `verify` returns, and it returns Ok only for the named page with the right checksum.
 #[testkit::test]
-fn never_lets_any_other_bytes_through() {
+fn verify_accepts_no_other_bytes() {
     let (sound, refused) = (Cell::new(0), Cell::new(0));
     let damage = proptest::collection::vec((0..PAGE_SIZE, any::<u8>()), 0..4);
     let asked = prop_oneof![3 => Just(ID), 1 => any::<u32>().prop_map(PageId)];

@@ -18,7 +18,7 @@ use slotted_page::{Corruption, DiskManager, Error, PAGE_SIZE, PageBuf, PageId, P
 use testkit::disk::FaultDisk;
 use testkit::{check, check_eq};
 
-/// What a page holds, told by a number: 0 for a page that was never written.
+/// A number for the content of a page: 0 for a page that was never written.
 type Tag = u32;
 
 /// A manager on `disk`, which becomes an empty file.
@@ -32,7 +32,7 @@ fn create(disk: &FaultDisk) -> DiskManager {
     }
 }
 
-/// Opens a file that must be in order.
+/// Opens a file; must succeed.
 fn open(disk: &FaultDisk) -> DiskManager {
     testkit::step!("DiskManager::open(disk)");
     match DiskManager::open(Arc::new(disk.clone())) {
@@ -145,7 +145,7 @@ fn allocated(manager: &DiskManager) -> BTreeSet<PageId> {
     found
 }
 
-/// Opens `bytes` as a file, which may be anything.
+/// Opens any `bytes` as a file.
 fn open_bytes(bytes: Vec<u8>) -> Result<DiskManager, Error> {
     let disk: Arc<dyn Disk> = Arc::new(kit::disk::MemDisk::from_bytes(bytes));
     DiskManager::open(disk)

@@ -1,4 +1,4 @@
-//! The channel of capacity 0, where sender and receiver meet.
+//! The channel of capacity 0, in which a sender gives its value directly to a receiver.
 
 use std::time::Duration;
 
@@ -14,15 +14,16 @@ use testkit::{check, check_eq, scene, step};
 
 use super::{channel, nobody_sleeps_in_vain, spawn};
 
-/// A limit that may run out at any moment under the scheduler.
+/// A limit that may end at any moment under the scheduler.
 const SHORT: Duration = Duration::from_millis(1);
 
 /// How often a thread that polls tries before it gives up.
 const TRIES: usize = 200;
 
-/// Nothing is ever in a channel of capacity 0, so it is full and empty at once, and nobody may leave a value in it.
+/// A channel of capacity 0 holds no value, so it is full and empty at once, and a sender cannot leave a
+/// value in it.
 #[testkit::test]
-fn holds_nothing_when_nobody_waits() {
+fn refuses_values_while_no_receiver_waits() {
     let ledger = Ledger::new();
     let (sender, receiver) = channel(0);
     check_eq!((sender.capacity(), sender.len()), (0, 0), "capacity and len");
@@ -48,7 +49,8 @@ fn holds_nothing_when_nobody_waits() {
     ledger.assert_all_dropped_once();
 }
 
-/// Unbuffered means met: a send that returns before a receiver took the value is a buffer of one.
+/// A send returns only after a receiver took the value: if it returns earlier, the channel has a buffer of
+/// one.
 #[testkit::test]
 fn a_send_returns_only_after_the_value_was_taken() {
     explore(150, || {
@@ -72,9 +74,10 @@ fn a_send_returns_only_after_the_value_was_taken() {
     });
 }
 
-/// Several senders and receivers meet in pairs: each value once, those of one sender in order, nobody left waiting.
+/// With several senders and receivers each value is received once, those of one sender in order, and no
+/// thread is left waiting.
 #[testkit::test]
-fn hands_over_each_value_once() {
+fn delivers_each_value_once() {
     explore(120, || {
         scene::invariant(
             "C1",
@@ -112,9 +115,9 @@ fn hands_over_each_value_once() {
     });
 }
 
-/// As with Go's select and default: trying succeeds while the other side waits.
+/// As with Go's select and default: a try call succeeds while the other side waits.
 #[testkit::test]
-fn trying_meets_whoever_waits() {
+fn try_calls_succeed_while_the_other_side_waits() {
     let met = Arc::new(AtomicUsize::new(0));
     let count = met.clone();
     explore(100, move || {
@@ -183,7 +186,8 @@ fn a_waiting_receiver_is_promised_one_value() {
     check!(count > 0, "try_send meets a waiting receiver in at least one of 150 schedules");
 }
 
-/// A value that try_send left for a waiting receiver is accepted: a close before the receiver runs must not lose it.
+/// A value that try_send left for a waiting receiver is accepted: a close before the receiver runs must not
+/// lose it.
 #[testkit::test]
 fn close_loses_no_promised_value() {
     let promised = Arc::new(AtomicUsize::new(0));
@@ -212,7 +216,7 @@ fn close_loses_no_promised_value() {
     check!(count > 0, "try_send meets a waiting receiver in at least one of 150 schedules");
 }
 
-/// A value that was not taken when the channel closes goes back to its sender, and to nobody else.
+/// If the channel is closed before a value was taken, its own sender gets it back.
 #[testkit::test]
 fn close_returns_values_that_were_not_taken() {
     explore(200, || {
@@ -234,9 +238,9 @@ fn close_returns_values_that_were_not_taken() {
     });
 }
 
-/// Receivers that wait when the channel closes go on, all of them.
+/// All receivers that wait when the channel is closed wake up.
 #[testkit::test]
-fn close_wakes_receivers_that_wait_for_a_meeting() {
+fn close_wakes_waiting_receivers() {
     explore(100, || {
         nobody_sleeps_in_vain();
         let (sender, receiver) = channel::<u8>(0);
@@ -258,9 +262,10 @@ fn close_wakes_receivers_that_wait_for_a_meeting() {
     });
 }
 
-/// A time-out on either side against a meeting in the same moment: both sides tell the same story.
+/// If a time-out on either side and a hand-over happen at the same moment, sender and receiver agree on the
+/// result.
 #[testkit::test]
-fn both_sides_agree_whether_they_met() {
+fn sender_and_receiver_agree_on_each_value() {
     explore(300, || {
         scene::invariant(
             "C1",

@@ -1,6 +1,6 @@
 //! The channel with a buffer, under a scheduler that decides which thread takes the next step.
 //!
-//! A wake-up that is lost shows as a deadlock here, at the first schedule that loses it; on real threads it
+//! A lost wake-up ends in a deadlock here, at the first schedule that loses it; with real threads it
 //! would be a hang once in thousands of runs.
 
 use std::time::Duration;
@@ -15,10 +15,10 @@ use testkit::{check, check_eq, scene, step};
 
 use super::{channel, nobody_sleeps_in_vain, spawn};
 
-/// A limit that may run out at any moment under the scheduler.
+/// A limit that may end at any moment under the scheduler.
 const SHORT: Duration = Duration::from_millis(1);
 
-/// A limit that never runs out under the scheduler.
+/// A limit that never ends under the scheduler.
 const LONG: Duration = Duration::from_secs(7_200);
 
 /// Checks that `values` of (sender, number) have the numbers of each sender in order, without a gap.
@@ -70,7 +70,8 @@ fn delivers_each_value_once_and_in_the_order_of_its_sender() {
     });
 }
 
-/// With one condition variable for both ends, notify_one may wake a thread of the wrong kind, and the right one sleeps on.
+/// With one condition variable for both ends, notify_one may wake a thread of the wrong kind, and the right
+/// one sleeps on.
 #[testkit::test]
 fn wakes_the_right_kind_of_waiter() {
     explore(200, || {
@@ -94,9 +95,10 @@ fn wakes_the_right_kind_of_waiter() {
     });
 }
 
-/// Each value, and each free place, can let one waiter go on; a notification that is saved at the wrong moment leaves one asleep.
+/// Each value and each free slot allows one waiting thread to continue; if a notification is left out at
+/// the wrong moment, a thread sleeps on.
 #[testkit::test]
-fn wakes_a_waiter_for_each_value_and_each_place() {
+fn wakes_a_waiter_for_each_value_and_each_free_slot() {
     explore(200, || {
         nobody_sleeps_in_vain();
         let (sender, receiver) = channel(2);
@@ -128,7 +130,8 @@ fn wakes_a_waiter_for_each_value_and_each_place() {
     });
 }
 
-/// Room that appears between a sender's look and its sleep must not be missed: look, announce, look again.
+/// A sender must not miss room that appears between its check and its sleep: it checks, announces itself,
+/// and checks again.
 #[testkit::test]
 fn room_that_appears_before_the_sleep_is_not_missed() {
     for head_start in (0..120).step_by(2) {
@@ -148,7 +151,7 @@ fn room_that_appears_before_the_sleep_is_not_missed() {
     }
 }
 
-/// A value that comes between a receiver's look and its sleep must not be missed either.
+/// A receiver must not miss a value that is added between its check and its sleep.
 #[testkit::test]
 fn a_value_that_comes_before_the_sleep_is_not_missed() {
     for head_start in (0..100).step_by(20) {
@@ -164,7 +167,8 @@ fn a_value_that_comes_before_the_sleep_is_not_missed() {
     }
 }
 
-/// Close is news for everybody who waits: with notify_one, or a check before the wait that is not repeated, one sleeps for ever.
+/// Close must wake every waiting thread: with notify_one, or without a second check after the wait, one
+/// thread sleeps for ever.
 #[testkit::test]
 fn close_wakes_all_receivers() {
     explore(150, || {
@@ -188,7 +192,7 @@ fn close_wakes_all_receivers() {
     });
 }
 
-/// A sender that waits for room when the channel is closed gives up and returns its value.
+/// A sender that waits for room when the channel is closed returns its value.
 #[testkit::test]
 fn close_wakes_all_senders_and_returns_their_values() {
     explore(150, || {
@@ -245,7 +249,7 @@ fn the_last_sender_wakes_the_receivers() {
     });
 }
 
-/// Dropping the last receiver ends every wait for room, and no value is left behind.
+/// Dropping the last receiver ends every wait for room, and no value is lost.
 #[testkit::test]
 fn the_last_receiver_wakes_the_senders() {
     explore(150, || {
@@ -301,9 +305,9 @@ fn loses_nothing_when_close_meets_a_send() {
     });
 }
 
-/// A wait may return for no reason at all, or find that another thread was faster: neither is the end of the time given.
+/// A wait may end without a notification, or another thread may be faster: neither means that the time is up.
 #[testkit::test]
-fn a_wakeup_without_a_reason_is_no_timeout() {
+fn a_spurious_wakeup_is_no_timeout() {
     explore(200, || {
         let (sender, receiver) = channel(1);
         let taking: Vec<_> = (0..2)
@@ -332,7 +336,8 @@ fn a_wakeup_without_a_reason_is_no_timeout() {
     });
 }
 
-/// A receiver that gives up in the moment it is notified must not take the notification with it: it looks once more.
+/// A receiver whose time is up at the moment it is notified must not lose the notification: it checks once
+/// more.
 #[testkit::test]
 fn a_receiver_that_times_out_passes_the_wakeup_on() {
     let (timeouts, values) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -371,7 +376,8 @@ fn a_receiver_that_times_out_passes_the_wakeup_on() {
     check!(timeouts > 0 && values > 0, "both outcomes were seen: {timeouts} time-outs, {values} values");
 }
 
-/// A sender that gives up in the moment it is notified must not take the notification with it: it looks once more.
+/// A sender whose time is up at the moment it is notified must not lose the notification: it checks once
+/// more.
 #[testkit::test]
 fn a_sender_that_times_out_passes_the_wakeup_on() {
     for head_start in (0..140).step_by(20) {
@@ -409,9 +415,9 @@ fn a_sender_that_times_out_passes_the_wakeup_on() {
     }
 }
 
-/// try_recv and len never wait: a lock that a receiver keeps while it sleeps stops everybody who asks.
+/// try_recv and len never wait: if a receiver kept a lock while it sleeps, they would.
 #[testkit::test]
-fn asking_does_not_wait_for_a_receiver_that_sleeps() {
+fn try_recv_and_len_do_not_wait_for_a_sleeping_receiver() {
     for head_start in [0, 30, 60, 90] {
         explore(40, move || {
             nobody_sleeps_in_vain();
@@ -439,7 +445,7 @@ fn asking_does_not_wait_for_a_receiver_that_sleeps() {
     }
 }
 
-/// Between check and push no second sender may slip in: the bound holds at every moment, for every observer.
+/// Between check and push no second sender may push: the limit holds at every moment.
 #[testkit::test]
 fn never_holds_more_than_the_capacity() {
     explore(120, || {

@@ -42,7 +42,8 @@ fn pass_values(capacity: usize) {
     check_eq!(receiver.try_recv(), Err(TryRecvError::Closed), "try_recv at the end, capacity {capacity}");
 }
 
-/// Four senders and four receivers on real threads, through a buffer that is often full and one that seldom is.
+/// Four senders and four receivers on real threads, through a buffer that is often full and one that seldom
+/// is.
 #[testkit::test]
 fn passes_many_values_between_many_threads() {
     for capacity in [2, 64, 1_024] {
@@ -50,9 +51,9 @@ fn passes_many_values_between_many_threads() {
     }
 }
 
-/// The same where each value is a meeting.
+/// The same without a buffer.
 #[testkit::test]
-fn passes_many_values_from_hand_to_hand() {
+fn passes_many_values_without_a_buffer() {
     pass_values(0);
 }
 

@@ -7,7 +7,7 @@ use testkit::counted::{self, CountedKey};
 use testkit::hashers::{Collide, CountingHasher, Seeded};
 use testkit::{alloc, check, check_eq, scene, step};
 
-/// A lookup compares its key with few others, in a map of any size: eight on average is already generous.
+/// A lookup compares its key with few others, in a map of any size; the limit of eight on average is high.
 #[testkit::test]
 fn a_lookup_compares_few_keys() {
     for n in [100u64, 1_000, 20_000] {
@@ -42,8 +42,8 @@ fn growth_is_amortised() {
     check!(hashes <= 6 * n, "{hashes} hashes for {n} inserts into a map that grows (at most 6 each)");
 }
 
-/// Inserts and removes in turn cost a constant number of hashes: removing must give back what it took, or
-/// the table is rebuilt more and more often.
+/// Alternating inserts and removes cost a constant number of hashes: a remove must make its slot usable
+/// again, or the table is rebuilt more and more often.
 #[testkit::test]
 fn churn_costs_constant_hashes() {
     for live in [1u64, 3, 7, 100, 447, 448, 1_000] {
@@ -71,7 +71,8 @@ fn churn_costs_constant_hashes() {
     }
 }
 
-/// A map of constant size stays that size, however many keys pass through it: freed slots are used again.
+/// If the number of entries stays constant, the map does not grow, for any number of inserts and removes:
+/// freed slots are used again.
 #[testkit::test]
 fn churn_does_not_grow_the_map() {
     for live in [10u64, 500, 1_000] {
@@ -96,7 +97,7 @@ fn churn_does_not_grow_the_map() {
     }
 }
 
-/// A map whose entries fill at most half of its capacity is swept, not grown: tombstones are no reason for more room.
+/// If the entries take at most half of the capacity, the map removes its tombstones and does not grow.
 #[testkit::test]
 fn tombstones_alone_do_not_grow_the_map() {
     keeps_its_capacity(Seeded(1), 20_000);
@@ -127,8 +128,8 @@ fn keeps_its_capacity<S: BuildHasher>(hasher: S, rounds: u64) {
     }
 }
 
-/// A key that goes and comes back takes no more room each time: what a remove frees, or the tombstone it leaves,
-/// is used again, so the table is never rebuilt.
+/// A key that is removed and inserted again takes no more room each time: the slot that a remove frees, or
+/// the tombstone, is used again, so the table is never rebuilt.
 #[testkit::test]
 fn a_key_that_comes_and_goes_costs_its_own_hashes_only() {
     costs_its_own_hashes_only(Seeded(1));
@@ -156,7 +157,7 @@ fn costs_its_own_hashes_only<S: BuildHasher>(hasher: S) {
     }
 }
 
-/// Hashing is work: lookups, inserts with room, and removes hash the key once, and nothing else.
+/// Hashing costs time: lookups, inserts with room, and removes hash the key once, and no other key.
 #[testkit::test]
 fn hashes_each_key_once_an_operation() {
     let hasher = CountingHasher::new();

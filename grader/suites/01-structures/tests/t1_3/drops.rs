@@ -12,7 +12,7 @@ fn filled(ledger: &Ledger, count: i64) -> HashMap<Counted, Counted, Seeded> {
     (0..count).map(|n| (ledger.item(n), ledger.item(n + 1000))).collect()
 }
 
-/// Growing moves entries: none is dropped on the way, none is left behind, all go with the map.
+/// Growth moves entries: it drops none and loses none, and the map drops all.
 #[testkit::test]
 fn growth_drops_nothing_and_the_map_drops_all() {
     let ledger = Ledger::new();
@@ -25,7 +25,7 @@ fn growth_drops_nothing_and_the_map_drops_all() {
     ledger.assert_all_dropped_once();
 }
 
-/// A removed or replaced entry is the caller's at once: the table must not hold on to it until it grows.
+/// A removed or replaced entry belongs to the caller at once: the table must not keep it until it grows.
 #[testkit::test]
 fn removed_and_replaced_entries_are_dropped_at_once() {
     let ledger = Ledger::new();
@@ -52,7 +52,7 @@ fn removed_and_replaced_entries_are_dropped_at_once() {
     ledger.assert_all_dropped_once();
 }
 
-/// Iterators that own entries drop what they did not give out, and what they gave out only once.
+/// Iterators that own entries drop the entries that they did not return, and do not drop the others.
 #[testkit::test]
 fn owning_iterators_drop_the_rest() {
     let ledger = Ledger::new();
@@ -74,7 +74,7 @@ fn owning_iterators_drop_the_rest() {
     ledger.assert_all_dropped_once();
 }
 
-/// A clone has entries of its own: dropping one map leaves the other whole.
+/// A clone has entries of its own: dropping one map does not change the other.
 #[testkit::test]
 fn a_clone_owns_its_entries() {
     let ledger = Ledger::new();
@@ -90,7 +90,7 @@ fn a_clone_owns_its_entries() {
     ledger.assert_all_dropped_once();
 }
 
-/// A key whose label plays no part in equality.
+/// A key whose label does not count for equality.
 #[derive(Debug, Clone)]
 struct Labelled(u64, &'static str);
 

@@ -7,7 +7,8 @@ use testkit::{check, check_eq};
 
 use super::{check_holds, show};
 
-/// The usual chain: change what is there, else put a first value. Each closure runs only in its own case.
+/// The usual chain: change the value if there is one, else insert a first value. Each closure runs only in
+/// its own case.
 #[testkit::test]
 fn entries_modify_what_is_there_and_insert_what_is_not() {
     let mut counts: HashMap<&str, u32, Seeded> = HashMap::default();
@@ -50,7 +51,7 @@ fn occupied_entries_act_on_their_key() {
     check_holds(&map, &(0..20).filter(|key| key % 3 == 2).map(|key| (key, format!("w{key}?"))).collect());
 }
 
-/// A vacant entry leaves the map as it was until something is inserted, and gives the key back.
+/// A vacant entry does not change the map before an insert, and returns the key.
 #[testkit::test]
 fn vacant_entries_change_nothing_until_they_are_filled() {
     let mut map: HashMap<String, u32, Seeded> = HashMap::default();
@@ -68,7 +69,7 @@ fn vacant_entries_change_nothing_until_they_are_filled() {
     check_holds(&map, &[("here".to_string(), 1), ("new".to_string(), 42)].into());
 }
 
-/// An entry taken when the map is full to the brim still leads to the right place after it has grown.
+/// An entry of a full map has the right place after the map has grown.
 #[testkit::test]
 fn entries_work_at_the_brink_of_growth() {
     let mut map: HashMap<u64, u64, Seeded> = HashMap::default();

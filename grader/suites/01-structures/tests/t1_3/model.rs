@@ -12,7 +12,7 @@ use testkit::{check_eq, prop, step};
 
 use super::{check_holds, show};
 
-/// One call on the map. Keys are few, so that they come back often.
+/// One call on the map. There are few keys, so that the same key is used often.
 #[derive(Debug, Clone)]
 enum Op {
     Insert(u64, u32),
@@ -104,13 +104,13 @@ fn agrees_with_std<S: BuildHasher + Copy>(hasher: S, cases: u32) {
     });
 }
 
-/// Any sequence of operations gives what std's map gives, with a hasher that spreads well.
+/// Any sequence of operations gives the results of std's map, with a hasher that spreads well.
 #[testkit::test]
 fn agrees_with_std_when_hashes_are_good() {
     agrees_with_std(Seeded(9), 150);
 }
 
-/// The same when all hashes are equal, and every probe is long and full of holes.
+/// The same when all hashes are equal, and every probe is long and has deleted slots.
 #[testkit::test]
 fn agrees_with_std_when_all_hashes_are_equal() {
     agrees_with_std(Collide, 150);

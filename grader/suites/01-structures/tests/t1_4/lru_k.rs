@@ -31,7 +31,8 @@ fn victims(replacer: &mut LruK) -> Vec<usize> {
     std::iter::from_fn(|| replacer.evict()).take(1_000).collect()
 }
 
-/// The K-th last access decides, not the last: a frame used twice long ago goes before one used twice just now.
+/// The K-th last access decides, not the last: a frame used twice long ago goes before one used twice just
+/// now.
 #[testkit::test]
 fn evicts_by_the_kth_last_access() {
     scene::invariant("K3", "the greatest backward K-distance goes first");
@@ -46,7 +47,8 @@ fn evicts_by_the_kth_last_access() {
     );
 }
 
-/// Fewer than K accesses are an infinite distance: such a frame goes before every other, the least recently used first.
+/// Fewer than K accesses are an infinite distance: such a frame goes before every other, the least recently
+/// used first.
 #[testkit::test]
 fn evicts_frames_with_few_accesses_first() {
     scene::invariant("K3", "infinite distances go first, among them the least recently used");
@@ -67,9 +69,10 @@ fn is_plain_lru_for_k_1() {
     check_eq!(victims(&mut replacer), vec![2, 3, 0, 1], "victims of 3 1 2 3 0 1 with K = 1");
 }
 
-/// Who accesses a frame holds it: it is not evictable before somebody says so, and not after it was taken back.
+/// A frame is in use after an access: it is not evictable before `set_evictable`, and not after that was
+/// undone.
 #[testkit::test]
-fn never_evicts_a_frame_that_is_held() {
+fn never_evicts_a_frame_in_use() {
     scene::invariant("K2", "only evictable frames are in the order");
     let mut replacer = replacer(2);
     for frame in [0, 1, 2] {
@@ -97,9 +100,9 @@ fn never_evicts_a_frame_that_is_held() {
     check_eq!(victims(&mut replacer), vec![0], "victims after 0 was released");
 }
 
-/// Wrong use is told, and changes nothing.
+/// Wrong use is an error and changes nothing.
 #[testkit::test]
-fn refuses_what_makes_no_sense() {
+fn refuses_invalid_calls() {
     check!(matches!(LruK::new(0), Err(Error::ZeroK)), "LruK::new(0) is refused");
     let mut replacer = replacer(2);
     check_eq!(replacer.k(), 2, "k()");
@@ -116,7 +119,7 @@ fn refuses_what_makes_no_sense() {
     check_eq!(replacer.remove(5), Err(Error::UnknownFrame { frame: 5 }), "remove(5) a second time");
 }
 
-/// A frame that was evicted holds another page next: the history of the old one must not protect it.
+/// An evicted frame holds another page next: the accesses to the old page must not count for it.
 #[testkit::test]
 fn forgets_an_evicted_frame() {
     scene::invariant("K1", "a frame is known exactly if it has an access on record");
@@ -150,9 +153,10 @@ fn forgets_an_evicted_frame() {
     }
 }
 
-/// A scan touches each page once and must not push out what is used again and again; with plain LRU it does.
+/// A scan touches each page once and must not evict pages that are used again and again; with plain LRU it
+/// does.
 #[testkit::test]
-fn a_scan_does_not_push_out_the_hot_frames() {
+fn a_scan_does_not_evict_the_hot_frames() {
     let hits_of_hot_pages = |k: usize| {
         let mut replacer = replacer(k);
         // Page in each of 8 frames; pages 0 to 3 are hot, pages from 100 on are scanned once.
@@ -212,7 +216,7 @@ fn expected_victim(model: &Model, k: usize) -> Option<usize> {
     evictable.min_by_key(|(_, (times, _))| key(times)).map(|(&frame, _)| frame)
 }
 
-/// Whatever is done in whatever order, the victim is the one that a look at all accesses would choose.
+/// After any sequence of operations, the victim is the one that follows from the list of all accesses.
 #[testkit::test]
 fn agrees_with_the_definition() {
     testkit::prop::check(300, ops(), |(k, ops)| {

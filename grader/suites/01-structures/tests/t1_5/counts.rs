@@ -1,7 +1,8 @@
 //! What operations cost, in comparisons and bytes: exact, so no clock is needed.
 //!
 //! How many nodes an operation visits cannot be seen from outside, comparisons can. A visit of a node of
-//! order t costs at most 2 * (2t - 1) of them: each key once, or twice for who asks "less?" and "equal?".
+//! order t costs at most 2 * (2t - 1) of them: each key once, or twice if the code compares for less and
+//! for equal.
 
 use structures::BTree;
 use testkit::counted::{self, CountedKey};
@@ -15,12 +16,13 @@ fn shuffled(order: usize, count: usize) -> BTree<CountedKey, usize> {
     tree
 }
 
-/// Comparisons that one way from the root to a leaf may cost.
+/// The greatest number of comparisons on one path from the root to a leaf.
 fn way_down<V>(tree: &BTree<CountedKey, V>, order: usize) -> u64 {
     (tree.height() * 2 * (2 * order - 1)) as u64
 }
 
-/// A lookup visits one node a level: one that also looks into siblings or scans shows in its comparisons.
+/// A lookup visits one node on each level: if it also searches siblings or other nodes, it makes more
+/// comparisons.
 #[testkit::test]
 fn a_lookup_visits_one_node_a_level() {
     for order in [2, 3, 8] {
@@ -40,7 +42,7 @@ fn a_lookup_visits_one_node_a_level() {
     }
 }
 
-/// Inserting and removing visit one node a level too, and a few more to take a separator's place.
+/// Inserts and removes visit one node on each level too, and a few more to replace a separator.
 #[testkit::test]
 fn inserts_and_removes_visit_few_nodes() {
     for order in [2, 3, 8] {
@@ -59,7 +61,7 @@ fn inserts_and_removes_visit_few_nodes() {
     }
 }
 
-/// A range goes down to its ends and looks at nothing outside: its cost does not depend on the tree's size
+/// A range descends to its two ends and reads nothing outside: its cost does not depend on the tree's size
 /// beyond the height.
 #[testkit::test]
 fn a_range_visits_nothing_outside_its_bounds() {
@@ -83,7 +85,7 @@ fn a_range_visits_nothing_outside_its_bounds() {
     }
 }
 
-/// The first entry of a long range comes at once: a range that collects its entries first does not.
+/// The first entry of a long range costs little: a range must not collect its entries first.
 #[testkit::test]
 fn a_range_is_lazy() {
     let tree = shuffled(8, 20_000);
@@ -99,7 +101,7 @@ fn a_range_is_lazy() {
     check!(counts.bytes <= most, "{} bytes allocated for 200 ranges that gave an entry each", counts.bytes);
 }
 
-/// A tree of constant size takes constant memory: nodes that merge away are used again or freed.
+/// If the number of entries stays constant, so does the memory: merged nodes are used again or freed.
 #[testkit::test]
 fn churn_does_not_grow_the_tree() {
     for order in [2, 16] {

@@ -14,7 +14,7 @@ fn filled(ledger: &Ledger, order: usize, count: i64) -> BTree<Counted, Counted> 
     tree
 }
 
-/// Splits move entries: none is dropped on the way, none is left behind, all go with the tree.
+/// Splits move entries: they drop none and lose none, and the tree drops all.
 #[testkit::test]
 fn splits_drop_nothing_and_the_tree_drops_all() {
     for order in [2, 3, 32] {
@@ -30,7 +30,7 @@ fn splits_drop_nothing_and_the_tree_drops_all() {
     }
 }
 
-/// Borrows and merges move entries too: after each remove exactly one key and one value less are alive.
+/// Borrows and merges move entries too: each remove drops exactly one key and one value.
 #[testkit::test]
 fn each_remove_drops_one_entry() {
     for order in [2, 3] {
@@ -47,7 +47,7 @@ fn each_remove_drops_one_entry() {
     }
 }
 
-/// A replaced value is handed back, and `clear` drops what is there.
+/// A replaced value is returned, and `clear` drops all entries.
 #[testkit::test]
 fn replaced_and_cleared_entries_are_dropped_at_once() {
     let ledger = Ledger::new();
@@ -64,7 +64,7 @@ fn replaced_and_cleared_entries_are_dropped_at_once() {
     ledger.assert_all_dropped_once();
 }
 
-/// `into_iter` gives the entries in order, and drops what it did not give out.
+/// `into_iter` returns the entries in order, and drops those that it did not return.
 #[testkit::test]
 fn into_iter_gives_in_order_and_drops_the_rest() {
     for taken in [0usize, 1, 7, 50, 199, 200] {
@@ -87,7 +87,7 @@ fn into_iter_gives_in_order_and_drops_the_rest() {
     }
 }
 
-/// A clone has entries of its own: removing from one tree leaves the other whole.
+/// A clone has entries of its own: removing from one tree does not change the other.
 #[testkit::test]
 fn a_clone_owns_its_entries() {
     let ledger = Ledger::new();

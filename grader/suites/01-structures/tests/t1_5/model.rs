@@ -10,7 +10,7 @@ use testkit::{check_eq, prop, step};
 
 use super::{check_contents, check_height, contents, show};
 
-/// One call on the tree. Keys are few, so that they come back often.
+/// One call on the tree. There are few keys, so that the same key is used often.
 #[derive(Debug, Clone)]
 enum Op {
     Insert(u16, u32),
@@ -88,7 +88,8 @@ fn apply(tree: &mut BTree<u16, u32>, model: &mut BTreeMap<u16, u32>, op: &Op) {
     }
 }
 
-/// Any sequence of operations gives what std's tree gives, at orders small enough to split and merge often.
+/// Any sequence of operations gives the results of std's tree, at orders small enough to split and merge
+/// often.
 #[testkit::test]
 fn agrees_with_std() {
     prop::check(200, (2..6usize, vec(op(), 1..300)), |(order, ops)| {

@@ -16,7 +16,7 @@ fn evens(order: usize, count: i32) -> BTree<i32, i32> {
     tree
 }
 
-/// The keys of `tree` within the bounds, found the slow way.
+/// The keys of `tree` within the bounds, found by comparing every key.
 fn slowly(tree: &BTree<i32, i32>, start: Bound<i32>, end: Bound<i32>) -> Vec<i32> {
     let after_start = |key: &i32| match start {
         Included(bound) => *key >= bound,
@@ -39,7 +39,7 @@ fn every_bound(past_last: i32) -> Vec<Bound<i32>> {
 /// A range gives exactly the keys between its bounds, for bounds on a key, between keys and outside, each
 /// included, excluded or open.
 #[testkit::test]
-fn a_range_honours_each_kind_of_bound() {
+fn a_range_respects_each_kind_of_bound() {
     for order in [2, 3] {
         let tree = evens(order, 14);
         show(&tree);
@@ -70,10 +70,10 @@ fn a_range_runs_backwards() {
     }
 }
 
-/// A start past the end is an empty range, not a panic and not a walk to the end of the tree: bounds come
-/// from queries such as `x > 5 AND x < 3`.
+/// If the start is greater than the end, the range is empty; it must not panic or run to the end of the
+/// tree: bounds come from queries such as `x > 5 AND x < 3`.
 #[testkit::test]
-fn a_start_past_the_end_gives_nothing() {
+fn a_start_greater_than_the_end_gives_nothing() {
     let tree = evens(2, 50);
     show(&tree);
     let ends = [
@@ -96,8 +96,8 @@ fn a_start_past_the_end_gives_nothing() {
     }
 }
 
-/// Taken from both ends in any pattern, a range gives each entry once and then nothing more: the ends must
-/// see each other wherever in the tree they meet.
+/// Taken from both ends in any order, a range returns each entry once and then no more: the ends must
+/// stop where they meet, in any place of the tree.
 #[testkit::test]
 fn both_ends_of_a_range_meet() {
     for order in [2, 3, 5] {

@@ -13,8 +13,8 @@ fn numbers(order: usize, count: u64) -> BTree<u64, u64> {
     tree
 }
 
-/// Any key can go, also one that separates two children: something must take its place, and the child it
-/// comes from may then be a key short.
+/// Any key can be removed, also one that separates two children: another key must replace it, and the child
+/// it comes from may then have one key too few.
 #[testkit::test]
 fn removes_a_key_from_any_place_in_the_tree() {
     for order in [2, 3, 4] {
@@ -40,7 +40,8 @@ fn removes_a_key_from_any_place_in_the_tree() {
     }
 }
 
-/// Every key can be removed in every order: after each step all nodes are full enough and the rest is found.
+/// Keys can be removed in every order: after each step all nodes have enough keys and the other keys are
+/// found.
 #[testkit::test]
 fn any_order_of_removal_empties_the_tree() {
     for order in [2, 3, 6] {
@@ -73,7 +74,7 @@ fn check_rest(tree: &BTree<u64, u64>, rest: &[u64]) {
 
 /// The smallest key again and again: the left-most node has no left sibling to borrow from.
 #[testkit::test]
-fn the_leftmost_node_is_mended_without_a_left_sibling() {
+fn the_leftmost_node_is_refilled_without_a_left_sibling() {
     for order in [2, 3, 4, 32] {
         scene::clear();
         step!("tree of order {order} with the keys 0..500 inserted in turn");
@@ -91,7 +92,7 @@ fn the_leftmost_node_is_mended_without_a_left_sibling() {
 
 /// The greatest key again and again: the right-most node has no right sibling to borrow from.
 #[testkit::test]
-fn the_rightmost_node_is_mended_without_a_right_sibling() {
+fn the_rightmost_node_is_refilled_without_a_right_sibling() {
     for order in [2, 3, 4, 32] {
         scene::clear();
         step!("tree of order {order} with the keys 0..500 inserted in turn");
@@ -107,10 +108,10 @@ fn the_rightmost_node_is_mended_without_a_right_sibling() {
     }
 }
 
-/// When the root's last two children merge the tree loses a level: a root without keys would cost every
-/// operation a node more, for ever.
+/// When the root's last two children merge, the tree loses a level: a root without keys would cost every
+/// later operation one more node.
 #[testkit::test]
-fn the_root_gives_way_when_its_last_key_is_gone() {
+fn the_only_child_replaces_a_root_without_keys() {
     for order in [2, 3, 8] {
         scene::clear();
         step!("tree of order {order}: 2000 keys inserted, then all but 3 removed");
@@ -132,7 +133,7 @@ fn the_root_gives_way_when_its_last_key_is_gone() {
     }
 }
 
-/// Removing a key that is not there changes nothing: not the length, not the entries, not the balance.
+/// Removing an absent key changes nothing: not the length, not the entries, not the nodes.
 #[testkit::test]
 fn removing_an_absent_key_changes_nothing() {
     for order in [2, 3] {

@@ -34,7 +34,7 @@ fn check_ascends(values: &[Value]) {
     }
 }
 
-/// The bytes are those of the documented format, so that an index outlives the program that wrote it.
+/// The bytes are those of the documented format, so that another program can read the index.
 #[testkit::test]
 fn key_has_the_documented_bytes() {
     let tuple = [Value::Null, Value::Bool(false), Value::Bool(true), Value::Int(-2), Value::Int(1)];
@@ -64,7 +64,8 @@ fn ints_sort_by_number() {
     check_ascends(&numbers.map(Value::Int).collect::<Vec<_>>());
 }
 
-/// Negative floats sort backwards by their bits; infinities, subnormals and NaN have their places.
+/// Negative floats sort backwards by their bits; infinities, subnormals and NaN have their places in the
+/// order.
 #[testkit::test]
 fn floats_sort_by_number_and_nan_last() {
     let numbers = [f64::NEG_INFINITY, f64::MIN, -1.5, -1.0, -f64::MIN_POSITIVE, -5e-324, 0.0, 5e-324];
@@ -88,7 +89,8 @@ fn equal_floats_have_equal_keys() {
     }
 }
 
-/// A prefix comes before what it begins, also when the next byte is 0: the end mark must be below all.
+/// A prefix sorts before longer texts, also when the next byte is 0: the end mark must be smaller than all
+/// other bytes.
 #[testkit::test]
 fn texts_sort_with_zeros_and_prefixes() {
     let texts = ["", "\0", "\0\0", "\0\u{1}", "\0a", "\u{1}", "a", "a\0", "a\0\0", "a\0\u{1}", "a\0a"];
@@ -99,7 +101,7 @@ fn texts_sort_with_zeros_and_prefixes() {
     check_ascends(&strings.map(bytes));
 }
 
-/// NULL is first and the types keep their order; descending turns all of it round.
+/// NULL is first and the types keep their order; a descending column reverses all of it.
 #[testkit::test]
 fn types_have_their_order() {
     check_ascends(&[
@@ -117,7 +119,7 @@ fn types_have_their_order() {
     ]);
 }
 
-/// A column ends where it ends: the next column's bytes must not be weighed against this one's.
+/// The bytes of a column must not be compared with the bytes of the next column of the other key.
 #[testkit::test]
 fn columns_are_compared_one_by_one() {
     let tuples = [
@@ -169,7 +171,7 @@ fn any_tricky_strings_sort_as_their_keys() {
     });
 }
 
-/// Each column goes its own way, in one key (`ORDER BY a, b DESC`).
+/// Each column of a key has its own sort order (`ORDER BY a, b DESC`).
 #[testkit::test]
 fn any_sort_orders_can_be_mixed() {
     let column = (any_value(), any_value(), any::<bool>());
@@ -187,9 +189,10 @@ fn any_sort_orders_can_be_mixed() {
     });
 }
 
-/// Keys are read back, column by column, with their sort orders; zeros and NaNs as the one they fold into.
+/// Keys are decoded column by column, with their sort orders; zeros and NaNs decode to the one that is
+/// stored for them.
 #[testkit::test]
-fn any_key_comes_back() {
+fn any_key_decodes_to_its_values() {
     testkit::prop::check(400, vec((any_value(), any::<bool>()), 0..5), |columns| {
         let mut key = Vec::new();
         let mut ends = Vec::new();
@@ -212,7 +215,7 @@ fn any_key_comes_back() {
     });
 }
 
-/// What a key keeps of a value.
+/// The value that a key stores for a value.
 fn fold(value: &Value) -> Value {
     match value {
         Value::Float(float) if float.is_nan() => Value::Float(f64::from_bits(0x7FF8_0000_0000_0000)),
@@ -221,9 +224,9 @@ fn fold(value: &Value) -> Value {
     }
 }
 
-/// A column is appended behind what the buffer holds and changes nothing of it, descending too.
+/// A column is appended to the buffer and does not change the bytes before it, also if it is descending.
 #[testkit::test]
-fn pushing_leaves_the_columns_before_alone() {
+fn pushing_does_not_change_earlier_columns() {
     for order in [Ascending, Descending] {
         let mut key = vec![9, 0, 0xFF, 1];
         for value in [Value::Int(3), text("a\0"), Value::Null, Value::Float(-2.0), Value::Bool(true)] {
@@ -254,7 +257,7 @@ fn any_byte_prefix_is_a_tuple_prefix() {
 
 /// The end of a prefix drops the FFs at its end before it counts up; if only FFs are left there is none.
 #[testkit::test]
-fn prefix_end_is_the_next_string_after_all_that_start_so() {
+fn prefix_end_is_the_first_string_after_all_with_the_prefix() {
     let end = |prefix: &[u8]| prefix_end(prefix);
     check_eq!(end(b"ab"), Some(b"ac".to_vec()), "prefix_end of 'ab'");
     check_eq!(end(&[1, 0xFF]), Some(vec![2]), "prefix_end of 01 ff");

@@ -1,4 +1,4 @@
-//! Bytes that are not keys: an error that says why, never a panic, never another key.
+//! Bytes that are not keys: an error with the reason, never a panic, never another key.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ fn refused(key: &[u8], fault: KeyFault) {
 
 /// Each kind of damage is named, with the offset of the column.
 #[testkit::test]
-fn damage_is_named() {
+fn each_kind_of_damage_has_its_error() {
     refused(&[0], KeyFault::UnknownTag { offset: 0, tag: 0 });
     refused(&[7], KeyFault::UnknownTag { offset: 0, tag: 7 });
     refused(&[1, 0xFF], KeyFault::UnknownTag { offset: 1, tag: 0xFF });
@@ -32,7 +32,8 @@ fn damage_is_named() {
     refused(&[!5, !b'a', !0, !2], KeyFault::NotCanonical { offset: 0 });
 }
 
-/// Two keys of one value would be two entries of one row: only what encoding writes is accepted (K2).
+/// With two keys of one value an index could have two entries for one row: only bytes that encoding writes
+/// are accepted (K2).
 #[testkit::test]
 fn other_zeros_and_nans_are_refused() {
     let negative_zero = [4, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
@@ -74,7 +75,7 @@ fn cut_keys_are_refused_inside_a_column() {
     }
 }
 
-/// An offset at or past the end is an error like any other: an index's key may be shorter than expected.
+/// An offset at or after the end is an ordinary error: a key may be shorter than expected.
 #[testkit::test]
 fn reading_past_the_end_is_an_error() {
     let key = encode_key(&[Value::Int(1)]);
@@ -90,7 +91,7 @@ fn reading_past_the_end_is_an_error() {
     check_eq!(read_value(&[], 0), Err(KeyFault::Truncated { offset: 0 }), "read_value of an empty key");
 }
 
-/// Any bytes whatever are an error or a key, and what is accepted is exactly what encoding writes.
+/// Any bytes are an error or a key, and exactly the bytes that encoding writes are accepted.
 #[testkit::test]
 fn any_bytes_are_a_key_or_an_error() {
     let byte = prop_oneof![
@@ -122,7 +123,7 @@ fn damaged_keys_are_a_key_or_an_error() {
     });
 }
 
-/// Decodes bytes that may be anything: no panic, and success only for what encoding writes.
+/// Decodes any bytes: no panic, and success only for bytes that encoding writes.
 fn check_never_wrong(key: &[u8]) {
     testkit::scene::invariant("K2", "decoding accepts nothing but what encoding writes");
     testkit::step!("decode_key(&{key:02x?})");

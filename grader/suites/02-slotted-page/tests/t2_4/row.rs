@@ -1,4 +1,4 @@
-//! What a row must look like, and what comes back.
+//! The bytes of a row, and the values that decode from them.
 
 use slotted_page::{ColumnType, Error, MAX_COLUMNS, MAX_ROW_LEN, Schema, Value};
 use testkit::{check, check_eq};
@@ -41,7 +41,7 @@ fn fixed_columns_come_before_variable_ones_whatever_their_order() {
     check_eq!(schema.decode(&found).map(|row| exact(&row)), Ok(exact(&row)), "decode of it");
 }
 
-/// A row is appended behind what the buffer holds, and its ends count from the row, not from the buffer.
+/// A row is appended to the buffer, and its ends count from the row's first byte, not from the buffer's.
 #[testkit::test]
 fn encode_appends_and_counts_from_the_row() {
     let schema = schema(&[ColumnType::Text, ColumnType::Text]);
@@ -106,9 +106,9 @@ fn floats_keep_their_bits() {
     }
 }
 
-/// Wrong values are refused before the first byte is written: a half-written row cannot be taken back.
+/// Wrong values are refused before the first byte is written, so that the buffer has no part of a row.
 #[testkit::test]
-fn refused_rows_leave_the_buffer_alone() {
+fn refused_rows_do_not_change_the_buffer() {
     use ColumnType::{Int, Text};
     let schema = schema(&[Text, Int]);
     let refused = |values: &[Value], error: Error| {
@@ -159,7 +159,7 @@ fn longest_row_works_and_no_length_wraps() {
     }
 }
 
-/// Reading one column costs that column: a row's long text must not be copied to get at its id.
+/// Reading one column costs only that column: a long text must not be copied to read the id.
 #[testkit::test]
 fn one_column_is_read_without_the_others() {
     let schema = schema(&[ColumnType::Int, ColumnType::Text, ColumnType::Bytes, ColumnType::Text]);
@@ -176,9 +176,9 @@ fn one_column_is_read_without_the_others() {
     check_eq!(schema.decode_column(&out, usize::MAX), Err(missing), "decode_column of the largest number");
 }
 
-/// What goes in comes out, from decode and from decode_column, for any types and values (C1, C3).
+/// decode and decode_column return the encoded values, for any types and values (C1, C3).
 #[testkit::test]
-fn any_row_comes_back() {
+fn any_row_decodes_to_its_values() {
     testkit::prop::check(300, rows(), |(types, row)| {
         let schema = Schema::new(&types).expect("few enough columns");
         let out = encoded(&schema, &row);
@@ -190,7 +190,7 @@ fn any_row_comes_back() {
     });
 }
 
-/// Rows can stand one after the other in a buffer without disturbing each other.
+/// Several rows can be encoded one after the other in one buffer.
 #[testkit::test]
 fn any_rows_share_a_buffer() {
     testkit::prop::check(80, (rows(), rows()), |((types_a, a), (types_b, b))| {

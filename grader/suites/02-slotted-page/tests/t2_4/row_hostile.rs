@@ -1,4 +1,4 @@
-//! Bytes that are not rows: an error that says why, never a panic, never another row.
+//! Bytes that are not rows: an error with the reason, never a panic, never another row.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -23,7 +23,7 @@ fn refused(schema: &Schema, row: &[u8], fault: RowFault, what: &str) {
 
 /// Each kind of damage is named with the facts needed to find it.
 #[testkit::test]
-fn damage_is_named() {
+fn each_kind_of_damage_has_its_error() {
     let (schema, row) = sample();
     let with = |at: usize, byte: u8| {
         let mut row = row.clone();
@@ -63,7 +63,7 @@ fn damage_is_named() {
     );
 }
 
-/// A row cut anywhere, or with a byte too many, is refused: no length in it is believed unchecked (C2).
+/// A row that is cut anywhere, or has a byte too many, is refused: every length in it is checked (C2).
 #[testkit::test]
 fn cut_and_lengthened_rows_are_refused() {
     let (schema, row) = sample();
@@ -92,7 +92,7 @@ fn cut_and_lengthened_rows_are_refused() {
     );
 }
 
-/// A column is only handed out if its own bytes are sane: decode_column checks what it looks at (C2).
+/// A column is returned only if its own bytes are valid: decode_column checks everything that it reads (C2).
 #[testkit::test]
 fn one_column_is_checked_before_it_is_used() {
     let (schema, row) = sample();
@@ -124,7 +124,7 @@ fn rows_of_another_schema_do_not_panic() {
     });
 }
 
-/// Any bytes whatever are an error or a row, and what is accepted is exactly what encode writes (C1, C2).
+/// Any bytes are an error or a row, and exactly the bytes that encode writes are accepted (C1, C2).
 #[testkit::test]
 fn any_bytes_are_a_row_or_an_error() {
     let noise = (vec(prop::sample::select(TYPES.to_vec()), 0..12), vec(any::<u8>(), 0..80));
@@ -154,7 +154,7 @@ fn damaged_rows_are_a_row_or_an_error() {
     });
 }
 
-/// Decodes bytes that may be anything: no panic, and success only for what encode writes.
+/// Decodes any bytes: no panic, and success only for bytes that encode writes.
 fn check_never_wrong(schema: &Schema, bytes: &[u8]) {
     testkit::step!("schema of {:?}", schema.types());
     testkit::step!("schema.decode(&{bytes:?})");
@@ -186,9 +186,9 @@ fn check_never_wrong(schema: &Schema, bytes: &[u8]) {
     }
 }
 
-/// What the fuzz target `codec` does, for a moment: any bytes as a row of any types and as a key.
+/// The fuzz target `codec` for a short time: any bytes as a row of any types and as a key.
 #[testkit::test]
-fn fuzzing_for_a_moment_finds_nothing() {
+fn a_short_fuzzing_run_finds_nothing() {
     let byte = prop_oneof![prop::sample::select(vec![0, 1, 2, 3, 4, 5, 6, 8, 16, 0xFF]), any::<u8>()];
     testkit::prop::check(600, vec(byte, 1..60), |input| crate::codec_fuzz::run(&input));
 }

@@ -1,4 +1,4 @@
-//! What a page manager does when nothing goes wrong, and what it refuses.
+//! The disk manager on a disk without faults, and the calls that it refuses.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ fn a_new_file_is_empty() {
     }
 }
 
-/// `create` clears what the disk held: an old, longer file must not shine through.
+/// `create` removes the old content of the disk: bytes of an old, longer file must not appear again.
 #[testkit::test]
 fn create_clears_the_disk() {
     let (disk, _, _) = filled(20);
@@ -32,9 +32,9 @@ fn create_clears_the_disk() {
     check_eq!(allocated(&open(&disk)), BTreeSet::new(), "allocated pages after opening it again");
 }
 
-/// No page is handed out twice, and none of the manager's own ever.
+/// No page is allocated twice, and none of the manager's own pages is allocated.
 #[testkit::test]
-fn pages_are_handed_out_once() {
+fn no_page_is_allocated_twice() {
     let manager = create(&FaultDisk::new());
     let mut seen = BTreeSet::new();
     for _ in 0..300 {
@@ -44,7 +44,7 @@ fn pages_are_handed_out_once() {
     check_eq!(allocated(&manager), seen, "allocated pages");
 }
 
-/// A page reads as it was last written, byte for byte, and its neighbours stay what they are.
+/// A page reads as it was last written, byte for byte, and other pages do not change.
 #[testkit::test]
 fn pages_read_as_last_written() {
     let (_, manager, ids) = filled(30);
@@ -67,7 +67,7 @@ fn pages_read_as_last_written() {
     }
 }
 
-/// What is read has the checksum that belongs to it, so that it verifies wherever it goes next.
+/// A page that is read has the right checksum, so that it verifies.
 #[testkit::test]
 fn pages_are_sealed_when_written() {
     let (disk, manager, ids) = filled(3);
@@ -78,9 +78,9 @@ fn pages_are_sealed_when_written() {
     check_eq!(disk.bytes()[at..at + PAGE_SIZE] == found, true, "whether the file has the page in its place");
 }
 
-/// After sync everything is found again: pages, contents, the root.
+/// After a sync `open` finds everything: pages, contents, the root.
 #[testkit::test]
-fn synced_pages_are_found_again() {
+fn open_finds_synced_pages() {
     let (disk, manager, ids) = filled(40);
     for id in ids.iter().step_by(3) {
         free(&manager, *id);
@@ -100,9 +100,9 @@ fn synced_pages_are_found_again() {
     }
 }
 
-/// What was not synced is as if it had not happened: sync is the only way to be durable (P1).
+/// Changes that were not synced are undone: only sync makes changes durable (P1).
 #[testkit::test]
-fn unsynced_changes_are_not_found_again() {
+fn open_does_not_find_unsynced_changes() {
     let (disk, manager, ids) = filled(5);
     free(&manager, ids[0]);
     allocate(&manager);
@@ -114,7 +114,7 @@ fn unsynced_changes_are_not_found_again() {
     check_reads(&manager, ids[0], 1);
 }
 
-/// A page that is not allocated can be neither read, nor written, nor freed; a second free is a bug of the owner.
+/// A page that is not allocated can not be read, written or freed; a second free is a mistake of the owner.
 #[testkit::test]
 fn pages_that_are_not_allocated_are_refused() {
     let (_, manager, ids) = filled(6);
@@ -133,7 +133,7 @@ fn pages_that_are_not_allocated_are_refused() {
     check_eq!(manager.free(ids[2]), Err(Error::NotAllocated { page: ids[2] }), "a second free, after a sync");
 }
 
-/// The manager's own pages cannot be touched through it: whoever frees page 0 loses the file.
+/// The owner cannot read, write or free the manager's own pages: a freed page 0 would destroy the file.
 #[testkit::test]
 fn the_managers_own_pages_are_refused() {
     let (disk, manager, ids) = filled(6);
@@ -160,7 +160,7 @@ fn the_managers_own_pages_are_refused() {
     check!(disk.bytes() == before, "refused calls must not change the file");
 }
 
-/// A page with another page's header is refused before it does harm in the wrong place.
+/// A page with another page's header is refused before it is written to the wrong place.
 #[testkit::test]
 fn pages_with_a_wrong_header_are_not_written() {
     let (disk, manager, ids) = filled(4);
@@ -201,7 +201,7 @@ fn the_root_is_kept() {
     free(&manager, ids[0]);
 }
 
-/// A whole page costs one call of the disk each way, freeing costs none, and nothing but sync syncs.
+/// Reading or writing a page costs one call of the disk, a free costs none, and only sync syncs.
 #[testkit::test]
 fn calls_of_the_disk_are_counted() {
     let (disk, manager, ids) = filled(50);
@@ -251,7 +251,7 @@ fn a_sync_without_allocations_is_one_call() {
     check_eq!((counts.reads, counts.writes, counts.syncs), (0, 0, 1), "reads, writes and syncs of sync");
 }
 
-/// Short reads and writes and interruptions are the disk's right: each page still moves as a whole.
+/// The disk may read or write fewer bytes or be interrupted: each page is still read or written whole.
 #[testkit::test]
 fn short_and_interrupted_calls_are_repeated() {
     for seed in 0..20 {
@@ -275,7 +275,7 @@ fn short_and_interrupted_calls_are_repeated() {
     }
 }
 
-/// Any disk will do that keeps the rules of `kit::disk`; a manager can be sent to another thread.
+/// The manager works on any disk that keeps the rules of `kit::disk`, and can be sent to another thread.
 #[testkit::test]
 fn manager_works_on_a_real_file() {
     fn assert_shared<T: Send + Sync>() {}

@@ -1,4 +1,4 @@
-//! A crash between any two operations of the disk: nothing lost, nothing leaked, nothing twice.
+//! A crash between any two operations of the disk: no page is lost, leaked or allocated twice.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,8 @@ fn count_ops(script: &[Op], is_in_pieces: bool) -> (u64, u64) {
     (created, disk.ops())
 }
 
-/// Opens what the crash left, checks it, and checks that it goes on working: fresh pages are new and empty.
+/// Opens the file after the crash, checks it, and checks that it still works: new pages are not in use and
+/// have no old bytes.
 fn check_goes_on(model: &Model, disk: &FaultDisk) -> BTreeSet<PageId> {
     let (manager, found) = model.check_recovered(disk);
     let mut live = found.pages.clone();
@@ -49,7 +50,7 @@ fn check_goes_on(model: &Model, disk: &FaultDisk) -> BTreeSet<PageId> {
     found.pages
 }
 
-/// The heart of it: a long script, a crash before each operation of the disk, and for each crash many
+/// A long script, a crash before each operation of the disk, and for each crash many
 /// outcomes of what had not been synced.
 #[testkit::test]
 fn any_crash_leaves_one_sync_or_the_next() {
@@ -61,7 +62,7 @@ fn any_crash_leaves_one_sync_or_the_next() {
 /// The same when the disk takes pages in pieces: a crash between two pieces tears a page at any byte, and
 /// above all the pages in which the manager keeps its allocation state.
 #[testkit::test]
-fn any_crash_between_pieces_of_a_page_is_survived() {
+fn any_crash_between_pieces_of_a_page_leaves_one_sync_or_the_next() {
     for seed in 4..6 {
         crash_everywhere(&long_script(seed, 30), true, 12);
     }
@@ -89,9 +90,9 @@ fn crash_everywhere(script: &[Op], is_in_pieces: bool, tries: usize) {
     );
 }
 
-/// Any script, any crash; shrinks to the shortest story that loses, leaks or doubles a page.
+/// Any script and any crash; a failure is reduced to the shortest script that shows it.
 #[testkit::test]
-fn any_script_survives_any_crash() {
+fn any_crash_in_any_script_leaves_one_sync_or_the_next() {
     testkit::prop::check(120, (scripts(40), any::<u64>(), any::<bool>()), |(script, seed, is_in_pieces)| {
         let mut rng = testkit::rng();
         rng.seed(seed);
@@ -105,9 +106,9 @@ fn any_script_survives_any_crash() {
     });
 }
 
-/// Crash after crash, each in the middle of new work on what the one before left.
+/// Several crashes, each during new work on the file that the crash before left.
 #[testkit::test]
-fn any_number_of_crashes_is_survived() {
+fn repeated_crashes_leave_one_sync_or_the_next() {
     for seed in 0..12 {
         let mut rng = testkit::rng();
         rng.seed(seed);
@@ -158,9 +159,9 @@ fn crashes_do_not_grow_the_file() {
     }
 }
 
-/// A crash while a file is created leaves one that is refused or empty; never one with pages in it.
+/// After a crash during create the file is refused or empty; it never has allocated pages.
 #[testkit::test]
-fn a_crash_while_creating_leaves_nothing() {
+fn a_crash_during_create_leaves_no_pages() {
     let ops = count_ops(&[], false).0;
     let old = filled(10).0.durable();
     for crash_at in 0..=ops + 1 {
@@ -196,7 +197,8 @@ fn a_crash_while_creating_leaves_nothing() {
     }
 }
 
-/// A page that was freed but not synced comes back unharmed, however much was written since (P2).
+/// A page that was freed but not synced is undamaged after a crash, whatever other pages were written since
+/// (P2).
 #[testkit::test]
 fn freed_pages_keep_their_bytes_until_the_sync() {
     let (disk, manager, ids) = filled(8);

@@ -1,4 +1,4 @@
-//! Files that are damaged, or are no files of pages at all: an error or the truth, never a panic.
+//! Damaged files, and files that are not page files: an error or the right state, never a panic.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use testkit::{Failure, check, check_eq};
 
 use super::{Tag, allocated, filled, free, open_bytes, page, read, sync};
 
-/// A small file with free and used pages, and what is true of it.
+/// A small file with free and used pages, and its right state.
 struct Truth {
     bytes: Vec<u8>,
     pages: BTreeSet<PageId>,
@@ -35,7 +35,8 @@ fn truth() -> Truth {
 }
 
 impl Truth {
-    /// Opens a damaged copy: refused as corrupt, or with exactly the allocation state that was durable. A page is as it was or an error.
+    /// Opens a damaged copy: refused as corrupt, or with exactly the allocation state that was durable. A
+    /// page is as it was or an error.
     fn check_damaged(&self, bytes: Vec<u8>, damage: &str) {
         let manager = match open_bytes(bytes) {
             Ok(manager) => manager,
@@ -56,7 +57,7 @@ impl Truth {
     }
 }
 
-/// One flipped bit anywhere is noticed or harmless. Above all it does not bring back an older set of pages.
+/// One flipped bit anywhere is an error or has no effect. It does not restore an older state.
 #[testkit::test]
 fn a_flipped_bit_is_noticed_or_harmless() {
     let truth = truth();
@@ -74,7 +75,7 @@ fn a_flipped_bit_is_noticed_or_harmless() {
     }
 }
 
-/// A page lost as a whole (zeroed, filled, or holding a neighbour's bytes) is noticed or harmless.
+/// A page that is lost as a whole (zeroed, filled, or with a neighbour's bytes) is an error or has no effect.
 #[testkit::test]
 fn a_lost_page_is_noticed_or_harmless() {
     let truth = truth();
@@ -93,7 +94,8 @@ fn a_lost_page_is_noticed_or_harmless() {
     }
 }
 
-/// A sound page in the wrong place is named as such, a damaged one too, and neither is handed out (P4).
+/// An undamaged page in the wrong place and a damaged page are each reported as such, and are not returned
+/// (P4).
 #[testkit::test]
 fn damaged_pages_are_never_returned() {
     let truth = truth();
@@ -120,9 +122,9 @@ fn damaged_pages_are_never_returned() {
     );
 }
 
-/// What no manager wrote is refused, whatever it is: nothing, zeros, text, noise.
+/// A file that no manager wrote is refused: an empty file, zeros, text, noise.
 #[testkit::test]
-fn strange_files_are_refused() {
+fn files_of_other_programs_are_refused() {
     let refused = |bytes: Vec<u8>, what: &str| {
         let found = open_bytes(bytes).map(|manager| allocated(&manager));
         check!(matches!(found, Err(Error::Corrupt(_))), "open of {what} gives {found:?}");
@@ -136,7 +138,7 @@ fn strange_files_are_refused() {
     refused(pages, "heap pages from page 0 on");
 }
 
-/// Any bytes whatever: an error or a manager that works, and no panic either way.
+/// Any bytes give an error or a manager that works, and no panic.
 #[testkit::test]
 fn any_bytes_can_be_opened_without_a_panic() {
     let noise = (vec(any::<u8>(), 0..300), 0..6 * PAGE_SIZE);
@@ -149,9 +151,9 @@ fn any_bytes_can_be_opened_without_a_panic() {
     });
 }
 
-/// Fields changed and the checksum made right again: each field is checked for itself, not trusted.
+/// Fields are changed and the checksum is made right again: `open` checks each field and does not trust it.
 #[testkit::test]
-fn any_field_may_lie_without_a_panic() {
+fn any_wrong_field_is_handled_without_a_panic() {
     let truth = truth();
     let number = prop_oneof![Just(0), Just(1), Just(u32::MAX), 2..80_u32, 32_500..32_530_u32, any::<u32>()];
     let at = prop_oneof![3 => header::HEADER_SIZE..header::HEADER_SIZE + 48, 1 => 0..PAGE_SIZE - 4];
@@ -181,7 +183,7 @@ fn change_field(bytes: &mut [u8], number: usize, at: usize, value: u32) {
     header::set_checksum(page, checksum);
 }
 
-/// Uses a manager of a file that may lie: nothing may panic, and a page is not handed out twice.
+/// Uses a manager of a file with wrong fields: no call may panic, and no page is allocated twice.
 fn check_works(manager: &DiskManager) {
     let page_count = manager.stats().page_count.min(2_000);
     let pages: Vec<PageId> = (0..page_count).map(PageId).filter(|id| manager.is_allocated(*id)).collect();
@@ -202,9 +204,9 @@ fn check_works(manager: &DiskManager) {
     let _ = manager.usage();
 }
 
-/// What the fuzz target `disk_file` does, for a moment: fields of a file changed, its end cut off.
+/// The fuzz target `disk_file` for a short time: fields of a file changed, its end cut off.
 #[testkit::test]
-fn fuzzing_for_a_moment_finds_nothing() {
+fn a_short_fuzzing_run_finds_nothing() {
     let at = prop_oneof![3 => 24..64_u16, 1 => 0..4_096_u16];
     let change = (any::<u8>(), at, prop_oneof![Just(0), 0..40_u32, Just(u32::MAX), any::<u32>()]);
     testkit::prop::check(250, (vec(change, 0..4), vec(any::<u8>(), 0..6)), |(changes, rest)| {

@@ -1,4 +1,4 @@
-//! A disk that fails without a crash: every error surfaces, and the manager stays usable and right.
+//! A disk that fails without a crash: every error is returned, and the manager stays usable and right.
 
 use std::io::{self, ErrorKind};
 
@@ -11,7 +11,7 @@ use testkit::{Failure, check, check_eq};
 use super::story::{Op, Story, long_script};
 use super::{allocate, allocated, check_reads, create, filled, free, is_crash, open, read, sync, write};
 
-/// The end of the file inside a page is an error with the bytes there were, never a page of zeros.
+/// The end of the file inside a page is an error with the number of bytes found, never a page of zeros.
 #[testkit::test]
 fn reading_past_the_end_of_the_file_is_an_error() {
     let (disk, manager, ids) = filled(5);
@@ -51,7 +51,7 @@ fn short_reads_at_the_end_of_the_file_are_an_error() {
     }
 }
 
-/// A file that lost its end lost pages: it is refused, at whatever byte it was cut.
+/// A file without its end has lost pages: it is refused, for a cut at any byte.
 #[testkit::test]
 fn cut_files_are_refused() {
     let (disk, manager, ids) = filled(6);
@@ -88,7 +88,7 @@ fn any_failed_operation_surfaces() {
     }
 }
 
-/// Runs `script` with operation `fail_at` of the disk failing, and checks what is left at the end.
+/// Runs `script` with operation `fail_at` of the disk failing, and checks the state at the end.
 fn run_with_failure(script: &[Op], fail_at: u64) {
     let disk = FaultDisk::new();
     disk.fail_at(fail_at, ErrorKind::Other);
@@ -132,8 +132,8 @@ fn run_with_failure(script: &[Op], fail_at: u64) {
     }
 }
 
-/// After a sync that failed, the next may say SyncFailed. If it goes on instead, it must know which map pages and
-/// which meta page count by now, or a crash in it finds a state that never was.
+/// After a failed sync the next may return SyncFailed. If it syncs instead, it must know which map pages and
+/// which meta page are current, or a crash during it leaves a state that never existed.
 #[testkit::test]
 fn a_sync_after_a_failed_one_can_crash_anywhere() {
     let mut failed = 0;
@@ -164,9 +164,10 @@ fn a_sync_after_a_failed_one_can_crash_anywhere() {
     }
 }
 
-/// What a failed sync lost is not brought back by a second sync: it must not say Ok (rule D3 of the disk).
+/// A second sync does not recover the writes that a failed sync lost: it must not return Ok (rule D3 of the
+/// disk).
 #[testkit::test]
-fn a_failed_sync_is_not_made_good_by_another() {
+fn no_sync_succeeds_after_a_failed_one() {
     for n in 0..3 {
         let (disk, manager, ids) = filled(5);
         let log = disk.log();
@@ -188,7 +189,7 @@ fn a_failed_sync_is_not_made_good_by_another() {
     }
 }
 
-/// The error of a read comes through; the manager does not make up a page.
+/// The error of a read is returned; the manager does not return a page.
 #[testkit::test]
 fn failed_reads_surface() {
     let (disk, manager, ids) = filled(3);
@@ -199,7 +200,7 @@ fn failed_reads_surface() {
     }
 }
 
-/// A meta page that cannot be read is not a damaged one: falling back to the copy would be to guess.
+/// A meta page that cannot be read is not a damaged one: using the copy could restore an older state.
 #[testkit::test]
 fn failed_reads_while_opening_surface() {
     let (disk, manager, ids) = filled(6);
@@ -220,7 +221,7 @@ fn failed_reads_while_opening_surface() {
     }
 }
 
-/// A full disk is an error of `allocate`; pages that are there go on working, and freed ones can be had.
+/// A full disk is an error of `allocate`; allocated pages still work, and freed ones can be allocated.
 #[testkit::test]
 fn a_full_disk_leaves_everything_working() {
     for capacity in [20, 64, 65, 70, 71, 100, 133] {
@@ -265,7 +266,7 @@ fn a_full_disk_leaves_everything_working() {
     }
 }
 
-/// A write that moves nothing is an error, not a reason to try for ever.
+/// A write of 0 bytes is an error and is not repeated for ever.
 #[testkit::test]
 fn a_write_that_moves_nothing_is_an_error() {
     struct Stuck(FaultDisk, kit::sync::atomic::AtomicBool);
@@ -299,7 +300,7 @@ fn a_write_that_moves_nothing_is_an_error() {
     check_reads(&manager, id, 2);
 }
 
-/// A crash is an error like any other for the calls after it: none of them may panic or hang.
+/// Calls after a crash return an error: none of them may panic or hang.
 #[testkit::test]
 fn every_call_after_a_crash_is_an_error() {
     let (disk, manager, ids) = filled(4);

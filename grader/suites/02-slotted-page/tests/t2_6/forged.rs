@@ -1,4 +1,5 @@
-//! Files with sound checksums that no manager wrote: `open` checks each number of the allocation state (B1 to B4).
+//! Files with sound checksums that no manager wrote: `open` checks each number of the allocation state (B1
+//! to B4).
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,7 @@ use testkit::{check, check_eq};
 
 use super::{allocate, allocated, filled, free, open_bytes, sync};
 
-/// Places of the numbers in a meta page, as the format has them.
+/// Offsets of the numbers in a meta page.
 const EPOCH_AT: usize = 32;
 const ROOT_AT: usize = 40;
 const COPIES_AT: usize = 48;
@@ -49,7 +50,8 @@ fn check_refused(bytes: Vec<u8>, what: &str) {
     check!(matches!(found, Err(Error::Corrupt(_))), "open of a file in which {what} gives {found:?}");
 }
 
-/// A root that nobody allocated leads the owner into a page that is not his, or into the manager's own (B3).
+/// A root that is not allocated would give the owner a page of another owner, or one of the manager's own
+/// (B3).
 #[testkit::test]
 fn the_root_must_be_an_allocated_page() {
     let (bytes, ids, page_count) = file();
@@ -92,7 +94,7 @@ fn a_map_page_is_not_newer_than_its_meta_page() {
     }
 }
 
-/// An epoch that no file reaches is damage: a sync could not count on from it (B4).
+/// An epoch that no file reaches is damage: a sync could not increase it (B4).
 #[testkit::test]
 fn an_epoch_beyond_the_largest_is_refused() {
     let (bytes, ids, _) = file();
@@ -119,7 +121,7 @@ fn an_epoch_beyond_the_largest_is_refused() {
     sync(&manager);
 }
 
-/// Of two whole meta pages the one of the larger epoch counts, whichever of the two it is.
+/// Of two undamaged meta pages the one with the larger epoch is current, in either place.
 #[testkit::test]
 fn the_larger_epoch_counts() {
     let (disk, manager, ids) = filled(5);

@@ -1,4 +1,4 @@
-//! Opening a file that was left in the middle of something, and being stopped while doing so.
+//! Opening a file after an interrupted sync, and interruptions of `open` itself.
 
 use std::io;
 
@@ -12,7 +12,7 @@ use testkit::{check, check_eq};
 use super::story::{AllocationState, Op, Story, check_allocation, handle, long_script};
 use super::{allocate, allocated, check_reads, filled, free, open, read, sync, write};
 
-/// A crash while the file is opened after a crash changes nothing: opening once more finds the same.
+/// A crash during the `open` after a crash changes nothing: the next `open` finds the same state.
 #[testkit::test]
 fn a_crash_while_opening_changes_nothing() {
     let script = long_script(3, 50);
@@ -42,8 +42,9 @@ fn a_crash_while_opening_changes_nothing() {
     }
 }
 
-/// What `open` found stays found. The program may have died inside a sync with the new state only in the
-/// system's cache; if the machine dies next, the older state must not come back over pages used again since.
+/// The state that `open` found is durable. The program may have ended during a sync with the new state only
+/// in the system's cache; after a power failure the older state must not be restored, because its pages may
+/// be reused since.
 #[testkit::test]
 fn what_open_found_is_durable() {
     let mut died = 0;
@@ -55,8 +56,8 @@ fn what_open_found_is_durable() {
     check!(died > 20, "the program died {died} times inside a sync");
 }
 
-/// The program dies `calls` calls into a sync, and is started again; some work later the machine crashes. False if the
-/// sync needed fewer calls.
+/// The program ends after `calls` calls of a sync, and is started again; after some work the machine
+/// crashes. False if the sync needed fewer calls.
 fn die_and_go_on(seed: u64, calls: u64) -> bool {
     testkit::scene::clear();
     let disk = FaultDisk::with_seed(seed);
@@ -106,10 +107,11 @@ fn die_and_go_on(seed: u64, calls: u64) -> bool {
     true
 }
 
-/// Between the death of the program and a power loss inside the `open` that follows, one meta page may be only in the
-/// system's cache. If `open` writes over the other before it has synced, neither is left.
+/// If the program ended during a sync and the power fails during the next `open`, one meta page may be only
+/// in the system's cache. If `open` overwrites the other before it has synced, no undamaged meta page may
+/// be left.
 #[testkit::test]
-fn a_power_loss_while_opening_after_the_program_died() {
+fn a_power_loss_during_open_leaves_one_sync_or_the_next() {
     let mut rng = testkit::rng();
     let (mut died, mut lost) = (0, 0);
     for calls in 0..40 {
@@ -132,8 +134,8 @@ fn a_power_loss_while_opening_after_the_program_died() {
     check!(died > 10 && lost > 10, "{died} deaths inside a sync, {lost} power losses inside open");
 }
 
-/// A disk on which the program died `calls` calls into a sync, and the two states that may be found on it. `None` if
-/// the sync needed fewer calls.
+/// A disk on which the program ended after `calls` calls of a sync, and the two states that may be found on
+/// it. `None` if the sync needed fewer calls.
 fn die_in_a_sync(calls: u64) -> Option<(FaultDisk, [AllocationState; 2])> {
     testkit::scene::clear();
     let disk = FaultDisk::new();
@@ -150,7 +152,7 @@ fn die_in_a_sync(calls: u64) -> Option<(FaultDisk, [AllocationState; 2])> {
     manager.sync().is_err().then_some((disk, [old, new]))
 }
 
-/// The disk as a program sees it that dies after some changing calls; the system's cache outlives it.
+/// A disk for a program that ends after some changing calls; the system's cache keeps its writes.
 struct Mortal {
     disk: Arc<dyn Disk>,
     calls_left: AtomicU64,
@@ -185,9 +187,9 @@ impl Disk for Mortal {
     }
 }
 
-/// Opening a file in order changes nothing and can be done any number of times.
+/// Opening a file after a clean sync changes nothing, any number of times.
 #[testkit::test]
-fn opening_is_repeatable() {
+fn opening_changes_nothing() {
     let (disk, manager, ids) = filled(9);
     free(&manager, ids[4]);
     sync(&manager);
@@ -207,9 +209,9 @@ fn opening_is_repeatable() {
     );
 }
 
-/// Bytes behind the last page are not a page: a file grown by an unfinished allocation opens, and grows by zeros.
+/// Bytes after the last page are not a page: `open` cuts them off, so that new pages are zeros.
 #[testkit::test]
-fn bytes_past_the_last_page_are_not_pages() {
+fn bytes_after_the_last_page_are_cut_off() {
     let (disk, manager, ids) = filled(4);
     let len = PageId(manager.stats().page_count).offset() as usize;
     drop(manager);
@@ -233,7 +235,7 @@ fn bytes_past_the_last_page_are_not_pages() {
     }
 }
 
-/// A long story without any fault: the model and the manager agree at each step, also across reopening.
+/// A long script without faults: the model and the manager agree at each step, also after reopening.
 #[testkit::test]
 fn a_long_story_without_faults() {
     for seed in 10..14 {

@@ -1,4 +1,4 @@
-//! Which pages are handed out again, and when.
+//! Which pages are allocated again, and when.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -12,9 +12,10 @@ use testkit::{check, check_eq};
 
 use super::{allocate, allocated, check_reads, create, filled, free, open, sync, write};
 
-/// A page reads as never written until it is written, whoever had it before: old rows must not leak (P3).
+/// A page reads as never written until it is written, also if it had an owner before: old rows must not
+/// leak (P3).
 #[testkit::test]
-fn fresh_pages_hold_nothing() {
+fn new_pages_read_as_never_written() {
     let (disk, manager, ids) = filled(10);
     let fresh = allocate(&manager);
     check_reads(&manager, fresh, 0);
@@ -35,7 +36,8 @@ fn fresh_pages_hold_nothing() {
     }
 }
 
-/// A freed page is not handed out before a sync: a crash would bring its former owner back (P2).
+/// A freed page is not allocated before a sync, because after a crash it belongs to its former owner again
+/// (P2).
 #[testkit::test]
 fn freed_pages_wait_for_the_sync() {
     let (_, manager, ids) = filled(10);
@@ -54,10 +56,10 @@ fn freed_pages_wait_for_the_sync() {
     check_eq!(manager.stats().page_count, page_count, "page count after taking all free pages");
 }
 
-/// A page allocated and freed between two syncs is in no state that a crash could bring back: it is free at once,
-/// wherever the search for a free page has got to.
+/// A page allocated and freed between two syncs is in no state that a crash could restore: it is free at
+/// once, also if the search for a free page is already behind it.
 #[testkit::test]
-fn pages_that_no_sync_has_seen_are_free_at_once() {
+fn pages_allocated_and_freed_between_syncs_are_free_at_once() {
     let (_, manager, _) = filled(3);
     let ids: Vec<PageId> = (0..300).map(|_| allocate(&manager)).collect();
     let page_count = manager.stats().page_count;
@@ -75,7 +77,7 @@ fn pages_that_no_sync_has_seen_are_free_at_once() {
     }
 }
 
-/// The file grows only when no free page is left: space once freed is not lost.
+/// The file grows only if there is no free page: freed pages are not lost.
 #[testkit::test]
 fn the_file_does_not_grow_while_pages_are_free() {
     let (_, manager, ids) = filled(100);
@@ -98,9 +100,10 @@ fn the_file_does_not_grow_while_pages_are_free() {
     check_eq!(allocated(&manager).len(), 100, "allocated pages");
 }
 
-/// Freeing and allocating with a sync between, for ever, does not make the file grow: the meta and map pages need no more room.
+/// Repeated frees and allocations with syncs between do not make the file grow, because meta and map pages
+/// have fixed places.
 #[testkit::test]
-fn a_long_life_does_not_grow_the_file() {
+fn repeated_frees_do_not_grow_the_file() {
     let (disk, manager, ids) = filled(8);
     let mut live = ids;
     let mut manager = manager;
@@ -129,7 +132,7 @@ fn a_long_life_does_not_grow_the_file() {
     );
 }
 
-/// More pages than one map page describes: all are found again, and freed ones come back.
+/// With more pages than one map page describes, all are found again, and freed ones are allocated again.
 #[testkit::test]
 fn the_free_map_grows_with_the_file() {
     let disk = Arc::new(SparseDisk::default());
@@ -165,7 +168,8 @@ fn the_free_map_grows_with_the_file() {
     check_eq!(manager.stats().page_count, page_count, "page count");
 }
 
-/// A file may end exactly where a group of pages ends, and one page into the next group: both are found again.
+/// A file may end exactly where a group of pages ends, and one page into the next group: both are found
+/// again.
 #[testkit::test]
 fn a_file_may_end_with_a_group() {
     let disk = Arc::new(SparseDisk::default());
@@ -187,7 +191,7 @@ fn a_file_may_end_with_a_group() {
     }
 }
 
-/// Allocating in a large file does not look at every page of it each time.
+/// An allocation in a large file does not check every page.
 #[testkit::test]
 fn allocating_in_a_full_file_is_quick() {
     let disk = FaultDisk::new();
@@ -215,7 +219,7 @@ fn allocating_in_a_full_file_is_quick() {
     );
 }
 
-/// A disk that keeps only the pages that were written: large files cost nothing.
+/// A disk that stores only the pages that were written, so that large files need little memory.
 #[derive(Default)]
 struct SparseDisk {
     state: Mutex<Sparse>,

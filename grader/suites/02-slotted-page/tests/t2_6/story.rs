@@ -1,4 +1,4 @@
-//! Scripts of operations, run beside a model that knows what a crash may leave.
+//! Scripts of operations, run beside a model that knows which states a crash may leave.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -13,7 +13,7 @@ use testkit::{Failure, check, check_eq};
 
 use super::{Tag, allocated, is_crash, page, read};
 
-/// A step of a script. Numbers choose among the pages there are.
+/// A step of a script. The numbers choose one of the allocated pages.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Op {
     /// Allocate a page.
@@ -75,21 +75,21 @@ pub(super) struct AllocationState {
     pub(super) root: Option<PageId>,
 }
 
-/// What is known of a file while a script runs.
+/// The model of a file while a script runs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Model {
     /// The owner's view.
     pub(super) now: AllocationState,
     /// At the last sync that returned Ok.
     pub(super) durable: AllocationState,
-    /// What syncs since then were to make durable that did not return Ok.
+    /// The states of later syncs that did not return Ok.
     pub(super) running: Vec<AllocationState>,
     /// Contents at the last sync that returned Ok.
     contents: BTreeMap<PageId, Tag>,
     /// Contents written since, the last one last. A page that is allocated anew begins with 0.
     since: BTreeMap<PageId, Vec<Tag>>,
     next_tag: Tag,
-    /// What was done so far, for the report.
+    /// The steps so far, for the report.
     told: Vec<String>,
 }
 
@@ -106,7 +106,7 @@ pub(super) struct Story {
 }
 
 impl Story {
-    /// Creates a file on `disk`; `None` if it crashes meanwhile.
+    /// Creates a file on `disk`; `None` if it crashes during that.
     pub(super) fn create(disk: FaultDisk, is_in_pieces: bool) -> Option<Story> {
         testkit::scene::clear();
         let mut model = Model::default();
@@ -118,7 +118,7 @@ impl Story {
         }
     }
 
-    /// Goes on with the file that a crash left on `disk`. Pages that the crash tore are written anew.
+    /// Continues with the file that a crash left on `disk`. Torn pages are written again.
     pub(super) fn go_on(self, disk: FaultDisk, manager: DiskManager, found: AllocationState) -> Story {
         drop(manager);
         let manager = match DiskManager::open(handle(&disk, self.is_in_pieces)) {
@@ -162,7 +162,8 @@ impl Story {
         true
     }
 
-    /// Runs one step. An error of the disk leaves the model as it was, except for what the failed call may have done.
+    /// Runs one step. After an error of the disk the model changes only by what the failed call may have
+    /// done.
     pub(super) fn step(&mut self, op: Op) -> Result<(), Error> {
         let Some(manager) = &self.manager else { return Ok(()) };
         let model = &mut self.model;
@@ -225,8 +226,8 @@ impl Story {
         Ok(())
     }
 
-    /// One outcome `left` of a crash now, as a disk. The scene becomes that of this outcome alone: what was done, and
-    /// what became of each call of the disk that no sync made durable.
+    /// A disk with the outcome `left` of a crash now. The report is that of this outcome alone: the steps,
+    /// and the fate of each call of the disk that no sync made durable.
     pub(super) fn crash(&self, left: Vec<u8>) -> FaultDisk {
         if !testkit::scene::is_quiet() {
             testkit::scene::clear();
@@ -251,12 +252,13 @@ impl Story {
     }
 }
 
-/// The disk as the manager gets it.
+/// The disk that the manager uses.
 pub(super) fn handle(disk: &FaultDisk, is_in_pieces: bool) -> Arc<dyn Disk> {
     if is_in_pieces { Arc::new(Pieces(disk.clone())) } else { Arc::new(disk.clone()) }
 }
 
-/// The calls of the disk since its last sync, the pieces of a page taken together, and whether they are in `left`.
+/// The calls of the disk since its last sync, the pieces of a page taken together, and whether they are in
+/// `left`.
 fn fates(disk: &FaultDisk, left: &[u8]) -> Vec<String> {
     const MOST: usize = 12;
     let log = disk.log();
@@ -296,8 +298,8 @@ fn fates(disk: &FaultDisk, left: &[u8]) -> Vec<String> {
     more.into_iter().chain(calls[skipped..].iter().map(line)).chain([length]).collect()
 }
 
-/// A disk that takes the front of a page in small pieces, each a write of its own: a crash may come between
-/// two of them, and then it tears the page among the numbers that matter most.
+/// A disk that writes the start of a page in small pieces, each a write of its own: a crash may happen
+/// between two of them, and then it tears the page between its most important numbers.
 struct Pieces(FaultDisk);
 
 impl Disk for Pieces {
@@ -324,7 +326,7 @@ impl Disk for Pieces {
 }
 
 impl Model {
-    /// Notes what is done next, for the report.
+    /// Adds the next step to the report.
     pub(super) fn tell(&mut self, line: &str) {
         if !testkit::scene::is_quiet() {
             testkit::step!("{line}");
@@ -332,7 +334,7 @@ impl Model {
         }
     }
 
-    /// The sync returned Ok: what is now is what is durable.
+    /// The sync returned Ok: the present state is durable.
     fn synced(&mut self) {
         self.running.clear();
         self.durable = self.now.clone();
@@ -348,7 +350,8 @@ impl Model {
         std::iter::once(&self.durable).chain(&self.running).collect()
     }
 
-    /// Checks that what a crash left can be opened and is what the model allows; gives what was found.
+    /// Checks that the file after a crash can be opened and has a state that the model allows; returns that
+    /// state.
     pub(super) fn check_recovered(&self, disk: &FaultDisk) -> (DiskManager, AllocationState) {
         testkit::step!("DiskManager::open(what the crash left)");
         let manager = match DiskManager::open(Arc::new(disk.clone())) {
@@ -366,8 +369,8 @@ impl Model {
         (manager, found)
     }
 
-    /// Checks one page after a crash: unchanged if it was not written since the last sync, else anything that was
-    /// written to it, or an error.
+    /// Checks one page after a crash: unchanged if it was not written since the last sync, else anything
+    /// that was written to it, or an error.
     fn check_content(&self, manager: &DiskManager, id: PageId) {
         let found = read(manager, id);
         let old = self.contents.get(&id).copied().unwrap_or(0);
@@ -400,7 +403,7 @@ impl Model {
     }
 }
 
-/// Checks that the manager's pages and root are one of `allowed`, and says which.
+/// Checks that the manager's pages and root are one of `allowed`, and returns it.
 pub(super) fn check_allocation(
     manager: &DiskManager,
     allowed: &[&AllocationState],

@@ -11,7 +11,7 @@ use testkit::{check, check_eq};
 
 use super::{allocated, check_reads, open, page, read};
 
-/// A disk on which, once armed, two calls must be under way at the same time before either goes on.
+/// A disk on which, once armed, two calls must run at the same time before either returns.
 struct MeetingDisk {
     disk: FaultDisk,
     state: Mutex<Meeting>,
@@ -41,7 +41,7 @@ impl MeetingDisk {
         *self.state.lock() = Meeting { kinds, inside: 0 };
     }
 
-    /// Waits for the other one. If it cannot come because of a lock, the schedule ends in a deadlock.
+    /// Waits for the other call. If a lock prevents that call, the schedule ends in a deadlock.
     fn meet(&self, kind: Kind) {
         let mut state = self.state.lock();
         if state.kinds.contains(&kind) {
@@ -75,12 +75,12 @@ impl Disk for MeetingDisk {
     }
 }
 
-/// What each thread does, in the order in which it happens, for the report of whichever thread fails.
+/// The calls of all threads in their order, for the report of the thread that fails.
 #[derive(Clone, Default)]
 struct Journal(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
 
 impl Journal {
-    /// Makes a call for the thread `who`, noted when it begins and when it ends.
+    /// Makes a call for the thread `who`, and records its begin and its end.
     fn call<T: std::fmt::Debug>(&self, who: &str, what: &str, call: impl FnOnce() -> T) -> T {
         self.note(format!("{who}: {what} begins"));
         let result = call();
@@ -88,7 +88,7 @@ impl Journal {
         result
     }
 
-    /// Adds a line. The scene of this thread becomes all that is known by now, of all threads.
+    /// Adds a line. The report of this thread then has all lines so far, of all threads.
     fn note(&self, line: String) {
         if testkit::scene::is_quiet() {
             return;
@@ -176,7 +176,7 @@ fn reads_do_not_wait_for_a_sync() {
     });
 }
 
-/// Threads that allocate at once never get the same page, whether it is a new one or one used again.
+/// Threads that allocate at the same time never get the same page, neither a new one nor a reused one.
 #[testkit::test]
 fn threads_never_get_the_same_page() {
     testkit::schedule::explore(150, || {
@@ -205,9 +205,9 @@ fn threads_never_get_the_same_page() {
     });
 }
 
-/// A page freed while a sync runs may be in what that sync makes durable: it is not handed out before the next.
+/// A page freed while a sync runs may be part of the state of that sync: it is not allocated before the next.
 #[testkit::test]
-fn a_page_freed_during_a_sync_is_safe() {
+fn a_page_freed_during_a_sync_is_held() {
     testkit::schedule::explore(250, || {
         let (disk, manager, ids) = meeting(3);
         check_eq!(manager.free(ids[2]), Ok(()), "free, so that the sync has work");
@@ -255,10 +255,10 @@ fn a_page_freed_during_a_sync_is_safe() {
     });
 }
 
-/// A page that is taken again is not read with its former owner's bytes (P3): who still has a link to it, and asks while
-/// they are being cleared, is told that it is not allocated, or was never written.
+/// A reused page is not read with its former owner's bytes (P3): if a caller with an old link reads it while
+/// they are being cleared, the read returns that it is not allocated, or was never written.
 #[testkit::test]
-fn a_page_taken_again_is_not_read_before_it_is_cleared() {
+fn a_reused_page_is_not_read_before_it_is_cleared() {
     testkit::schedule::explore(300, || {
         let (_, manager, _) = meeting(1);
         let id = manager.allocate().expect("there is room");
@@ -284,9 +284,9 @@ fn a_page_taken_again_is_not_read_before_it_is_cleared() {
     });
 }
 
-/// A page taken again while a sync runs is not made durable with its former owner's bytes (P3).
+/// A page that is reused while a sync runs is not made durable with its former owner's bytes (P3).
 #[testkit::test]
-fn a_page_taken_during_a_sync_holds_nothing() {
+fn a_page_reused_during_a_sync_holds_no_old_bytes() {
     testkit::schedule::explore(250, || {
         let (disk, manager, ids) = meeting(3);
         check_eq!(manager.free(ids[0]), Ok(()), "free");
@@ -308,9 +308,10 @@ fn a_page_taken_during_a_sync_holds_nothing() {
     });
 }
 
-/// A page cannot become the root and be freed at the same time: a free root makes a file that cannot be opened.
+/// A page cannot become the root and be freed at the same time: a free root makes a file that cannot be
+/// opened.
 #[testkit::test]
-fn a_root_is_never_freed_meanwhile() {
+fn a_page_is_never_root_and_free() {
     testkit::schedule::explore(150, || {
         let (disk, manager, ids) = meeting(2);
         let (other, id) = (manager.clone(), ids[1]);
@@ -330,9 +331,9 @@ fn a_root_is_never_freed_meanwhile() {
     });
 }
 
-/// Two syncs at once: each that returned Ok kept its promise about what came before it.
+/// Two syncs at the same time: each that returned Ok made the changes before it durable.
 #[testkit::test]
-fn syncs_at_once_keep_their_promises() {
+fn concurrent_syncs_each_make_earlier_changes_durable() {
     testkit::schedule::explore(150, || {
         let (disk, manager, ids) = meeting(3);
         let (journal, other, id) = (Journal::default(), manager.clone(), ids[1]);
