@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   text       excerpts and links; style; labs/ is generated, lab.toml, headings, marks,
-//!              workloads, task modules stand alone                 reads only
+//!              workloads, task modules stand alone, patches fit    reads only
 //!   reference  in the learner's place it passes every test
 //!   skeleton   compiles without a warning, every test fails at once
 //!   stubs      one task a hole: its own tests fail, no earlier task's does
@@ -256,6 +256,7 @@ impl<'a> Check<'a> {
         self.step("text handout", |lane| text::handout(lane.course, lab));
         self.step("text workloads", |_| text::workloads(lab));
         self.step("text task modules", |_| text::task_modules(lab));
+        self.step("text patches", |lane| Ok(patches::fit(lane.course, lab)));
     }
 
     /// Every step of `lab`.

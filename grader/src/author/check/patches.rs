@@ -141,6 +141,23 @@ fn replaced_once(text: &str, find: &str, replace: &str) -> Result<String> {
     }
 }
 
+/// Every mutant and variant fits the reference, and names tasks and gates that there are.
+pub(super) fn fit(course: &Course, lab: &Lab) -> Found {
+    let mut found = Found::default();
+    let mut count = 0;
+    for kind in [Kind::Variant, Kind::Mutant] {
+        for path in kind.files(lab) {
+            count += 1;
+            if let Err(error) = Plan::read(course, lab, kind, &lab.suite_dir.join(&path)) {
+                found.problems.push(format!("{}: {error:#}", path.display()));
+            }
+        }
+    }
+    found.says =
+        format!("{} of {count} mutants and variants fit the reference", count - found.problems.len());
+    found
+}
+
 /// A lab has enough mutants.
 pub(super) fn count(lab: &Lab) -> Found {
     let count = Kind::Mutant.files(lab).len();
