@@ -1,6 +1,7 @@
 //! Task {{number}}.1: TO WRITE: what these tests look at.
 
 use testkit::check_eq;
+
 use {{library}}::first;
 
 /// TO WRITE: what must hold, and why it could break. A test asserts only what every correct design has.
