@@ -6,13 +6,13 @@
 //!   solutions/01-structures/  Cargo.toml  --- same bytes --->  labs/01-structures/  Cargo.toml
 //!                             src/*.rs    --- skeleton ----->                       src/*.rs
 //!                             tests/*.rs  --- skeleton ----->                       tests/*.rs
-//!   target/grade/generated/   what was written last: a file that still equals it is nobody's work
-//!   target/grade/backup/TIME/ what was overwritten or removed and was somebody's work
+//!   target/grade/generated/   what the last generation wrote: a file that equals it has not been edited
+//!   target/grade/backup/TIME/ what was overwritten or removed although somebody had edited it
 //! ```
 //!
 //! Invariants:
 //! - I1: nothing is written unless every source of the chosen labs could be read.
-//! - I2: bytes that no generation wrote are copied to the backup folder before they go.
+//! - I2: a file that somebody edited is copied to the backup folder before it is overwritten or removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -33,16 +33,16 @@ pub struct Generator<'a> {
     pub root: &'a Path,
     /// Packages by folder name; all when empty.
     pub only: &'a [String],
-    /// Task ids of each folder that has a catalogue; a mark with another id is an error.
+    /// Task ids of each folder that has a `lab.toml`; a mark with another id is an error.
     pub tasks: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// How a file of `labs/` differs from what it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Not there yet.
+    /// Does not exist yet.
     Missing,
-    /// Other bytes.
+    /// Holds other bytes.
     Differs,
     /// Has no counterpart in `solutions/`.
     Extra,
@@ -154,8 +154,8 @@ impl Generator<'_> {
             match marks::parse(&name, &text) {
                 Ok(marked) => {
                     let known = self.tasks.get(package);
-                    let mut told = BTreeSet::new();
-                    for region in marked.regions().filter(|region| told.insert(&region.task)) {
+                    let mut seen = BTreeSet::new();
+                    for region in marked.regions().filter(|region| seen.insert(&region.task)) {
                         if let Some(problem) = unknown_task(package, known, &region.task) {
                             errors.push(format!("{name}:{}: {problem}", region.line));
                         }
@@ -204,7 +204,7 @@ impl Generator<'_> {
         plan.wanted.get(path).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
     }
 
-    /// Unified diff from the file as it lies to the file as it should be.
+    /// Unified diff from the file on disk to the file as it should be.
     pub fn diff(&self, plan: &Plan, path: &Path) -> String {
         let found = fs::read(self.labs().join(path)).unwrap_or_default();
         let found = String::from_utf8_lossy(&found).into_owned();
@@ -220,9 +220,7 @@ impl Generator<'_> {
 
 fn unknown_task(package: &str, known: Option<&BTreeSet<String>>, task: &str) -> Option<String> {
     match known {
-        None => {
-            Some(format!("task {task} in a package without a catalogue (grader/suites/{package}/lab.toml)"))
-        }
+        None => Some(format!("task {task}, but there is no grader/suites/{package}/lab.toml")),
         Some(known) if known.contains(task) => None,
         Some(known) => {
             let list: Vec<&str> = known.iter().map(String::as_str).collect();
@@ -248,7 +246,7 @@ pub fn backup_folder(root: &Path) -> PathBuf {
     folder
 }
 
-/// Seconds since 1970 as `2026-11-22T09-47-05Z`: sorts by time, and no character a file system refuses.
+/// Seconds since 1970 as `2026-11-22T09-47-05Z`: sorts by time, and has no character that a file system refuses.
 fn utc_name(seconds: u64) -> String {
     let (mut year, mut day) = (1970_u64, seconds / 86_400);
     let leap = |year: u64| (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);

@@ -247,7 +247,11 @@ impl Parser<'_> {
         match &mut self.open {
             None => self.pieces.push(Piece::Skeleton(line)),
             Some(Open::Hide { .. }) => {
-                self.error(number, "`//+` inside a hidden region would never be seen".to_string());
+                self.error(
+                    number,
+                    "`//+` inside a hidden region has no effect: the skeleton leaves the region out"
+                        .to_string(),
+                );
             }
             Some(Open::Task(region)) => {
                 region.nudges.push(line);

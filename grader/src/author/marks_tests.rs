@@ -92,7 +92,7 @@ fn errors(text: &str) -> Vec<String> {
     found.iter().map(ToString::to_string).collect()
 }
 
-/// Each mistake is told with file and line, and one mistake does not hide the next.
+/// Each mistake is reported with file and line, and one mistake does not hide the next.
 #[test]
 fn mistakes_are_named_with_their_line() {
     let cases = [
@@ -109,7 +109,10 @@ fn mistakes_are_named_with_their_line() {
             "//# task 1.1 x\n//+ 1\n//+ 2\n//+ 3\n//+ 4\na\n//# end\n",
             "f.rs:5: at most 3 lines of nudges in a hole",
         ),
-        ("//# hide\n//+ x\na\n//# end\n", "f.rs:2: `//+` inside a hidden region would never be seen"),
+        (
+            "//# hide\n//+ x\na\n//# end\n",
+            "f.rs:2: `//+` inside a hidden region has no effect: the skeleton leaves the region out",
+        ),
         (
             "//# task 1.1 a {b}\na\n//# end\n",
             "f.rs:1: the text becomes a `todo!` message: no quote, brace or backslash",

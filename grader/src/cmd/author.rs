@@ -1,4 +1,4 @@
-//! `cargo grade author`: what the writers of labs use.
+//! `cargo grade author`: what the authors of labs use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -143,7 +143,7 @@ fn check_generated(generator: &Generator<'_>) -> Result<ExitCode> {
 }
 
 /// The task ids of each `grader/suites/NN-name/lab.toml`. Reads nothing else of it, so that a lab whose
-/// catalogue is half written can already be generated.
+/// tasks are half written can already be generated.
 pub fn task_ids(root: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
     let mut found = BTreeMap::new();
     let suites = root.join("grader/suites");

@@ -33,9 +33,10 @@ pub const COMMONS: &[(&str, &str)] = &[
     ("grader/testkit-macros", "grader/testkit-macros"),
 ];
 
-/// How the two profiles build: tests quick to rebuild and five times faster than unoptimised,
-/// performance as the learner would ship it. Without `lto = "off"` the parts of a test program are optimised
-/// against each other after each edit, which takes longer than all the rest. [`suite_profile`] adds the suite's.
+/// The two profiles. Tests are quick to rebuild and five times faster than unoptimised; performance programs
+/// are built as a program would be shipped. Without `lto = "off"`, the compiler optimises the parts of a test
+/// program against each other after each edit, which takes longer than the rest of the build.
+/// [`suite_profile`] adds the suite's.
 const PROFILES: &str = r#"
 [profile.dev]
 opt-level = 1
@@ -225,8 +226,8 @@ impl<'a> Manifests<'a> {
         Ok(format!("{manifest}{LAB_LINTS}"))
     }
 
-    /// The manifest of the hidden tests in `files`. Of what the suite needs for its own development only that
-    /// which the tests name comes along; what its benches compare with stays out of every grading.
+    /// The manifest of the hidden tests in `files`. Of the suite's dev-dependencies it has only
+    /// those that the tests name: what the benches compare with is not compiled to grade a lab.
     pub fn suite(&self, lab: &Lab, name: &str, files: &Files, seats: &BTreeMap<u32, Seat>) -> Result<String> {
         let own = read_table(&lab.suite_dir.join("Cargo.toml"))?;
         let mut wanted = table(&own, "dependencies");

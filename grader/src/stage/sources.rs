@@ -1,4 +1,4 @@
-//! Reading sources: the course's own as they are, a submission's with suspicion.
+//! Reads sources: the course's own without checks, a submission's with checks.
 //!
 //! Of a submission only regular `*.rs` files below `src/` are read. Everything else that looks as if it
 //! should matter (a manifest, a build script, a cargo configuration) is named in the notes.
@@ -47,7 +47,7 @@ fn read_course(package: &Path, folder: &Path, files: &mut Files) -> Result<()> {
                 files.insert(path, fs::read(entry.path())?);
             }
             Ok(_) => bail!("{} is neither a file nor a folder", entry.path().display()),
-            // An editor's lock file can be a link to nowhere.
+            // An editor's lock file can be a link whose target does not exist.
             Err(_) => {}
         }
     }
@@ -128,7 +128,7 @@ impl Submission {
         }
     }
 
-    /// Editors and systems leave hidden files and backups behind; they are nobody's intent.
+    /// Editors and systems leave hidden files and backups behind; they are not reported.
     fn note_other(&mut self, lab: &Lab, name: &str) {
         let file = name.rsplit('/').next().unwrap_or(name);
         if !file.starts_with('.') && !file.ends_with('~') {
@@ -157,7 +157,7 @@ impl Submission {
         self.files.insert(shown.to_path_buf(), bytes);
     }
 
-    /// Names what a learner may have hoped would count.
+    /// Names the files that a learner may expect to have an effect, and that have none.
     fn note_ineffective(&mut self, labs: &Path, folder: &Path, lab: &Lab, manifest: &Path, config: &Path) {
         let path = lab.path();
         let own = fs::read(folder.join("Cargo.toml")).unwrap_or_default();

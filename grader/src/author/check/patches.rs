@@ -161,7 +161,13 @@ pub(super) fn fit(course: &Course, lab: &Lab) -> Found {
 /// A lab has enough mutants.
 pub(super) fn count(lab: &Lab) -> Found {
     let count = Kind::Mutant.files(lab).len();
-    let problem = (count < MUTANTS).then(|| format!("a lab has at least {MUTANTS} mutants"));
+    let problem = (count < MUTANTS).then(|| {
+        format!(
+            "grader/suites/{}/mutants has {count} of the {MUTANTS} mutants that a lab needs at least: write one file \
+             NAME.toml for each mistake, as grader/README.md shows",
+            lab.id
+        )
+    });
     Found { says: plural(count, "mutant"), problems: problem.into_iter().collect(), ..Found::default() }
 }
 

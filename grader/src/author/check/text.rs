@@ -56,8 +56,16 @@ pub fn lists(course: &Course) -> Result<Found> {
 
 /// Nothing that `author new` wrote still waits for an author.
 pub fn still_to_write(course: &Course, lab: &Lab) -> Result<Found> {
-    let problems = new::to_write(&course.root, &lab.id)?;
-    Ok(Found { says: format!("{} to write", plural(problems.len(), "place")), problems, ..Found::default() })
+    let places = new::to_write(&course.root, &lab.id)?;
+    let says = format!("{} to write", plural(places.len(), "place"));
+    let problem = (!places.is_empty()).then(|| {
+        format!(
+            "{} in the files of the lab say TO WRITE\n{}",
+            plural(places.len(), "place"),
+            places.join("\n")
+        )
+    });
+    Ok(Found { says, problems: problem.into_iter().collect(), ..Found::default() })
 }
 
 /// Ids, points, hints and files of `lab.toml`.
