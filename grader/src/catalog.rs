@@ -48,7 +48,7 @@ pub struct Lab {
     pub summary: String,
     /// Why a database needs it, in one line.
     pub why: String,
-    /// How long it takes, about.
+    /// Approximate hours of work.
     pub hours: u32,
     /// In the order of work.
     pub tasks: Vec<Task>,
@@ -70,10 +70,13 @@ pub struct Task {
     pub title: String,
     /// `src/ring_queue.rs`.
     pub file: String,
-    /// How long it takes, about.
+    /// Approximate minutes of work.
     pub minutes: u32,
     /// For its tests; gates come on top.
     pub points: u32,
+    /// Whether its points come on top of the lab's 100. A lab is done without its bonus tasks.
+    #[serde(default, rename = "bonus")]
+    pub is_bonus: bool,
     /// Three, each saying more than the one before. In the file a hint has several lines; here each is one line.
     #[serde(deserialize_with = "one_line_each")]
     pub hints: Vec<String>,
@@ -97,7 +100,7 @@ pub struct PerfGate {
     pub title: String,
     /// Count or ratio.
     pub kind: GateKind,
-    /// The threshold; the figure may not be past it.
+    /// The largest figure that passes.
     pub max: f64,
     /// Earned when the gate and all tests of the task pass.
     pub points: u32,
@@ -110,11 +113,11 @@ pub struct PerfGate {
 pub struct Problem {
     /// The file.
     pub file: PathBuf,
-    /// The line, from 1, where one is to blame.
+    /// The line, from 1, where the problem is in one line.
     pub line: Option<usize>,
     /// What is wrong and what to write instead.
     pub text: String,
-    /// Whether a grading run would be wrong, not only untidy.
+    /// Whether a grading run would give a wrong result. Other problems only the author's check reports.
     pub is_fatal: bool,
 }
 
@@ -130,7 +133,7 @@ impl std::fmt::Display for Problem {
 impl Course {
     /// Opens the course at `root`.
     ///
-    /// A suite folder without `lab.toml` is a lab being written and is left out; the author's check names it.
+    /// A suite folder without `lab.toml` is no lab.
     pub fn open(root: &Path) -> Result<Course> {
         Course::open_with(root, root)
     }
@@ -267,6 +270,16 @@ impl Lab {
         task.points + self.gates(&task.id).map(|gate| gate.points).sum::<u32>()
     }
 
+    /// The tasks that the lab's 100 points are for.
+    pub fn required_tasks(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().filter(|task| !task.is_bonus)
+    }
+
+    /// The tasks whose points come on top of the 100.
+    pub fn bonus_tasks(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().filter(|task| task.is_bonus)
+    }
+
     /// The path a learner knows the lab's folder by.
     pub fn path(&self) -> String {
         format!("labs/{}", self.id)
@@ -337,7 +350,7 @@ mod tests {
         assert_eq!(lab.problems(), []);
     }
 
-    /// A misspelt key would otherwise be a value silently ignored.
+    /// Without this error, a value under a misspelt key would be ignored.
     #[test]
     fn an_unknown_key_is_an_error_with_its_line() {
         let bad = GOOD.replacen("minutes", "minuets", 1);
@@ -351,16 +364,29 @@ mod tests {
     fn points_hints_and_ids_are_checked() {
         for (find, replace, says) in [
             ("points = 40", "points = 41", "sum to 101"),
-            ("id = \"1.2\"", "id = \"1.1\"", "twice"),
+            ("id = \"1.2\"", "id = \"1.1\"", "two tasks have the id 1.1"),
             ("task = \"1.1\"", "task = \"1.9\"", "no task"),
             ("file = \"src/bag.rs\"", "file = \"../bag.rs\"", "src/"),
             ("number = 1", "number = 2", "begin with"),
+            ("points = 40", "points = 40\nbonus = true", "task 1.2 is required and comes after a bonus task"),
         ] {
             assert!(GOOD.contains(find), "{find}");
             let lab = Lab::parse(Path::new("grader/suites/01-tiny"), &GOOD.replacen(find, replace, 1));
             let problems = lab.unwrap().problems();
             assert!(problems.iter().any(|problem| problem.text.contains(says)), "{says}: {problems:?}");
         }
+    }
+
+    /// A bonus task is worth points that the 100 of the lab do not count.
+    #[test]
+    fn a_bonus_task_does_not_count_to_the_points_of_the_lab() {
+        let task = GOOD.find("[[task]]").expect("the sample has tasks");
+        let end = task + GOOD[task + 1..].find("[[").expect("another table follows") + 1;
+        let bonus = GOOD[task..end].replace("id = \"1.1\"", "id = \"1.3\"\nbonus = true");
+        let text = format!("{GOOD}\n{bonus}");
+        let lab = Lab::parse(Path::new("grader/suites/01-tiny"), &text).unwrap();
+        assert_eq!(lab.problems(), []);
+        assert_eq!((lab.required_tasks().count(), lab.bonus_tasks().count()), (2, 1));
     }
 
     #[test]

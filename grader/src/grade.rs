@@ -17,7 +17,7 @@ use anyhow::{Result, bail};
 
 use crate::catalog::{Course, Lab, Task};
 use crate::compile::{Compiled, Target, compile};
-use crate::model::{BuildReport, LabReport, PerfReport, PerfVerdict, TaskReport, TestReport, Times};
+use crate::model::{BuildReport, LabReport, PerfReport, PerfVerdict, Points, TaskReport, TestReport, Times};
 use crate::observer::Observer;
 use crate::request::{Earlier, Request, Selection, Sources};
 use crate::run::order::History;
@@ -58,13 +58,16 @@ pub fn grade(course: &Course, request: &Request, observer: &mut dyn Observer) ->
         }
     };
     deduplicate(&mut notes);
+    let required = Points::of(tasks.iter().filter(|task| !task.is_bonus));
+    let bonus = Points::of(tasks.iter().filter(|task| task.is_bonus));
     Ok(LabReport {
         lab: request.lab.number,
         id: request.lab.id.clone(),
         title: request.lab.title.clone(),
         build,
-        earned: tasks.iter().map(|task| task.points_earned).sum(),
-        max: tasks.iter().map(|task| task.points_max).sum(),
+        earned: required.earned,
+        max: required.max,
+        bonus: (bonus.max > 0).then_some(bonus),
         tasks,
         notes,
         seed: request.seed,
@@ -189,6 +192,7 @@ fn assemble(
         id: task.id.clone(),
         title: task.title.clone(),
         file: task.file.clone(),
+        is_bonus: task.is_bonus,
         points_earned: for_tests as u32 + for_gates,
         points_max: lab.task_points(task),
         passed: run::all_passed(&tests) && !perf.iter().any(is_held_back),

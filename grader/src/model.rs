@@ -30,10 +30,13 @@ pub struct LabReport {
     pub tasks: Vec<TaskReport>,
     /// Facts about the run: files without effect, confinement in force, processes left behind.
     pub notes: Vec<String>,
-    /// Points earned by the tasks in this report.
+    /// Points earned by the tasks in this report, bonus tasks aside.
     pub earned: u32,
-    /// Points that the tasks in this report are worth.
+    /// Points that the tasks in this report are worth, bonus tasks aside.
     pub max: u32,
+    /// What the bonus tasks in this report earned and are worth, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bonus: Option<Points>,
     /// The seed that was asked for; `None` for each suite's default.
     pub seed: Option<u64>,
     /// Wall seconds of the build and of the tests.
@@ -41,9 +44,30 @@ pub struct LabReport {
 }
 
 impl LabReport {
-    /// Whether everything asked for passed.
+    /// Whether everything asked for passed. A lab passes without its bonus tasks; they count when nothing else was asked for.
     pub fn passed(&self) -> bool {
-        matches!(self.build, BuildReport::Ok { .. }) && self.tasks.iter().all(|task| task.passed)
+        let only_bonus = self.tasks.iter().all(|task| task.is_bonus);
+        let mut counted = self.tasks.iter().filter(|task| only_bonus || !task.is_bonus);
+        matches!(self.build, BuildReport::Ok { .. }) && counted.all(|task| task.passed)
+    }
+}
+
+/// Points earned and points to earn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Points {
+    /// Earned.
+    pub earned: u32,
+    /// To earn.
+    pub max: u32,
+}
+
+impl Points {
+    /// The points of `tasks`.
+    pub fn of<'a>(tasks: impl Iterator<Item = &'a TaskReport>) -> Points {
+        tasks.fold(Points { earned: 0, max: 0 }, |sum, task| Points {
+            earned: sum.earned + task.points_earned,
+            max: sum.max + task.points_max,
+        })
     }
 }
 
@@ -105,6 +129,9 @@ pub struct TaskReport {
     pub title: String,
     /// The file the task is in, `src/ring_queue.rs`.
     pub file: String,
+    /// Whether its points come on top of the lab's 100.
+    #[serde(rename = "bonus", skip_serializing_if = "std::ops::Not::not")]
+    pub is_bonus: bool,
     /// Points earned: tests and gates.
     pub points_earned: u32,
     /// Points the task is worth: tests and gates.

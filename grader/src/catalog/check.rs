@@ -1,7 +1,7 @@
 //! What can be wrong with a `lab.toml` that parses.
 //!
-//! The line of a problem is found by looking for the text at fault in the file: good enough for a
-//! message, and the catalog's types stay free of positions.
+//! The line of a problem is found by a search for the wrong text in the file. That is exact enough for a message, and the
+//! catalog's types need no positions.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,7 +25,7 @@ impl Lab {
         let mut ids = BTreeSet::new();
         for (index, task) in self.tasks.iter().enumerate() {
             if !ids.insert(task.id.as_str()) {
-                found.fatal(&format!("id = \"{}\"", task.id), format!("task {} is there twice", task.id));
+                found.fatal(&format!("id = \"{}\"", task.id), format!("two tasks have the id {}", task.id));
             }
             check_task(&mut found, index, task);
         }
@@ -85,12 +85,20 @@ fn check_lab(found: &mut Findings<'_>) {
     if lab.limits.wall_seconds < lab.limits.cpu_seconds {
         found.untidy(
             "wall_seconds",
-            "wall_seconds is below cpu_seconds: a busy machine fails tests".to_owned(),
+            "wall_seconds is below cpu_seconds: tests would fail on a busy machine".to_owned(),
         );
     }
-    let sum: u32 = lab.tasks.iter().map(|task| lab.task_points(task)).sum();
+    let sum: u32 = lab.required_tasks().map(|task| lab.task_points(task)).sum();
     if sum != LAB_POINTS {
-        found.untidy("points =", format!("the points of tasks and gates sum to {sum}, not to {LAB_POINTS}"));
+        let text = format!(
+            "the points of tasks and gates sum to {sum}, not to {LAB_POINTS}; bonus tasks do not count"
+        );
+        found.untidy("points =", text);
+    }
+    let is_late = |pair: &&[Task]| pair[0].is_bonus && !pair[1].is_bonus;
+    if let Some(pair) = lab.tasks.windows(2).find(is_late) {
+        let near = format!("id = \"{}\"", pair[1].id);
+        found.untidy(&near, format!("task {} is required and comes after a bonus task", pair[1].id));
     }
     for (name, value) in [("title", &lab.title), ("summary", &lab.summary), ("why", &lab.why)] {
         if value.trim().is_empty() || value.contains('\n') {
@@ -103,7 +111,7 @@ fn check_task(found: &mut Findings<'_>, index: usize, task: &Task) {
     let near = format!("id = \"{}\"", task.id);
     let wanted = format!("{}.{}", found.lab.number, index + 1);
     if task.id != wanted {
-        found.untidy(&near, format!("task {} stands where {wanted} is expected", task.id));
+        found.untidy(&near, format!("task {} is in the place of task {wanted}", task.id));
     }
     let is_source = task.file.starts_with("src/") && task.file.ends_with(".rs") && !task.file.contains("..");
     if !is_source {
@@ -117,11 +125,12 @@ fn check_task(found: &mut Findings<'_>, index: usize, task: &Task) {
         found.untidy(&near, format!("task {} has an empty hint", task.id));
     }
     if !MINUTES.contains(&task.minutes) {
-        let text = format!("task {} takes {} minutes; split or merge it", task.id, task.minutes);
+        let text =
+            format!("task {} takes {} minutes, not 15 to 90; split it or merge it", task.id, task.minutes);
         found.untidy(&near, text);
     }
     if task.points == 0 {
-        found.untidy(&near, format!("task {} is worth nothing", task.id));
+        found.untidy(&near, format!("task {} has no points", task.id));
     }
     if task.title.trim().is_empty() {
         found.untidy(&near, format!("task {} has no title", task.id));
@@ -134,7 +143,7 @@ fn check_gates(found: &mut Findings<'_>) {
     for gate in &lab.perf {
         let near = format!("id = \"{}\"", gate.id);
         if !ids.insert(gate.id.as_str()) {
-            found.fatal(&near, format!("gate {} is there twice", gate.id));
+            found.fatal(&near, format!("two gates have the id {}", gate.id));
         }
         if lab.task(&gate.task).is_none() {
             found.fatal(&near, format!("gate {}: there is no task {}", gate.id, gate.task));
@@ -144,7 +153,13 @@ fn check_gates(found: &mut Findings<'_>) {
             found.fatal(&near, format!("gate {}: max must be above zero", gate.id));
         }
         if gate.why.trim().is_empty() || gate.title.trim().is_empty() {
-            found.untidy(&near, format!("gate {} must say what it measures and why its max", gate.id));
+            found.untidy(
+                &near,
+                format!(
+                    "gate {}: title must say what it measures, and why must give the reason for max",
+                    gate.id
+                ),
+            );
         }
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::common;
-use crate::catalog::{Course, Lab};
+use crate::catalog::{Course, Lab, Task};
 use crate::model::{GateKind, TaskEnd};
 use crate::paint::{Paint, pad, plural};
 use crate::progress::Progress;
@@ -25,7 +25,9 @@ fn render(lab: &Lab, progress: &Progress, paint: Paint) -> String {
     let _ = writeln!(out, "{}", paint.strong(&format!("Lab {}: {}", lab.number, lab.title)));
     let _ = writeln!(out, "{} (about {} hours)\n", lab.summary, lab.hours);
     let ids = lab.tasks.iter().map(|task| task.id.len()).max().unwrap_or(0);
-    let titles = lab.tasks.iter().map(|task| task.title.chars().count()).max().unwrap_or(0);
+    let title =
+        |task: &Task| if task.is_bonus { format!("{} (bonus)", task.title) } else { task.title.clone() };
+    let titles = lab.tasks.iter().map(|task| title(task).chars().count()).max().unwrap_or(0);
     let head = format!("        {}  {:>7}  {:>6}  file", pad("task", ids + 2 + titles), "points", "min");
     let _ = writeln!(out, "{}", paint.quiet(&head));
     for task in &lab.tasks {
@@ -41,7 +43,7 @@ fn render(lab: &Lab, progress: &Progress, paint: Paint) -> String {
             out,
             "  {word}  {}  {}  {points:>7}  {:>6}  {}",
             pad(&task.id, ids),
-            pad(&task.title, titles),
+            pad(&title(task), titles),
             task.minutes,
             task.file
         );

@@ -44,7 +44,7 @@ pub fn render(report: &LabReport, context: &Context) -> String {
         }
         Entry {
             number: task.id.clone(),
-            name: task.title.clone(),
+            name: tally::title(task),
             score: task.points_earned,
             max_score: task.points_max,
             status: if task.passed { "passed" } else { "failed" },
@@ -54,7 +54,7 @@ pub fn render(report: &LabReport, context: &Context) -> String {
         }
     });
     let results = Results {
-        score: report.earned,
+        score: report.earned + report.bonus.map_or(0, |bonus| bonus.earned),
         output: overview(report, context),
         output_format: "text",
         visibility: "visible",
@@ -71,7 +71,7 @@ fn overview(report: &LabReport, context: &Context) -> String {
     if let Some(errors) = plain::build_errors(report) {
         return format!("Does not compile, so no test was run.\n\n{errors}");
     }
-    let mut text = format!("{} of {} points.", report.earned, report.max);
+    let mut text = format!("{}.", tally::points(report));
     if let Some(explain::First::Test(task, test)) = explain::first(report) {
         text.push_str("\n\n");
         text.push_str(&plain::text(&explain::test(context, task, test, false)));

@@ -44,7 +44,7 @@ pub fn render(report: &LabReport, context: &Context) -> String {
 
 fn tasks(report: &LabReport) -> Markup {
     html! {
-        p.total { strong { (report.earned) " of " (report.max) " points" } }
+        p.total { strong { (tally::points(report)) } }
         div.wide {
             table {
                 thead { tr { th {} th { "task" } th { "file" } th.n { "tests" } th.n { "gates" } th.n { "points" } } }
@@ -55,8 +55,8 @@ fn tasks(report: &LabReport) -> Markup {
                         tr {
                             td { span.word.(class(word)) { (word) } }
                             td {
-                                @if task.passed { (task.id) " " (task.title) }
-                                @else { a href={"#task-" (task.id)} { (task.id) " " (task.title) } }
+                                @if task.passed { (task.id) " " (tally::title(task)) }
+                                @else { a href={"#task-" (task.id)} { (task.id) " " (tally::title(task)) } }
                             }
                             td { code { (task.file) } }
                             td.n { (tests) }

@@ -15,7 +15,7 @@ pub fn render(report: &LabReport, context: &Context) -> String {
         fenced(&mut out, &errors);
         return out;
     }
-    let _ = writeln!(out, "**{} of {} points**\n", report.earned, report.max);
+    let _ = writeln!(out, "**{}**\n", tally::points(report));
     out.push_str("| | task | tests | gates | points |\n| --- | --- | ---: | ---: | ---: |\n");
     for task in &report.tasks {
         let (tests, gates) = tally::counts(task);
@@ -24,7 +24,7 @@ pub fn render(report: &LabReport, context: &Context) -> String {
             "| {} | {} {} | {tests} | {gates} | {}/{} |",
             tally::word(task),
             task.id,
-            inline(&task.title),
+            inline(&tally::title(task)),
             task.points_earned,
             task.points_max
         );

@@ -1,6 +1,6 @@
 //! A task in a word and two counts.
 
-use crate::model::{PerfVerdict, TaskEnd, TaskReport};
+use crate::model::{LabReport, PerfVerdict, TaskEnd, TaskReport};
 
 /// The word in front of a task.
 pub fn word(task: &TaskReport) -> &'static str {
@@ -24,10 +24,78 @@ pub fn counts(task: &TaskReport) -> (String, String) {
     (format!("{passed}/{}", task.tests.len()), gates)
 }
 
+/// The task's title; a bonus task says so.
+pub fn title(task: &TaskReport) -> String {
+    if task.is_bonus { format!("{} (bonus)", task.title) } else { task.title.clone() }
+}
+
+/// "85 of 100 points", and the points of bonus tasks where there are any.
+pub fn points(report: &LabReport) -> String {
+    let required = format!("{} of {} points", report.earned, report.max);
+    match report.bonus {
+        None => required,
+        Some(bonus) if report.max == 0 => format!("{} of {} bonus points", bonus.earned, bonus.max),
+        Some(bonus) => format!("{required} and {} of {} bonus points", bonus.earned, bonus.max),
+    }
+}
+
 /// "1/3 tests, gates 1/2".
 pub fn phrase(task: &TaskReport) -> String {
     match counts(task) {
         (tests, gates) if gates == "-" => format!("{tests} tests"),
         (tests, gates) => format!("{tests} tests, {gates} gates"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{BuildReport, Points};
+    use crate::paint::Paint;
+    use crate::report::{explain, samples, terminal};
+
+    /// A lab that passed, and a bonus task of 15 points whose tests all end as in the skeleton.
+    fn with_open_bonus() -> LabReport {
+        let mut report = samples::passed();
+        let mut bonus = samples::skeleton().tasks.remove(0);
+        bonus.id = "1.9".into();
+        (bonus.is_bonus, bonus.points_earned, bonus.points_max) = (true, 0, 15);
+        report.tasks.push(bonus);
+        report.bonus = Some(Points::of(report.tasks.iter().filter(|task| task.is_bonus)));
+        report
+    }
+
+    /// A learner who leaves the bonus out has passed the lab, and is shown no failure.
+    #[test]
+    fn a_lab_passes_without_its_bonus_task() {
+        let mut report = with_open_bonus();
+        assert!(report.passed() && explain::first(&report).is_none());
+        let text = terminal::render(&report, &samples::context(), Paint::plain(), false);
+        assert!(text.contains("and 0 of 15 bonus points"), "{text}");
+        assert!(text.contains("(bonus)"), "{text}");
+        report.tasks[0].passed = false;
+        assert!(!report.passed(), "a required task counts");
+    }
+
+    /// When only the bonus task was asked for, it decides.
+    #[test]
+    fn a_bonus_task_alone_must_pass() {
+        let mut report = with_open_bonus();
+        report.tasks.retain(|task| task.is_bonus);
+        (report.earned, report.max) = (0, 0);
+        assert!(matches!(report.build, BuildReport::Ok { .. }));
+        assert!(!report.passed() && explain::first(&report).is_some());
+        assert_eq!(points(&report), "0 of 15 bonus points");
+    }
+
+    /// Readers of the JSON see the bonus only where there is one.
+    #[test]
+    fn the_json_has_a_bonus_where_there_is_one() {
+        let json = |report: &LabReport| serde_json::to_value(report).expect("a report is JSON");
+        let with = json(&with_open_bonus());
+        assert_eq!(with["bonus"], serde_json::json!({ "earned": 0, "max": 15 }));
+        let tasks = with["tasks"].as_array().expect("tasks");
+        assert_eq!(tasks.last().expect("the bonus task")["bonus"], true);
+        assert!(json(&samples::passed()).get("bonus").is_none());
     }
 }

@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 use super::Context;
 use super::explain::{self, Explained, First};
 use super::layout::explained;
-use super::tally::{counts, word};
+use super::tally::{self, counts, word};
 use crate::model::{
     BuildReport, CompilerMessage, LabReport, PerfVerdict, TaskReport, TestOutcome, TestReport,
 };
@@ -73,10 +73,10 @@ fn painted_word(task: &TaskReport, paint: Paint) -> String {
 }
 
 fn tasks(out: &mut String, report: &LabReport, paint: Paint, verbose: bool) {
-    let longest = |text: fn(&TaskReport) -> &str| {
+    let longest = |text: fn(&TaskReport) -> String| {
         report.tasks.iter().map(|task| text(task).chars().count()).max().unwrap_or(0)
     };
-    let (ids, titles) = (longest(|task| &task.id), longest(|task| &task.title));
+    let (ids, titles) = (longest(|task| task.id.clone()), longest(tally::title));
     let names = ids + 2 + titles;
     let head =
         format!("        {}  {:>6}  {:>5}  {:>7}  file", pad("task", names), "tests", "gates", "points");
@@ -89,7 +89,7 @@ fn tasks(out: &mut String, report: &LabReport, paint: Paint, verbose: bool) {
             "  {}  {}  {}  {tests:>6}  {gates:>5}  {points:>7}  {}",
             painted_word(task, paint),
             pad(&task.id, ids),
-            pad(&task.title, titles),
+            pad(&tally::title(task), titles),
             paint.quiet(&task.file),
         );
         if verbose {
@@ -140,7 +140,7 @@ fn total(out: &mut String, report: &LabReport, context: &Context, paint: Paint) 
             0 => String::new(),
             points => format!(", {points} more to be measured"),
         };
-        line = format!("{} of {} points{more}; {line}", report.earned, report.max);
+        line = format!("{}{more}; {line}", tally::points(report));
     }
     let times = report.times;
     let mut spent = format!("built in {}, run in {}", seconds(times.build_ms), seconds(times.test_ms));
