@@ -368,6 +368,7 @@ mod tests {
             ("task = \"1.1\"", "task = \"1.9\"", "no task"),
             ("file = \"src/bag.rs\"", "file = \"../bag.rs\"", "src/"),
             ("number = 1", "number = 2", "begin with"),
+            ("package = \"tiny\"", "package = \"small\"", "the folder must be 01-small"),
             ("points = 40", "points = 40\nbonus = true", "task 1.2 is required and comes after a bonus task"),
         ] {
             assert!(GOOD.contains(find), "{find}");

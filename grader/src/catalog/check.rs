@@ -63,6 +63,8 @@ fn check_lab(found: &mut Findings<'_>) {
     let prefix = format!("{:02}-", lab.number);
     if !lab.id.starts_with(&prefix) {
         found.fatal("number =", format!("the folder of lab {} must begin with {prefix}", lab.number));
+    } else if lab.id[prefix.len()..] != lab.package {
+        found.untidy("package =", format!("the folder must be {prefix}{}, after the package", lab.package));
     }
     let is_package = !lab.package.is_empty()
         && lab.package.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');

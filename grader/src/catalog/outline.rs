@@ -77,6 +77,8 @@ pub struct Kit {
     pub folder: String,
     /// Its package name.
     pub package: String,
+    /// The packages that its `Cargo.toml` names as dependencies: labs, kits, and packages of others.
+    pub stands_on: Vec<String>,
 }
 
 impl Coming {
@@ -124,6 +126,7 @@ impl Outline {
                     .map(|what| format!("grader/suites/{}/lab.toml: {what}", lab.id)),
             );
         }
+        problems.extend(self.kits.iter().filter_map(|kit| self.kit_problem(kit)));
         let mut numbers: Vec<u32> = self.labs.iter().map(|lab| lab.number).collect();
         numbers.extend(self.coming.iter().map(Coming::number));
         numbers.sort_unstable();
@@ -132,6 +135,25 @@ impl Outline {
             problems.push(format!("{COURSE_FILE}: there is no lab {}", missing.0));
         }
         problems
+    }
+
+    /// A folder in `labs/` belongs to the learner's workspace, so whatever it names is the learner's: with a lab among that,
+    /// the reference's workspace would have two packages of one name.
+    fn kit_problem(&self, kit: &Kit) -> Option<String> {
+        let is_placed =
+            ["labs/", "solutions/", "grader/"].iter().any(|parent| kit.folder.starts_with(parent));
+        if !is_placed {
+            return Some(format!(
+                "{COURSE_FILE}: the kit {} must be in labs/, solutions/ or grader/",
+                kit.folder
+            ));
+        }
+        let lab = self.labs.iter().find(|lab| kit.stands_on.contains(&lab.package));
+        let lab = lab.filter(|_| kit.folder.starts_with("labs/"))?;
+        Some(format!(
+            "{COURSE_FILE}: the kit {} stands on {}; move its folder to solutions/, from where it is copied to labs/",
+            kit.folder, lab.package
+        ))
     }
 
     /// The numbers of the labs with this package name.
@@ -245,7 +267,9 @@ pub(super) fn kits(root: &Path) -> Result<Vec<Kit>> {
         let manifest: toml::Table = text.parse().with_context(|| path.display().to_string())?;
         let package = manifest.get("package").and_then(|package| package.get("name")?.as_str());
         let package = package.with_context(|| format!("{} names no package", path.display()))?.to_owned();
-        kits.push(Kit { folder, package });
+        let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
+        let stands_on = dependencies.map(|names| names.keys().cloned().collect()).unwrap_or_default();
+        kits.push(Kit { folder, package, stands_on });
     }
     Ok(kits)
 }
@@ -328,6 +352,25 @@ mod tests {
             assert!(text.contains(find), "{find}");
             let found = problems(&text.replacen(find, replace, 1));
             assert!(found.contains(says), "{find} -> {replace}: {found}");
+        }
+    }
+
+    /// Such a kit would bring the learner's labs into the reference's workspace.
+    #[test]
+    fn a_kit_on_a_lab_is_not_in_the_learners_folder() {
+        let root = course();
+        let manifest = "[package]\nname = \"sql-kit\"\n[dependencies]\na.workspace = true\n";
+        for (folder, says) in [
+            ("labs/sql-kit", "the kit labs/sql-kit stands on a; move its folder to solutions/"),
+            ("kits/sql-kit", "the kit kits/sql-kit must be in labs/, solutions/ or grader/"),
+        ] {
+            let path = root.path().join(folder);
+            fs::create_dir_all(&path).expect("create a folder");
+            fs::write(path.join("Cargo.toml"), manifest).expect("write a manifest");
+            let text = format!("{}[[kit]]\nfolder = \"{folder}\"\n", course_text());
+            fs::write(root.path().join(COURSE_FILE), text).expect("write course.toml");
+            let problems = Outline::read(root.path()).expect("it can be read").problems().join("\n");
+            assert!(problems.contains(says), "{problems}");
         }
     }
 
