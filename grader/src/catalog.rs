@@ -23,7 +23,8 @@ mod outline;
 pub struct Course {
     /// The folder with `labs/`, `solutions/` and `grader/suites/`.
     pub root: PathBuf,
-    /// The folder with `labs/kit`, `grader/testkit` and the lock file; the root, except in the grader's own tests.
+    /// The folder with `labs/kit`, `grader/testkit` and the lock file; the root, except in the grader's own
+    /// tests.
     pub commons: PathBuf,
     /// The labs that exist, by number.
     pub labs: Vec<Lab>,
@@ -77,7 +78,7 @@ pub struct Task {
     /// Whether its points come on top of the lab's 100. A lab is done without its bonus tasks.
     #[serde(default, rename = "bonus")]
     pub is_bonus: bool,
-    /// Three, each saying more than the one before. In the file a hint has several lines; here each is one line.
+    /// Three, each saying more than the one before. Line breaks of the file are spaces here.
     #[serde(deserialize_with = "one_line_each")]
     pub hints: Vec<String>,
 }

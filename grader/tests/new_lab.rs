@@ -73,7 +73,7 @@ fn packages(root: &Path, manifest: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// The text part of the check passes at once, in every list the lab is there, and a second call overwrites nothing.
+/// The text part of the check passes, every list has the lab, and a second call overwrites nothing.
 #[test]
 fn an_empty_lab_is_in_order_and_in_every_list() {
     let copied = copy_of_the_course();

@@ -246,7 +246,8 @@ pub fn backup_folder(root: &Path) -> PathBuf {
     folder
 }
 
-/// Seconds since 1970 as `2026-11-22T09-47-05Z`: sorts by time, and has no character that a file system refuses.
+/// Seconds since 1970 as `2026-11-22T09-47-05Z`: sorts by time, and has no character that a file system
+/// refuses.
 fn utc_name(seconds: u64) -> String {
     let (mut year, mut day) = (1970_u64, seconds / 86_400);
     let leap = |year: u64| (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);

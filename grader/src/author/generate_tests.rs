@@ -34,8 +34,8 @@ fn generates_once_and_is_then_up_to_date() {
     assert!(generator(root.path()).plan().expect("plan").changes.is_empty());
 }
 
-/// A file that somebody edited is copied before it is overwritten or removed. A file as the last generation wrote it is
-/// not copied.
+/// A file that somebody edited is copied before it is overwritten or removed. A file as the last generation
+/// wrote it is not copied.
 #[test]
 fn keeps_what_somebody_wrote() {
     let root = course();

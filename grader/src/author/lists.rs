@@ -66,7 +66,8 @@ impl ListedFile {
     }
 }
 
-/// Works out what the files with lists should hold; changes nothing. A course without [`COURSE_FILE`] has no lists.
+/// Works out what the files with lists should hold; changes nothing. A course without [`COURSE_FILE`] has no
+/// lists.
 pub fn plan(root: &Path) -> Result<Vec<ListedFile>> {
     if !root.join(COURSE_FILE).is_file() {
         return Ok(Vec::new());
@@ -130,7 +131,8 @@ fn is_package(root: &Path, folder: &str) -> bool {
     root.join(folder).join("Cargo.toml").is_file()
 }
 
-/// Where the learner's workspace has a kit that is given to the learner; `None` for a kit of the hidden suites.
+/// Where the learner's workspace has a kit that is given to the learner; `None` for a kit of the hidden
+/// suites.
 fn learner_folder(kit: &str) -> Option<String> {
     match kit.strip_prefix("solutions/") {
         Some(name) => Some(format!("labs/{name}")),

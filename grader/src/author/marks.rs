@@ -280,7 +280,7 @@ impl Marked {
         for piece in &self.pieces {
             match piece {
                 Piece::Both(line) | Piece::Skeleton(line) => {
-                    if std::mem::take(&mut seam) && !mend_seam(&mut lines, line) {
+                    if std::mem::take(&mut seam) && !close_gap(&mut lines, line) {
                         seam = true;
                         continue;
                     }
@@ -289,7 +289,7 @@ impl Marked {
                 Piece::Hidden(_) => seam = true,
                 Piece::Task(region) => {
                     if std::mem::take(&mut seam) {
-                        mend_seam(&mut lines, "todo!()");
+                        close_gap(&mut lines, "todo!()");
                     }
                     lines.extend(region.hole());
                 }
@@ -321,7 +321,7 @@ impl Marked {
 
 /// Prepares `lines` for `next`, which follows a hidden region. False when `next` is a blank line that
 /// would stand beside another one, or first in a block: it is then left out.
-fn mend_seam(lines: &mut Vec<String>, next: &str) -> bool {
+fn close_gap(lines: &mut Vec<String>, next: &str) -> bool {
     let blank = |line: &str| line.trim().is_empty();
     if blank(next) {
         return lines.last().is_some_and(|last| !blank(last) && !last.trim_end().ends_with('{'));

@@ -9,8 +9,8 @@
 //!   grader/suites/course.toml: the entry of the lab is deleted; its lab.toml describes it from now on
 //! ```
 //!
-//! What an author must write says `TO WRITE:`. The text part of the check passes on an empty lab, and its reference part
-//! lists these places ([`to_write`]).
+//! What an author must write says `TO WRITE:`. The text part of the check passes on an empty lab, and its
+//! reference part lists these places ([`to_write`]).
 //!
 //! Invariants:
 //! - W1: no file is overwritten. If one of the lab's files or folders exists, nothing is written.
@@ -163,7 +163,8 @@ fn filled(template: &str, lab: &Coming) -> String {
         .replace("{{why}}", &lab.why)
 }
 
-/// The text of `course.toml` without the entry called `id`: the lines from its `[[coming]]` to the next empty line.
+/// The text of `course.toml` without the entry called `id`: the lines from its `[[coming]]` to the next empty
+/// line.
 fn without_entry(text: &str, id: &str) -> Result<String> {
     let mut kept = Vec::new();
     let mut removed = 0;

@@ -1,7 +1,7 @@
 //! What can be wrong with a `lab.toml` that parses.
 //!
-//! The line of a problem is found by a search for the wrong text in the file. That is exact enough for a message, and the
-//! catalog's types need no positions.
+//! The line of a problem is found by a search for the wrong text in the file. That is exact enough for a
+//! message, and the catalog's types need no positions.
 
 use std::collections::BTreeSet;
 use std::fs;

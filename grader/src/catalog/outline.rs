@@ -1,6 +1,7 @@
 //! The outline of the course: every lab, written or still to come, and the kits that labs and suites share.
 //!
-//! The `[lab]` table of a suite's `lab.toml` describes a lab that exists. `grader/suites/course.toml` describes the rest:
+//! The `[lab]` table of a suite's `lab.toml` describes a lab that exists. `grader/suites/course.toml`
+//! describes the rest:
 //!
 //! ```toml
 //! [[kit]]                      # a package that suites or labs share
@@ -14,8 +15,9 @@
 //! stands_on = ["bplus-tree"]   # packages of earlier labs
 //! ```
 //!
-//! The outline reads only the `[lab]` table of a `lab.toml`, so that lists can be generated while the tasks of a lab are
-//! half written. A course without `course.toml` has no kits and no labs to come; the grader's own test course is one.
+//! The outline reads only the `[lab]` table of a `lab.toml`, so that lists can be generated while the tasks
+//! of a lab are half written. A course without `course.toml` has no kits and no labs to come; the grader's
+//! own test course is one.
 
 use std::fs;
 use std::path::Path;
@@ -137,8 +139,8 @@ impl Outline {
         problems
     }
 
-    /// A folder in `labs/` belongs to the learner's workspace, so whatever it names is the learner's: with a lab among that,
-    /// the reference's workspace would have two packages of one name.
+    /// A folder in `labs/` belongs to the learner's workspace, so whatever it names is the learner's: with a
+    /// lab among that, the reference's workspace would have two packages of one name.
     fn kit_problem(&self, kit: &Kit) -> Option<String> {
         let is_placed =
             ["labs/", "solutions/", "grader/"].iter().any(|parent| kit.folder.starts_with(parent));

@@ -56,6 +56,7 @@ impl Observer for FirstLook<'_> {
                 id: task.id.clone(),
                 title: task.title.clone(),
                 file: task.file.clone(),
+                is_bonus: task.is_bonus,
                 points_earned: 0,
                 points_max: self.lab.task_points(task),
                 tests: vec![test.clone()],

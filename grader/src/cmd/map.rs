@@ -183,7 +183,7 @@ mod tests {
         assert!(!begun.contains("100/100") && begun.contains("1 of 2 tasks"), "{begun}");
     }
 
-    /// A bonus task is the next one only when no required task of any lab is open, and a lab is done without it.
+    /// A bonus task is proposed only when no required task of any lab is open, and a lab is done without it.
     #[test]
     fn bonus_tasks_come_last() {
         let mut course = course();

@@ -12,8 +12,9 @@
 //!   SEAT-KIT -----------> the labs and kits that the kit stands on, in their seats of this run
 //! ```
 //!
-//! A *kit* is a package that suites or labs share (`grader/suites/course.toml` lists them). Its sources are staged once, and
-//! its manifest once for each seat, so that a suite and the lab it tests see the same earlier labs through it.
+//! A *kit* is a package that suites or labs share (`grader/suites/course.toml` lists them). Its sources are
+//! staged once, and its manifest once for each seat, so that a suite and the lab it tests see the same
+//! earlier labs through it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -51,9 +52,10 @@ debug = false
 debug = "line-tables-only"
 "#;
 
-/// How the suite builds. It is compiled again after each edit of the lab, and its own code and the lab's generic code in it
-/// take longer to optimise than to run: lab 4's task 4.3 builds in 0.7 s instead of 1.9 s, and its tests need 3.4 s of
-/// processor time instead of 2.2 s, on two cores. Checks for overflow and debug assertions are on either way.
+/// How the suite builds. It is compiled again after each edit of the lab, and its own code and the lab's
+/// generic code in it take longer to optimise than to run: lab 4's task 4.3 builds in 0.7 s instead of 1.9 s,
+/// and its tests need 3.4 s of processor time instead of 2.2 s, on two cores. Checks for overflow and debug
+/// assertions are on either way.
 fn suite_profile(package: &str) -> String {
     format!("\n[profile.dev.package.{package}]\nopt-level = 0\n")
 }
@@ -251,8 +253,8 @@ impl<'a> Manifests<'a> {
         Ok(manifest.to_string())
     }
 
-    /// The kits that `lab`, its suite and the labs below it use: each for the seat of this run, and for the reference, which
-    /// performance programs compare with.
+    /// The kits that `lab`, its suite and the labs below it use: each for the seat of this run, and for the
+    /// reference, which performance programs compare with.
     pub fn kits(&self, lab: &'a Lab, seats: &BTreeMap<u32, Seat>) -> Result<Vec<StagedKit>> {
         let mut names = self.suite_dependencies(lab)?;
         for lab in self.closure(lab)? {
@@ -283,15 +285,15 @@ impl<'a> Manifests<'a> {
         let mut manifest = package(&seat.package(name));
         manifest.insert("lib".into(), Value::Table(library));
         manifest.insert("features".into(), Value::Table(kit.features.clone()));
-        // A suite asks for the scheduler itself; a performance program that uses the kit must stay without it.
+        // A suite asks for the scheduler itself; a performance program that uses the kit must not have it.
         let dependencies = self.bind(&kit.dependencies, seats, "../..", false)?;
         manifest.insert("dependencies".into(), Value::Table(dependencies));
         let folder = kit_folder(&seat.package(name));
         Ok(StagedKit { sources: kit.folder.clone(), folder, manifest: manifest.to_string() })
     }
 
-    /// The seat of the last lab that the kit stands on. A kit that stands on no lab is the same for every seat, and is
-    /// staged as the reference's.
+    /// The seat of the last lab that the kit stands on. A kit that stands on no lab is the same for every
+    /// seat, and is staged as the reference's.
     fn kit_seat(&self, name: &str, seats: &BTreeMap<u32, Seat>) -> Seat {
         let names = self.with_kits(BTreeSet::from([name.to_owned()]));
         let last = names.iter().filter_map(|name| self.lab_of(name)).map(|lab| lab.number).max();

@@ -1,5 +1,5 @@
-//! TO WRITE: the purpose of this file in one sentence, who calls it and what it calls, a picture or a byte layout, and
-//! numbered invariants (I1, I2) that assertions, tests and hints cite.
+//! TO WRITE: the purpose of this file in one sentence, its callers and what it calls, a picture or a byte
+//! layout, and numbered invariants (I1, I2) that assertions, tests and hints cite.
 
 use crate::Error;
 

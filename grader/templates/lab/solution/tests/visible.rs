@@ -1,5 +1,5 @@
-//! The public examples of lab {{number}}: read them beside the task, run them with `cargo test -p {{package}}`.
-//! The grader has more, and harder ones.
+//! The public examples of lab {{number}}. Read them beside the task; run them with
+//! `cargo test -p {{package}}`. The grader has more, and harder ones.
 
 mod t{{number}}_1 {
     use {{library}}::first;

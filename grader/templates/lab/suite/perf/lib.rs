@@ -4,7 +4,8 @@ use testkit::perf::Workload;
 
 /// All workloads; their ids are those of the `[[perf]]` tables in `lab.toml`.
 ///
-/// TO WRITE: `Workload::counted` for what can be counted, `Workload::timed` for the rest, and a `[[perf]]` table for each.
+/// TO WRITE: `Workload::counted` for what can be counted, `Workload::timed` for the rest, and a `[[perf]]`
+/// table for each.
 pub fn workloads() -> Vec<Workload> {
     Vec::new()
 }

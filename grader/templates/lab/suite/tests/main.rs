@@ -1,4 +1,5 @@
-//! The hidden tests of lab {{number}}. A test's task is its module: `t{{number}}_1::...` belongs to task {{number}}.1.
+//! The hidden tests of lab {{number}}. The module of a test says its task: `t{{number}}_1::...` belongs to
+//! task {{number}}.1.
 
 mod t{{number}}_1;
 
