@@ -6,7 +6,7 @@
 //!     |  standard input = one end of a socket pair   |
 //!     |--- Order {nonce, seed, limits, folder} ----->|  before any learner code runs
 //!     |                                              |  sets its limits, runs the test
-//!     |<-- Report {nonce, outcome, ...} -------------|  only after the test came back
+//!     |<-- Report {nonce, outcome, ...} -------------|  only after the test returned
 //!     |  waits for the exit, kills the group         |
 //! ```
 //!
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 /// The first and only message from the grader to a test process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// A number nobody can guess; the report must repeat it.
+    /// A number that a test cannot guess; the report must repeat it.
     pub nonce: String,
     /// Seed of everything random in the test; `None` for the suite's default.
     pub seed: Option<u64>,
@@ -146,7 +146,7 @@ pub enum Value {
 }
 
 /// True for a line that the scheduler of controlled runs prints on standard error about a failing schedule.
-/// The report says it better; a reader of the output is better off without.
+/// The report says the same more clearly, so the grader leaves these lines out.
 pub fn is_scheduler_noise(line: &str) -> bool {
     line.starts_with("Test deadlocked, and SHUTTLE_CAPTURE_BACKTRACE is not set")
         || line.starts_with("test panicked in task '")

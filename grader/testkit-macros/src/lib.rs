@@ -1,13 +1,13 @@
 //! The attribute `#[testkit::test]`, which enters a function in the list of hidden tests.
 //!
 //! Called by the compiler for every hidden test; what it writes is read by `testkit::main`. The function
-//! stays as it is. Beside it goes
+//! stays as it is. This is added beside it:
 //!
 //! ```text
 //!   inventory::submit!(testkit::Test { name: "...", module: module_path!(), doc: "...", run: the_function })
 //! ```
 //!
-//! The doc comment comes along because it is shown to the learner when the test fails.
+//! The doc comment is included because the learner sees it when the test fails.
 
 use proc_macro::{Delimiter, Group, TokenStream, TokenTree};
 

@@ -4,7 +4,7 @@
 //! A grader's order sets a limit: the allocation that would pass it is refused by sending the report
 //! (prepared beforehand) and ending the process.
 //!
-//! The counters are for the whole process but for the threads of the harness itself, which stand aside.
+//! The counters cover all threads of the process except those of the harness.
 //! [`count`] is exact when the test has one thread, which is when it is used.
 
 // The one place where testkit needs it: `GlobalAlloc` is an unsafe trait.
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
-/// May be negative: what was allocated while nothing was counted can be freed while something is.
+/// May be negative: memory that was allocated while counting was off can be freed while it is on.
 static LIVE: AtomicI64 = AtomicI64::new(0);
 static PEAK: AtomicI64 = AtomicI64::new(0);
 static IS_ON: AtomicBool = AtomicBool::new(true);
@@ -43,8 +43,7 @@ pub struct AllocCounts {
     pub live_bytes: i64,
 }
 
-/// Runs `body` and says what the process allocated meanwhile. The body's result is dropped before the count
-/// ends only if the body drops it: what it returns is still held.
+/// Runs `body` and returns what the process allocated meanwhile. The result of `body` counts as held.
 pub fn count<R>(body: impl FnOnce() -> R) -> AllocCounts {
     count_with(body).0
 }
@@ -66,8 +65,8 @@ pub fn count_with<R>(body: impl FnOnce() -> R) -> (AllocCounts, R) {
     (counts, result)
 }
 
-/// From now on nothing that this thread allocates is counted: it belongs to the harness, and the test
-/// must not be blamed for what it happens to do meanwhile.
+/// From now on nothing that this thread allocates is counted: it belongs to the harness, and its
+/// allocations are not the test's.
 pub(crate) fn stand_aside() {
     IS_ASIDE.set(true);
 }
@@ -83,7 +82,7 @@ pub fn live_bytes() -> usize {
     LIVE.load(Relaxed).max(0) as usize
 }
 
-/// Stops counting except inside [`count`]: four counters an allocation would show in timed workloads.
+/// Stops counting except inside [`count`]: four counters per allocation would change the times of workloads.
 pub(crate) fn count_only_on_demand() {
     IS_ON.store(false, Relaxed);
 }

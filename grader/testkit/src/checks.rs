@@ -1,7 +1,7 @@
 //! The check macros: an assertion that says what was looked at, what was found and what was expected.
 //!
-//! The order is the order of the question: what the code under test gave, then what every correct design
-//! gives, then in words what was being looked at.
+//! The arguments are: what the code under test gave, what every correct design gives, and in words what was
+//! looked at.
 
 /// Fails the test unless `found == expected`. The rest is a `format!` that says what was looked at.
 ///

@@ -1,8 +1,8 @@
 //! Values that know whether they were dropped exactly once.
 //!
 //! A container under test is filled with [`Counted`] items of one [`Ledger`]. Each item, each clone included,
-//! has its own line in the ledger: alive, or dropped so many times. Leaks are lines still alive at the end;
-//! a double drop is noted the moment it happens.
+//! has its own line in the ledger: alive, or or dropped a number of times. A line that is still alive at the
+//! end is a leak; a double drop is noted when it happens.
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
@@ -16,7 +16,7 @@ struct Lines {
     items: Vec<(i64, u32)>,
 }
 
-/// The book of every item it gave out. Clones share the book.
+/// The list of every item that it made. Clones share the list.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     lines: Arc<Mutex<Lines>>,
@@ -30,7 +30,7 @@ pub struct Counted {
 }
 
 impl Ledger {
-    /// An empty book.
+    /// An empty list.
     pub fn new() -> Self {
         Self::default()
     }

@@ -1,8 +1,8 @@
-//! What a failing check knows, and the way it leaves the test.
+//! What a failing check knows, and how it ends the test.
 //!
 //! A test calls [`Failure::raise`] (through a check macro or directly); the failure travels as a panic's
-//! payload to whoever runs the test: [`crate::prop`], [`crate::schedule`] or [`crate::harness`]. It unwinds
-//! without going through the panic hook: nothing is printed, no backtrace is taken.
+//! payload to the code that runs the test: [`crate::prop`], [`crate::schedule`] or [`crate::harness`]. It
+//! unwinds without going through the panic hook: nothing is printed, no backtrace is taken.
 
 use std::fmt::Debug;
 use std::sync::{Mutex, PoisonError};
@@ -31,7 +31,7 @@ pub(crate) enum Kind {
     Todo,
     /// Every thread waits.
     Deadlock,
-    /// No end in sight.
+    /// The test did not end in time.
     Timeout,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   bytes of a file, or of pages in memory
-//!     allocation(bytes)             what the disk manager's pages say: which pages are allocated
+//!     allocation(bytes)        what the disk manager's pages say: which pages are allocated
 //!     heap_walk(bytes, first)  every page of a heap, every record
 //!     tree_walk(bytes, root)   every node of a B+Tree, every entry
 //!     tree_walk_with(read, ..) the same of pages that do not lie in a file
@@ -11,7 +11,7 @@
 //!
 //! A walk never stops at the first problem and never panics: it returns what it found and every problem as a
 //! sentence with page numbers. [`expect_sound`] makes a failure of them. The formats are those of labs 2 to
-//! 4, with constants of their own, so that a lab that writes what it reads is not believed for that.
+//! 4, with constants of their own, so that a lab that writes and reads the same wrong format is found.
 
 mod account;
 mod allocation;
@@ -76,7 +76,7 @@ fn page_with_header<'b>(bytes: &'b [u8], id: u32, problems: &mut Vec<String>) ->
     has_header(page, id, problems).then_some(page)
 }
 
-/// Whether `page` begins with a header. One that names another page than `id` is a problem, and is one.
+/// Whether `page` begins with a header. A header that names another page than `id` is reported as a problem.
 fn has_header(page: &[u8], id: u32, problems: &mut Vec<String>) -> bool {
     if page.iter().all(|byte| *byte == 0) {
         problems.push(format!("page {id} is all zeros"));

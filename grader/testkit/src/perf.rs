@@ -8,11 +8,12 @@
 //!                                             median, 95 % interval, more pairs if undecided
 //! ```
 //!
-//! - P1: a time is never compared with a number of seconds, only with the other side's time a moment away.
+//! - P1: a time is never compared with a number of seconds, only with the other side's time in the same pair.
 //! - P2: time is processor time: of the thread for [`Workload::timed`], of the process for
 //!   [`Workload::timed_threads`]. A busy machine slows both sides and changes neither.
 //! - P3: a count is exact and measured once.
-//! - P4: a workload that panics, or whose learner is far beyond the gate, ends early and harms no other.
+//! - P4: a workload that panics, or in which the learner is far over the limit, ends early; the others still
+//!   run.
 
 mod compare;
 mod main;

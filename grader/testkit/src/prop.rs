@@ -45,7 +45,7 @@ where
             Err(reason) => panic!("the strategy gives no input: {reason}"),
         };
         if let Err(first) = run_quietly(&test, tree.current()) {
-            // A hole is a hole for any input.
+            // A `todo!` does not depend on the input: there is nothing to shrink.
             let value = if first.kind == Kind::Todo { tree.current() } else { shrink(&mut tree, &test) };
             show(case, value, first, &test).raise();
         }
@@ -99,7 +99,9 @@ fn show<V: Debug>(case: u32, value: V, first: Box<Failure>, test: &impl Fn(V)) -
     scene::clear();
     let mut failure = match caught(|| scene::with_quiet(false, || test(value))) {
         Err(failure) => failure,
-        Ok(()) => Box::new(first.note("the same input passed when it was run again: something else decides")),
+        Ok(()) => Box::new(first.note(
+            "the same input passed when it ran again: the result depends on something besides the input",
+        )),
     };
     failure.complete();
     failure.report.case = Some(shown);

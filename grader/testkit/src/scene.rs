@@ -1,6 +1,6 @@
 //! What happened so far on this thread, for whatever fails next.
 //!
-//! A test tells its scene as it goes: each operation as a line of code, a picture of the structure, the
+//! A test adds to its scene as it runs: each operation as a line of code, a picture of the structure, the
 //! invariant it is about to check. A failing check, a panic in the learner's code and the watchdog take the
 //! last [`MAX_STEPS`] steps and the picture into their report.
 //!

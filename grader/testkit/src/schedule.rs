@@ -8,13 +8,13 @@
 //!   seed of the run --mix-- test name --mix-- schedule number  =  seed of the schedule
 //!                                                                  |
 //!        even numbers: random, every thread equally likely  <------+
-//!        odd numbers:  PCT, fixed random priorities with a few changes of mind
+//!        odd numbers:  PCT, fixed random priorities with a few changes
 //! ```
 //!
 //! - S1: the same seed gives the same schedules, and a failing schedule fails alone when it is run again: it
 //!   is, with the [`scene`] recording, to make the report.
 //! - S2: exploration stops at the first schedule that fails. A deadlock says which thread waits for what.
-//! - S3: a schedule that goes on for [`MAX_STEPS`] steps is given up as a livelock.
+//! - S3: a schedule that goes on for [`MAX_STEPS`] steps ends as a livelock.
 //! - S4: a panic on any thread, and a failing check on any thread, ends the schedule.
 //!
 //! Left out: weak memory orderings, and threads or locks made through `std` (a real lock held across a step
@@ -41,7 +41,7 @@ pub const MAX_STEPS: usize = 50_000;
 /// Stack of a thread under the scheduler.
 const STACK_BYTES: usize = 512 << 10;
 
-/// Lines shown of the way to where a thread waits.
+/// Most lines shown of a waiting thread's backtrace.
 const MAX_WAY: usize = 3;
 
 /// Depth of the PCT schedules of [`explore`]: bugs that need this many orderings to come together.
@@ -71,7 +71,7 @@ fn search(schedules: usize, body: impl Fn() + Send + Sync + 'static, policy: imp
     prepare();
     let body: Arc<dyn Fn() + Send + Sync> = Arc::new(body);
     let base = seeds::test_seed();
-    // PCT places its changes of mind in a schedule's length, which the schedules so far tell.
+    // PCT spreads its priority changes over the length of a schedule, estimated from the schedules before.
     let mut longest = 0;
     for number in 0..schedules {
         let picker = Picker::new(policy(number), seeds::mix(base, number as u64), longest);
@@ -132,7 +132,7 @@ fn explain(
     failure
 }
 
-/// Tells deadlock and livelock, which come as panics of the scheduler, from other panics.
+/// Distinguishes deadlock and livelock, which the scheduler reports as panics, from other panics.
 fn sort_out(failure: &mut Failure, trail: &Trail) {
     let what = failure.report.what.clone();
     if what.contains("deadlock! blocked tasks") {
@@ -180,7 +180,7 @@ fn describe(wait: &Wait) -> String {
     line
 }
 
-/// The learner's lines on the way to where the thread waits, innermost first.
+/// The learner's lines in the backtrace of the waiting thread, innermost first.
 fn way_to(wait: &Wait) -> Vec<String> {
     wait.backtrace.as_ref().map_or_else(Vec::new, |backtrace| crate::harness::learner_lines(backtrace))
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The seed of a run for which nobody chose one.
+/// The seed of a run if none was chosen.
 pub const DEFAULT_SEED: u64 = 0x5eed_1ab5;
 
 static SEED: AtomicU64 = AtomicU64::new(DEFAULT_SEED);

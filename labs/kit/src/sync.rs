@@ -1,7 +1,7 @@
-//! Locks, condition variables, atomics and threads, behind one door.
+//! Locks, condition variables, atomics and threads, in one module.
 //!
 //! The names and meanings are those of `std::sync`, with one difference: there is no poisoning. A
-//! thread that panics while it holds a lock releases it, and the next one simply gets it.
+//! thread that panics while it holds a lock releases it, and the next thread gets it as usual.
 //!
 //! In a normal build each type is a thin wrapper over the standard one. In the grader's concurrency
 //! tests (feature `controlled`) an object that is made inside a controlled run belongs to a scheduler

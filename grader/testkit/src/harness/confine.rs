@@ -2,14 +2,14 @@
 //!
 //! Resource limits hold everywhere. Landlock (Linux) is best effort: what the kernel does not know is left
 //! out, and the report lists the layers that are in force. Reading files stays allowed: backtraces need it.
-//! Left out: UDP and UNIX sockets; the grader's own user boundary has to do for those.
+//! Left out: UDP and UNIX sockets; only the user that runs the grader limits those.
 
 use std::path::Path;
 
 use grader_protocol::Order;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Beyond the allocator's limit, for stacks and what the allocator does not hand back.
+/// Added to the allocator's limit, for stacks and for memory that the allocator keeps.
 const DATA_HEADROOM: u64 = 512 << 20;
 
 /// Largest file a test may write.
@@ -87,7 +87,7 @@ fn landlock(scratch: &str) -> Result<Option<&'static str>, landlock::RulesetErro
     })
 }
 
-/// Nothing of the kind here.
+/// This system has no such confinement.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn restrict_files(_scratch: &str) -> Vec<String> {
     Vec::new()

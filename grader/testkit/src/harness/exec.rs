@@ -12,8 +12,9 @@
 //!     Report, exit                                                  or: Report, exit
 //! ```
 //!
-//! Exactly one report is sent: whoever comes first, the end of the test, the watchdog or the allocator.
-//! A `process::exit` or a crash in the learner's code sends none, and the grader knows what that means.
+//! Exactly one report is sent, by the first of these: the end of the test, the watchdog, the allocator.
+//! A `process::exit` or a crash in the learner's code sends none; then the grader does not count the test as
+//! passed.
 
 use std::io::BufReader;
 use std::os::fd::OwnedFd;
@@ -84,7 +85,7 @@ pub(crate) fn graded(name: &str, work: impl FnOnce() -> (Outcome, Vec<Measuremen
             let (outcome, measurements) = work();
             let passed = outcome == Outcome::Pass;
             report(outcome, measurements);
-            // Not later: what the test left running must not outlive the verdict.
+            // At once: threads that the test left running must not go on after the verdict.
             std::process::exit(if passed { 0 } else { 101 });
         });
     let _ = thread.expect("a thread can be started").join();
@@ -123,7 +124,7 @@ pub(super) fn report(outcome: Outcome, measurements: Vec<Measurement>) {
     crate::alloc::without_limit(|| {
         let parent = parent();
         if parent.is_sent.swap(true, Ordering::SeqCst) {
-            // Whoever was first is about to end the process, and must be let.
+            // The thread that was first is about to end the process: wait for that.
             loop {
                 std::thread::park();
             }
@@ -136,9 +137,8 @@ pub(super) fn report(outcome: Outcome, measurements: Vec<Measurement>) {
     });
 }
 
-/// The allocator's way out. It runs in the middle of an allocation of the learner's code, which has
-/// called it from any place: the allocator itself works (the limit is lifted), and nothing else of
-/// the learner's is touched.
+/// Called by the allocator when the limit is reached, in the middle of an allocation anywhere in the
+/// learner's code. So it lifts the limit and uses nothing that the learner's code may have locked.
 fn over_memory_limit(size: usize) {
     crate::alloc::without_limit(|| {
         let what = format!("needs more memory than the limit: {size} bytes more are too many");
@@ -151,7 +151,7 @@ fn over_memory_limit(size: usize) {
     std::process::abort();
 }
 
-/// The last chance to say something: the runtime is about to abort because of `failure`.
+/// Reports `failure` at once, because the runtime is about to abort.
 pub(super) fn report_before_abort(failure: Failure) {
     if PARENT.get().is_some() {
         let mut failure = failure;

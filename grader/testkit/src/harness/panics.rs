@@ -1,7 +1,7 @@
 //! The panic hook: what is known about a panic at the moment it starts.
 //!
 //! The hook prints nothing while a harness runs. It keeps message, place and an unresolved backtrace; names
-//! are looked up only if the panic turns out to be the end of a test. While a property is searched or shrunk
+//! are looked up only if the panic ends a test. While a property is searched or shrunk
 //! ([`quietly`]) it keeps nothing at all.
 
 use std::any::Any;
@@ -93,7 +93,7 @@ fn hook(info: &PanicHookInfo<'_>) {
 const ENDS_THE_PROCESS: [&str; 2] =
     ["panic in a destructor during cleanup", "panic in a function that cannot unwind"];
 
-/// A panic while another one unwinds: tells of both.
+/// A panic while another one unwinds: describes both.
 fn report_before_abort() {
     let own = OWN.with_borrow(Clone::clone);
     let Some(last) = own.last() else { return };

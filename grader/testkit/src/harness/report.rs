@@ -8,7 +8,7 @@
 //!   /anything/labs/01-structures/src/ring_queue.rs   learner's     labs/01-structures/src/ring_queue.rs
 //!   01-structures/src/ring_queue.rs                  reference's   solutions/01-structures/src/ring_queue.rs
 //!   /anything/grader/suites/01-structures/tests/...  test
-//!   /anything/labs/kit/src/sync/plain.rs             given: nobody's, unless nothing else is there
+//!   /anything/labs/kit/src/sync/plain.rs             given: counts only if there is no other
 //! ```
 
 use std::backtrace::Backtrace;
@@ -105,7 +105,7 @@ pub(super) fn blame(place: Option<&Place>, frames: &[Place]) -> Blame {
         .unwrap_or(Blame::Nobody)
 }
 
-/// The learner's lines on the way to the panic, innermost first, without repeats.
+/// The learner's lines in the backtrace of the panic, innermost first, without repeats.
 pub(super) fn trace(place: Option<&Place>, frames: &[Place]) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for place in place.into_iter().chain(frames) {

@@ -1,7 +1,7 @@
 //! Every test in this process, for `cargo test` and for mutation tools: no confinement, and limits of time
 //! only.
 //!
-//! A test that deadlocks is given up after two seconds and left behind, asleep. One that never stops
+//! A test that deadlocks fails after two seconds, and its thread stays asleep. A test that never stops
 //! computing ends the run, because nothing can end its thread.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -14,7 +14,7 @@ use super::watchdog::{TICK, Watch};
 use super::{STACK_BYTES, Test, panics};
 use crate::failure::{Failure, Kind};
 
-/// Of one test: wide, since nobody is graded here.
+/// For one test. It is wide, because no grade depends on it.
 const LIMITS: Limits = Limits { wall_seconds: 300, cpu_seconds: 60, memory_mib: 0 };
 
 /// Runs the tests whose name contains one of the filters (or is one, if asked for exactly), one after the

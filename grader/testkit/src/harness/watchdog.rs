@@ -110,7 +110,7 @@ fn others_cpu() -> Duration {
     process_cpu().saturating_sub(clock(ClockId::ThreadCPUTime))
 }
 
-/// All that can be known from outside.
+/// All that another thread can know about the test.
 fn given_up(kind: Kind, what: String) -> Failure {
     let mut failure = Failure::new(what).kind(kind);
     failure.is_complete = true;
@@ -165,7 +165,7 @@ mod threads {
 
 #[cfg(not(target_os = "linux"))]
 mod threads {
-    //! Nothing is known about other threads here; the time limit has to do.
+    //! On this system nothing is known about other threads: only the time limit ends a deadlock.
 
     pub(super) fn all_wait() -> bool {
         false

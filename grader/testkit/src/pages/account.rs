@@ -19,8 +19,9 @@ pub struct Account {
 }
 
 /// Reads the bytes of a file, as synced: its allocation state, the heaps with the first pages `heaps`, the
-/// trees with the root pages `trees`, and the pages `extra`, which are somebody else's. Every page that is
-/// not the disk manager's is either free or of exactly one of these, and every page in use is sealed.
+/// trees with the root pages `trees`, and the pages `extra`, which belong to other
+/// structures. Every page that is not the disk manager's is either free or of exactly one of these, and every
+/// page in use is sealed.
 pub fn account(bytes: &[u8], heaps: &[u32], trees: &[u32], extra: &[u32]) -> Account {
     let mut account = Account {
         allocation: allocation(bytes),

@@ -66,7 +66,8 @@ fn broken(what: String) -> Value {
 }
 
 fn measure_one(learner: &Workload, reference: &Workload, config: &Config) -> Value {
-    // Only the learner's panic is the learner's; the reference's is a broken suite, and says so.
+    // A panic of the learner's side is a failure; a panic of the reference's side means that the suite is
+    // broken.
     let result = caught(|| match (&learner.kind, &reference.kind) {
         (Kind::Counted(ours), Kind::Counted(theirs)) => {
             let reference = on_behalf_of_the_reference(theirs);
@@ -97,7 +98,7 @@ pub(super) struct Pairs {
     ours_ns: Vec<f64>,
     theirs_ns: Vec<f64>,
     spent_ns: f64,
-    /// The learner's very first round was so slow that it says everything.
+    /// The learner's first round was so slow that no more rounds are needed.
     is_hopeless: bool,
 }
 
@@ -120,7 +121,7 @@ impl Pairs {
         pairs.repeats = (config.min_round_ns / warm).ceil().clamp(1.0, 100_000.0) as u32;
         let ours = time(clock, &mut pairs.ours, 1);
         pairs.spent_ns = first + warm + ours;
-        // A first round is slow for reasons that pass (page faults, caches), but not by so much.
+        // A first round is slower than later ones (page faults, caches), but not by so much.
         if ours > HOPELESS_SECONDS * 1e9 && ours > 100.0 * warm {
             pairs.is_hopeless = true;
             pairs.note(ours, warm, 1);

@@ -1,10 +1,10 @@
-//! Which thread runs next: the two policies, and the trail of what they picked.
+//! Which thread runs next: the two policies, and the list of what they picked.
 //!
 //! PCT gives each thread a random priority and always runs the highest one that can run. At `depth - 1`
 //! random points of the schedule the running thread falls to the bottom. So a bug that needs `depth`
 //! orderings is found with a known probability. A thread that had [`MAX_TURNS`] turns in a row while others
-//! could run falls to the bottom too: it waits for them by polling. A thread that yields does so in every
-//! other schedule only: a lock that tries a few times before it sleeps would else never be seen asleep.
+//! could run falls to the bottom too: it waits for them by polling. A thread that yields falls only in
+//! every other schedule: otherwise a lock that tries a few times before it sleeps would never sleep.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -10,16 +10,17 @@
 //!   wait, notify, atomic access
 //! ```
 //!
-//! - C1: an object made inside a run is used only inside that run, and one made outside is never waited
-//!   for inside: the one OS thread would wait for itself.
+//! - C1: an object that is made inside a run is used only inside that run. A thread inside a run never waits
+//!   for an object that was made outside: all threads of the run share one OS thread, which would wait for
+//!   itself.
 //! - C2: from one scheduling point to the next a thread runs alone.
 //! - C3: [`Condvar::wait`] now and then returns without a notification, as the standard one may.
 //! - C4: no time passes in a run. [`Condvar::wait_timeout`] gives up when the scheduler says so: at once, or
-//!   after other threads had some turns; never if its limit is half an hour or more. It always comes back. A
-//!   notification may be lost on it, when both come in the same moment.
+//!   after other threads had some turns; never if its limit is half an hour or more. It always returns.
+//!   When the time-out and a notification come in the same moment, the notification may be lost.
 //!
 //! Left out: weak memory. Every atomic operation is sequentially consistent here, whatever ordering it
-//! names, so a wrong ordering is not found. The price of the choice at run time is a branch a call.
+//! names, so a wrong ordering is not found. The choice at run time costs one branch a call.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -48,7 +49,7 @@ enum MutexKind<T> {
     Controlled(shuttle::sync::Mutex<T>, Holders),
 }
 
-/// Proof that the lock is held, and the way to the value. Released on drop.
+/// Proof that the lock is held, and access to the value. Dropping it releases the lock.
 #[must_use = "the lock is released as soon as the guard is dropped"]
 pub struct MutexGuard<'a, T>(GuardKind<'a, T>);
 
@@ -101,7 +102,7 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// The value, without locking: `&mut self` proves that nobody else is there.
+    /// The value, without locking: `&mut self` proves that no other thread uses it.
     pub fn get_mut(&mut self) -> &mut T {
         match &mut self.0 {
             MutexKind::Plain(mutex) => mutex.get_mut().unwrap_or_else(PoisonError::into_inner),
@@ -173,7 +174,7 @@ impl<T> RwLock<T> {
         }
     }
 
-    /// Waits until nobody holds the lock and takes all of it.
+    /// Waits until no thread holds the lock, then takes the whole lock.
     #[track_caller]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
         match &self.0 {
@@ -189,7 +190,7 @@ impl<T> RwLock<T> {
         }
     }
 
-    /// A share of the lock if it can be had now.
+    /// Takes a share of the lock if that needs no waiting, else returns `None`.
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
         match &self.0 {
             RwLockKind::Plain(lock) => {
@@ -200,7 +201,7 @@ impl<T> RwLock<T> {
         }
     }
 
-    /// All of the lock if it can be had now.
+    /// Takes the whole lock if that needs no waiting, else returns `None`.
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
         match &self.0 {
             RwLockKind::Plain(lock) => {

@@ -20,7 +20,7 @@ pub mod atomic {
 #[derive(Default)]
 pub struct Mutex<T>(std::sync::Mutex<T>);
 
-/// Proof that the lock is held, and the way to the value. Released on drop.
+/// Proof that the lock is held, and access to the value. Dropping it releases the lock.
 #[must_use = "the lock is released as soon as the guard is dropped"]
 pub struct MutexGuard<'a, T>(std::sync::MutexGuard<'a, T>);
 
@@ -47,7 +47,7 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// The value, without locking: `&mut self` proves that nobody else is there.
+    /// The value, without locking: `&mut self` proves that no other thread uses it.
     pub fn get_mut(&mut self) -> &mut T {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
@@ -83,13 +83,13 @@ impl<T> RwLock<T> {
         RwLockReadGuard(self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Waits until nobody holds the lock and takes all of it.
+    /// Waits until no thread holds the lock, then takes the whole lock.
     #[inline]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
         RwLockWriteGuard(self.0.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A share of the lock if it can be had now.
+    /// Takes a share of the lock if that needs no waiting, else returns `None`.
     #[inline]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
         match self.0.try_read() {
@@ -99,7 +99,7 @@ impl<T> RwLock<T> {
         }
     }
 
-    /// All of the lock if it can be had now.
+    /// Takes the whole lock if that needs no waiting, else returns `None`.
     #[inline]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
         match self.0.try_write() {
@@ -136,7 +136,7 @@ impl WaitTimeoutResult {
 }
 
 impl Condvar {
-    /// A condition variable nobody waits on.
+    /// A condition variable on which no thread waits.
     pub fn new() -> Self {
         Condvar(std::sync::Condvar::new())
     }

@@ -1,12 +1,12 @@
 //! Atomic types: the standard ones, with a scheduling point before each access inside a run.
 //!
-//! Whether a run is on is asked at each access, so an atomic may live anywhere, also in a `static`.
+//! Each access checks whether it is inside a run. So an atomic may be anywhere, also in a `static`.
 
 use super::controlled::scheduling_point;
 
 pub use std::sync::atomic::Ordering;
 
-/// A fence: nothing but a scheduling point inside a run, where all is in one order anyway.
+/// A fence. Inside a run it is only a scheduling point, because all accesses there have one order.
 pub fn fence(order: Ordering) {
     scheduling_point();
     std::sync::atomic::fence(order);
@@ -67,7 +67,9 @@ macro_rules! atomic {
                 self.0.compare_exchange_weak(current, new, success, failure)
             }
 
-            /// Replaces the value by `change` of it until nobody came in between or `change` gives `None`.
+            /// Replaces the value by `change` of it. Tries again when another thread changed the value
+            /// meanwhile; gives
+            /// up when `change` returns `None`.
             pub fn fetch_update(
                 &self,
                 set_order: Ordering,
@@ -84,7 +86,7 @@ macro_rules! atomic {
                 Err(old)
             }
 
-            /// The value, without an atomic access: `&mut self` proves that nobody else is there.
+            /// The value, without an atomic access: `&mut self` proves that no other thread uses it.
             pub fn get_mut(&mut self) -> &mut $value {
                 self.0.get_mut()
             }

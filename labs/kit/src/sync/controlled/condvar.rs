@@ -1,10 +1,11 @@
 //! Condition variables.
 //!
-//! The scheduler's own has neither time-outs nor wake-ups without a reason, so this one keeps its own list:
+//! The scheduler's condition variable has no time-outs and no wake-ups without a reason. So this one keeps a
+//! list of its own:
 //!
 //! ```text
 //!   wait:   unlock, enter the list (one step)  sleep until notified  lock
-//!   notify: take one (which one, the seed decides) or all off the list, wake them
+//!   notify: take one (the seed decides which) or all off the list, wake them
 //! ```
 //!
 //! Unlocking and entering the list are one step because a guard's scheduling point lies before the
@@ -24,13 +25,13 @@ use super::{GuardKind, MutexGuard, thread};
 /// One wait in so many returns without a notification.
 const SPURIOUS_ONE_IN: u64 = 16;
 
-/// Most turns others get before a timed wait gives up.
+/// Most turns that other threads get before a timed wait gives up.
 const MAX_TURNS: u64 = 32;
 
 /// One timed wait in so many reports that its time is up although it was notified.
 const LATE_ONE_IN: u64 = 8;
 
-/// Limits from here on never run out in a run.
+/// A limit of this length or more never runs out in a run.
 const FOREVER: Duration = Duration::from_secs(1800);
 
 /// A place to wait until another thread says that something changed.
@@ -60,7 +61,7 @@ impl WaitTimeoutResult {
 }
 
 impl Condvar {
-    /// A condition variable nobody waits on.
+    /// A condition variable on which no thread waits.
     #[track_caller]
     pub fn new() -> Self {
         Condvar(if is_controlled() {
@@ -172,7 +173,7 @@ impl Condvar {
         }
     }
 
-    /// Waits for a notification while others get some turns. True if one came.
+    /// Waits for a notification while other threads get some turns. True if one came.
     fn give_turns(&self, at: &'static Location<'static>) -> bool {
         let waiter = self.enter();
         let _waiting = Waiting::start("a timed wait to end".to_string(), None, at);

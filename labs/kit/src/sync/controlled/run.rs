@@ -19,7 +19,7 @@ struct Thread {
     wait: Option<Pending>,
 }
 
-/// A [`Wait`] before anybody asked for it.
+/// What a [`Wait`] is made from when a report needs it.
 #[derive(Clone)]
 struct Pending {
     on: String,
@@ -45,7 +45,7 @@ pub struct Wait {
     pub at: &'static Location<'static>,
     /// Names of the threads that hold it.
     pub held_by: Vec<String>,
-    /// How the thread came there, if [`trace_waits`] is on.
+    /// The calls that led to the wait, if [`trace_waits`] is on.
     pub backtrace: Option<Arc<Backtrace>>,
 }
 
@@ -75,7 +75,7 @@ pub fn is_controlled() -> bool {
     IS_CONTROLLED.get()
 }
 
-/// Lets the scheduler pick another thread, inside a run. Nothing outside.
+/// Inside a run, lets the scheduler pick another thread. Outside, does nothing.
 pub fn scheduling_point() {
     if is_controlled() && shuttle::current::try_get_current_task().is_some() {
         shuttle::thread::sleep(Duration::ZERO);
@@ -92,7 +92,7 @@ pub fn forget_threads() {
     THREADS.with_borrow_mut(Vec::clear);
 }
 
-/// What each thread waits for that does; meaningful after a deadlock.
+/// What each waiting thread waits for; meaningful after a deadlock.
 pub fn waits() -> Vec<Wait> {
     let pending: Vec<(usize, Pending)> = THREADS.with_borrow(|threads| {
         let waiting = threads.iter().enumerate();
@@ -123,7 +123,7 @@ pub(super) fn name_thread(id: usize, name: String) {
     with_thread(id, |thread| thread.name = Some(name));
 }
 
-/// A number out of the schedule's seed.
+/// A random number from the schedule's seed.
 pub(super) fn random_below(bound: u64) -> u64 {
     use shuttle::rand::RngCore;
     shuttle::rand::thread_rng().next_u64() % bound
@@ -147,7 +147,7 @@ fn with_thread(id: usize, change: impl FnOnce(&mut Thread)) {
 pub(super) struct Waiting(usize);
 
 impl Waiting {
-    /// For something that nobody holds.
+    /// A wait for something that no thread holds.
     pub(super) fn start(
         on: String,
         made_at: Option<&'static Location<'static>>,

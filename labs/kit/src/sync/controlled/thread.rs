@@ -42,7 +42,7 @@ impl Thread {
     }
 }
 
-/// The thread that asks.
+/// The thread that calls this function.
 pub fn current() -> Thread {
     if is_controlled() {
         let id = controlled::own_id();

@@ -29,7 +29,7 @@ impl Thread {
     }
 }
 
-/// The thread that asks.
+/// The thread that calls this function.
 pub fn current() -> Thread {
     Thread::of(&std::thread::current())
 }
