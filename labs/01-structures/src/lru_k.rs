@@ -65,6 +65,17 @@ pub(crate) struct Frame {
     pub(crate) is_evictable: bool,
 }
 
+/// What the replacer knows about a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameState {
+    /// The frame has no recorded access, or was forgotten since its last access.
+    Unknown,
+    /// The frame has a recorded access and must not be evicted.
+    InUse,
+    /// The frame has a recorded access and can be evicted.
+    Evictable,
+}
+
 /// The place of a frame in the order of eviction: the smallest is evicted first. The derived order compares
 /// the fields from top to bottom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,9 +115,14 @@ impl LruK {
         self.order.is_empty()
     }
 
-    /// Whether the frame can be evicted; `None` if the frame is not known.
-    pub fn is_evictable(&self, frame: usize) -> Option<bool> {
-        self.frames.get(frame).filter(|known| !known.times.is_empty()).map(|known| known.is_evictable)
+    /// Whether the frame is known, and whether it can be evicted.
+    pub fn state(&self, frame: usize) -> FrameState {
+        match self.frames.get(frame) {
+            Some(known) if known.times.is_empty() => FrameState::Unknown,
+            Some(known) if known.is_evictable => FrameState::Evictable,
+            Some(_) => FrameState::InUse,
+            None => FrameState::Unknown,
+        }
     }
 
     /// The frame that [`LruK::evict`] would return now.

@@ -1,6 +1,6 @@
-//! Visible examples of lab 1: what each task must be able to do. The hidden tests look closer.
+//! Visible examples of lab 1: what each task must be able to do. The hidden tests check more.
 //!
-//! `cargo test -p structures hash_map` runs those of one task.
+//! `cargo test -p structures hash_map` runs the examples of one task.
 
 /// Task 1.1.
 mod ring_queue {
@@ -61,7 +61,7 @@ mod channel {
     }
 
     #[test]
-    fn says_when_it_is_full_or_empty() {
+    fn reports_full_and_empty() {
         let (sender, receiver) = bounded(1);
         assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
         assert_eq!(sender.try_send(1), Ok(()));
@@ -72,7 +72,7 @@ mod channel {
     }
 
     #[test]
-    fn close_ends_the_stream_after_what_was_sent() {
+    fn values_sent_before_close_are_received() {
         let (sender, receiver) = bounded(4);
         sender.send('a').unwrap();
         assert!(sender.close());
@@ -82,7 +82,7 @@ mod channel {
     }
 
     #[test]
-    fn hands_over_without_a_buffer() {
+    fn passes_a_value_without_a_buffer() {
         let (sender, receiver) = bounded(0);
         assert_eq!(sender.try_send(0), Err(TrySendError::Full(0)));
         let sending = thread::spawn(move || sender.send(1));
@@ -117,7 +117,7 @@ mod hash_map {
     }
 
     #[test]
-    fn finds_the_rest_after_a_remove() {
+    fn finds_the_other_keys_after_a_remove() {
         let mut map: HashMap<u32, u32> = (0..100).map(|n| (n, n)).collect();
         for n in (0..100).step_by(2) {
             assert_eq!(map.remove(&n), Some(n));
@@ -155,7 +155,7 @@ mod lru {
     use structures::{Error, LruK};
 
     #[test]
-    fn evicts_what_was_not_used_for_longest() {
+    fn evicts_the_least_recently_used_entry() {
         let mut cache = LruCache::new(2);
         assert_eq!(cache.put("a", 1), Ok(Put::Inserted));
         assert_eq!(cache.put("b", 2), Ok(Put::Inserted));
@@ -166,7 +166,7 @@ mod lru {
     }
 
     #[test]
-    fn keeps_what_is_pinned() {
+    fn does_not_evict_pinned_entries() {
         let mut cache = LruCache::new(2);
         cache.put(1, ()).unwrap();
         cache.put(2, ()).unwrap();
@@ -180,7 +180,7 @@ mod lru {
     }
 
     #[test]
-    fn lru_k_looks_further_back() {
+    fn lru_k_evicts_by_the_kth_last_access() {
         let mut replacer = LruK::new(2).unwrap();
         for frame in [0, 1, 0, 1, 2] {
             replacer.record_access(frame);
@@ -214,7 +214,7 @@ mod btree {
             tree.insert(key, ());
         }
         assert!(tree.iter().map(|(key, ())| *key).eq(0..10), "{}", tree.dump());
-        assert!(tree.height() > 1, "three keys fill a node of order 2\n{}", tree.dump());
+        assert!(tree.height() > 1, "a node of order 2 has at most three keys\n{}", tree.dump());
     }
 
     #[test]
@@ -231,7 +231,7 @@ mod btree {
     }
 
     #[test]
-    fn an_emptied_tree_has_no_height() {
+    fn an_emptied_tree_has_height_0() {
         let mut tree = BTree::with_order(2);
         for key in 0..100 {
             tree.insert(key, ());
@@ -243,13 +243,13 @@ mod btree {
     }
 
     #[test]
-    fn ranges_run_both_ways() {
+    fn ranges_run_in_both_directions() {
         let tree: BTree<u32, u32> = (0..100).map(|key| (key, key)).collect();
         let up: Vec<u32> = tree.range(10..13).map(|(key, _)| *key).collect();
         assert_eq!(up, [10, 11, 12]);
         let down: Vec<u32> = tree.range(..=2).rev().map(|(key, _)| *key).collect();
         assert_eq!(down, [2, 1, 0]);
         let (low, high) = (50, 40);
-        assert_eq!(tree.range(low..high).count(), 0, "a start past the end gives nothing");
+        assert_eq!(tree.range(low..high).count(), 0, "a start greater than the end gives no entries");
     }
 }

@@ -1,5 +1,4 @@
-//! The public examples of lab 2: read them beside the task, run them with `cargo test -p slotted-page`.
-//! The grader has more, and harder ones.
+//! Visible examples of lab 2: `cargo test -p slotted-page` runs them. The hidden tests check more.
 
 use kit::disk::MemDisk;
 use kit::sync::Arc;
@@ -9,24 +8,28 @@ use slotted_page::{
     header, prefix_end, push_value, seal, verify,
 };
 
-/// An empty heap page over bytes that held something else before.
+/// An empty heap page in a buffer that had other bytes before.
 fn empty_page() -> SlottedPage<Box<PageBuf>> {
     SlottedPage::init(Box::new([0xAA; PAGE_SIZE]), PageId(7), PageKind::HEAP)
 }
 
 // Task 2.1: page and slots.
 
-/// A fresh page has nothing in it, and room for exactly one record of the longest kind.
+/// A new page has no records, and room for exactly one record of the greatest length.
 #[test]
-fn a_fresh_page_is_empty() {
+fn a_new_page_is_empty() {
     let page = empty_page();
     assert_eq!((page.id(), page.kind(), page.lsn()), (PageId(7), PageKind::HEAP, Lsn::ZERO));
     assert_eq!(page.records().count(), 0);
     assert_eq!(page.free_space_for_insert(), Some(MAX_RECORD_LEN));
-    assert_eq!(page.bytes()[100..], [0; PAGE_SIZE - 100], "old bytes leak into the new page");
+    assert_eq!(
+        page.bytes()[100..],
+        [0; PAGE_SIZE - 100],
+        "the new page must not keep old bytes of the buffer"
+    );
 }
 
-/// Records of different lengths come back under the slots that insert returned.
+/// Records of different lengths are read by the slots that insert returned.
 #[test]
 fn inserted_records_are_found_by_slot() {
     let mut page = empty_page();
@@ -41,9 +44,9 @@ fn inserted_records_are_found_by_slot() {
     assert_eq!(page.free_bytes(), PAGE_SIZE - 48 - 12 - 14);
 }
 
-/// What is too long for this page and what is too long for any page are different errors.
+/// A record too long for this page and a record too long for any page give different errors.
 #[test]
-fn a_full_page_says_so() {
+fn records_that_do_not_fit_are_refused() {
     let mut page = empty_page();
     page.insert(&[1; 4000]).unwrap();
     assert_eq!(page.free_space_for_insert(), Some(40));
@@ -54,7 +57,7 @@ fn a_full_page_says_so() {
     assert_eq!(page.free_space_for_insert(), None);
 }
 
-/// A page opens again from its bytes; bytes that are not a page are an error.
+/// A page can be opened from its bytes; other bytes are an error.
 #[test]
 fn only_slotted_pages_can_be_opened() {
     let mut page = empty_page();
@@ -71,7 +74,7 @@ fn only_slotted_pages_can_be_opened() {
 
 // Task 2.2: delete and compact.
 
-/// The other records keep their slots when one goes, and its slot is used again.
+/// When a record is deleted, the others keep their slots, and its slot is used again.
 #[test]
 fn a_deleted_slot_is_free_for_the_next_record() {
     let mut page = empty_page();
@@ -84,7 +87,7 @@ fn a_deleted_slot_is_free_for_the_next_record() {
     assert_eq!(page.slot_count(), 3);
 }
 
-/// Free slots at the end of the array are given back, also those that were free before.
+/// Free slots at the end of the array are removed, also those that were free before.
 #[test]
 fn the_slot_array_shrinks_at_its_end() {
     let mut page = empty_page();
@@ -96,7 +99,7 @@ fn the_slot_array_shrinks_at_its_end() {
     assert_eq!(page.free_bytes(), PAGE_SIZE - 48 - 2 * 4 - 2 * 10);
 }
 
-/// Room that lies in pieces is enough: insert compacts, and nobody's slot changes.
+/// Free bytes in pieces are enough: insert compacts the page, and no record changes its slot.
 #[test]
 fn insert_compacts_when_the_free_bytes_are_in_pieces() {
     let mut page = empty_page();
@@ -109,9 +112,9 @@ fn insert_compacts_when_the_free_bytes_are_in_pieces() {
     assert_eq!(page.get(slots[3]), Some(&[3; 1000][..]));
 }
 
-/// Recovery puts a record back under the name it had.
+/// Recovery restores a record in the slot that it had.
 #[test]
-fn insert_into_takes_the_slot_it_is_told() {
+fn insert_into_uses_the_given_slot() {
     let mut page = empty_page();
     page.insert_into(SlotId(2), b"back again").unwrap();
     assert_eq!((page.slot_count(), page.free_slots(), page.record_count()), (3, 2, 1));
@@ -120,7 +123,7 @@ fn insert_into_takes_the_slot_it_is_told() {
 
 // Task 2.3: update.
 
-/// A record may grow and shrink; its slot stays, and so do its neighbours.
+/// A record may become longer or shorter; its slot and the other records do not change.
 #[test]
 fn an_updated_record_keeps_its_slot() {
     let mut page = empty_page();
@@ -133,7 +136,7 @@ fn an_updated_record_keeps_its_slot() {
     assert_eq!((page.get(left), page.get(right)), (Some(&b"left"[..]), Some(&b"right"[..])));
 }
 
-/// The bytes of the old record count as room for the new one, and a failed update changes nothing.
+/// The bytes of the old record count as free for the new one, and a failed update changes nothing.
 #[test]
 fn an_update_that_cannot_fit_changes_nothing() {
     let mut page = empty_page();
@@ -148,9 +151,9 @@ fn an_update_that_cannot_fit_changes_nothing() {
 
 // Task 2.4: codecs.
 
-/// A row comes back as it was, and one column can be read without the others.
+/// A row decodes to its values, and one column can be read without the others.
 #[test]
-fn a_row_comes_back() {
+fn a_row_decodes_to_its_values() {
     let schema =
         Schema::new(&[ColumnType::Int, ColumnType::Text, ColumnType::Bool, ColumnType::Text]).unwrap();
     let row = [Value::Int(-7), Value::Text("Ann".into()), Value::Null, Value::Text("".into())];
@@ -170,7 +173,7 @@ fn a_row_has_the_documented_bytes() {
     assert_eq!(bytes, [2, 0, 0b10, 0, 8, 0, b'h', b'i']);
 }
 
-/// Bytes that are no row are an error that says why.
+/// Bytes that are not a row give an error with the reason.
 #[test]
 fn damaged_rows_are_an_error() {
     let schema = Schema::new(&[ColumnType::Bool]).unwrap();
@@ -179,7 +182,7 @@ fn damaged_rows_are_an_error() {
     assert_eq!(schema.decode(&[1, 0]), Err(RowFault::TooShort { needed: 4, found: 2 }.into()));
 }
 
-/// Keys sort as their values do: negative numbers first, a text before the longer one it begins.
+/// Keys sort as their values do: negative numbers first, a text before longer texts that begin with it.
 #[test]
 fn keys_sort_as_values() {
     let values = [
@@ -201,7 +204,7 @@ fn keys_sort_as_values() {
     }
 }
 
-/// A descending column is its bytes flipped, and a prefix of columns is one range of keys.
+/// The bytes of a descending column are flipped, and a prefix of columns is one range of keys.
 #[test]
 fn keys_have_sort_orders_and_prefixes() {
     let mut key = Vec::new();
@@ -218,7 +221,7 @@ fn keys_have_sort_orders_and_prefixes() {
 
 // Task 2.5: checksums.
 
-/// The check value by which every implementation of CRC32C is known, in one piece and in two.
+/// The published check value of CRC32C, in one piece and in two.
 #[test]
 fn crc32c_has_its_check_value() {
     assert_eq!(crc32c(b"123456789"), 0xE306_9283);
@@ -226,9 +229,9 @@ fn crc32c_has_its_check_value() {
     assert_eq!(crc32c(b""), 0);
 }
 
-/// A sealed page verifies; after one flipped bit, or in another place, it does not.
+/// `verify` accepts a sealed page, but not after a flipped bit, and not in another place.
 #[test]
-fn verify_tells_damaged_from_misplaced_pages() {
+fn verify_refuses_damaged_and_misplaced_pages() {
     let mut page = empty_page();
     page.insert(b"precious").unwrap();
     let mut bytes = page.into_inner();
@@ -252,9 +255,9 @@ fn page_with(id: PageId, record: &[u8]) -> Box<PageBuf> {
     page.into_inner()
 }
 
-/// What was written and synced is there when the file is opened again.
+/// Pages that were written and synced are there when the file is opened again.
 #[test]
-fn pages_are_found_again() {
+fn synced_pages_are_there_after_open() {
     let disk = Arc::new(MemDisk::new());
     let manager = DiskManager::create(disk.clone()).unwrap();
     let id = manager.allocate().unwrap();
@@ -270,9 +273,9 @@ fn pages_are_found_again() {
     assert_eq!(SlottedPage::open(&*page, PageKind::HEAP).unwrap().get(SlotId(0)), Some(&b"kept"[..]));
 }
 
-/// A freed page comes back after a sync, not before, and holds nothing of its former owner.
+/// A freed page is allocated again after a sync, not before, and has no bytes of its former owner.
 #[test]
-fn freed_pages_come_back_after_a_sync() {
+fn freed_pages_are_allocated_again_after_a_sync() {
     let manager = DiskManager::create(Arc::new(MemDisk::new())).unwrap();
     let id = manager.allocate().unwrap();
     manager.write_page(id, &page_with(id, b"secret")).unwrap();
@@ -286,9 +289,9 @@ fn freed_pages_come_back_after_a_sync() {
     assert_eq!(manager.read_page(id, &mut [0; PAGE_SIZE]), Err(never.into()));
 }
 
-/// Page 0 is the manager's own, and what is no file of pages is refused.
+/// Page 0 is the manager's own, and a file that is not a page file is refused.
 #[test]
-fn strange_pages_and_files_are_refused() {
+fn reserved_pages_and_other_files_are_refused() {
     let manager = DiskManager::create(Arc::new(MemDisk::new())).unwrap();
     assert_eq!(manager.free(PageId(0)), Err(Error::ReservedPage { page: PageId(0) }));
     let past = PageId(1_000);

@@ -39,8 +39,8 @@ fn spawn<T: Send + 'static>(
 }
 
 /// The invariant that a deadlock breaks.
-fn nobody_sleeps_in_vain() {
-    scene::invariant("C6", "nobody sleeps while it could go on");
+fn no_thread_sleeps_in_vain() {
+    scene::invariant("C6", "no thread sleeps while it could continue");
 }
 
 /// First in, first out, over many rounds of the ring; the try calls report full and empty and do not wait.

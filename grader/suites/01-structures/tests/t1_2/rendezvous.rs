@@ -12,7 +12,7 @@ use testkit::drops::Ledger;
 use testkit::schedule::explore;
 use testkit::{check, check_eq, scene, step};
 
-use super::{channel, nobody_sleeps_in_vain, spawn};
+use super::{channel, no_thread_sleeps_in_vain, spawn};
 
 /// A limit that may end at any moment under the scheduler.
 const SHORT: Duration = Duration::from_millis(1);
@@ -85,17 +85,17 @@ fn delivers_each_value_once() {
         );
         let (sender, receiver) = channel(0);
         let mut sending = Vec::new();
-        for who in 0..2 {
+        for index in 0..2 {
             let sender = sender.clone();
-            sending.push(spawn(format!("sender {who}"), "sends twice", move || {
-                (0..2).for_each(|number| check_eq!(sender.send(10 * who + number), Ok(()), "send"));
+            sending.push(spawn(format!("sender {index}"), "sends twice", move || {
+                (0..2).for_each(|number| check_eq!(sender.send(10 * index + number), Ok(()), "send"));
             }));
         }
         drop(sender);
         let taking: Vec<_> = (0..2)
-            .map(|who| {
+            .map(|index| {
                 let receiver = receiver.clone();
-                spawn(format!("receiver {who}"), "receives until the channel is closed", move || {
+                spawn(format!("receiver {index}"), "receives until the channel is closed", move || {
                     receiver.iter().collect::<Vec<i32>>()
                 })
             })
@@ -104,9 +104,9 @@ fn delivers_each_value_once() {
         let mut all = Vec::new();
         for thread in taking {
             let values = thread.join().unwrap_or_default();
-            for who in 0..2 {
-                let own: Vec<i32> = values.iter().copied().filter(|value| value / 10 == who).collect();
-                check!(own.is_sorted(), "values of sender {who} in its order, found {own:?}");
+            for index in 0..2 {
+                let own: Vec<i32> = values.iter().copied().filter(|value| value / 10 == index).collect();
+                check!(own.is_sorted(), "values of sender {index} in its order, found {own:?}");
             }
             all.extend(values);
         }
@@ -233,7 +233,11 @@ fn close_returns_values_that_were_not_taken() {
         check_eq!(receiver.recv(), Err(RecvError), "recv after close returned");
         check_eq!(receiver.try_recv(), Err(TryRecvError::Closed), "try_recv after close returned");
         for (value, thread) in waiting {
-            check_eq!(thread.join().ok(), Some(Err(SendError(value))), "send of {value} that nobody took");
+            check_eq!(
+                thread.join().ok(),
+                Some(Err(SendError(value))),
+                "send of {value} that no receiver took"
+            );
         }
     });
 }
@@ -242,12 +246,12 @@ fn close_returns_values_that_were_not_taken() {
 #[testkit::test]
 fn close_wakes_waiting_receivers() {
     explore(100, || {
-        nobody_sleeps_in_vain();
+        no_thread_sleeps_in_vain();
         let (sender, receiver) = channel::<u8>(0);
         let waiting: Vec<_> = (0..3)
-            .map(|who| {
+            .map(|index| {
                 let receiver = receiver.clone();
-                spawn(format!("receiver {who}"), "receiver.recv()", move || receiver.recv())
+                spawn(format!("receiver {index}"), "receiver.recv()", move || receiver.recv())
             })
             .collect();
         step!("main: drop(sender);");
@@ -287,9 +291,9 @@ fn sender_and_receiver_agree_on_each_value() {
             })
             .collect();
         let taking: Vec<_> = (0..2)
-            .map(|who| {
+            .map(|index| {
                 let receiver = receiver.clone();
-                spawn(format!("receiver {who}"), "receiver.recv_timeout(1 ms)", move || {
+                spawn(format!("receiver {index}"), "receiver.recv_timeout(1 ms)", move || {
                     receiver.recv_timeout(SHORT).is_ok()
                 })
             })

@@ -13,7 +13,7 @@ use testkit::drops::Ledger;
 use testkit::schedule::explore;
 use testkit::{check, check_eq, scene, step};
 
-use super::{channel, nobody_sleeps_in_vain, spawn};
+use super::{channel, no_thread_sleeps_in_vain, spawn};
 
 /// A limit that may end at any moment under the scheduler.
 const SHORT: Duration = Duration::from_millis(1);
@@ -40,18 +40,18 @@ fn delivers_each_value_once_and_in_the_order_of_its_sender() {
         );
         let (sender, receiver) = channel(2);
         let senders: Vec<_> = (0..2)
-            .map(|who| {
+            .map(|index| {
                 let sender = sender.clone();
-                spawn(format!("sender {who}"), "sends 0, 1 and 2", move || {
-                    (0..3).for_each(|number| check_eq!(sender.send((who, number)), Ok(()), "send"));
+                spawn(format!("sender {index}"), "sends 0, 1 and 2", move || {
+                    (0..3).for_each(|number| check_eq!(sender.send((index, number)), Ok(()), "send"));
                 })
             })
             .collect();
         drop(sender);
         let receivers: Vec<_> = (0..2)
-            .map(|who| {
+            .map(|index| {
                 let receiver = receiver.clone();
-                spawn(format!("receiver {who}"), "receives until the channel is closed", move || {
+                spawn(format!("receiver {index}"), "receives until the channel is closed", move || {
                     receiver.iter().collect::<Vec<(usize, usize)>>()
                 })
             })
@@ -65,7 +65,7 @@ fn delivers_each_value_once_and_in_the_order_of_its_sender() {
             all.extend(values);
         }
         all.sort_unstable();
-        let expected: Vec<_> = (0..2).flat_map(|who| (0..3).map(move |number| (who, number))).collect();
+        let expected: Vec<_> = (0..2).flat_map(|index| (0..3).map(move |number| (index, number))).collect();
         check_eq!(all, expected, "everything that both receivers got");
     });
 }
@@ -75,16 +75,16 @@ fn delivers_each_value_once_and_in_the_order_of_its_sender() {
 #[testkit::test]
 fn wakes_the_right_kind_of_waiter() {
     explore(200, || {
-        nobody_sleeps_in_vain();
+        no_thread_sleeps_in_vain();
         let (sender, receiver) = channel(1);
         let mut threads = Vec::new();
-        for who in 0..3 {
+        for index in 0..3 {
             let (sender, receiver) = (sender.clone(), receiver.clone());
-            threads.push(spawn(format!("sender {who}"), "sends twice", move || {
-                check_eq!(sender.send(who), Ok(()), "send");
-                check_eq!(sender.send(who), Ok(()), "send");
+            threads.push(spawn(format!("sender {index}"), "sends twice", move || {
+                check_eq!(sender.send(index), Ok(()), "send");
+                check_eq!(sender.send(index), Ok(()), "send");
             }));
-            threads.push(spawn(format!("receiver {who}"), "receives twice", move || {
+            threads.push(spawn(format!("receiver {index}"), "receives twice", move || {
                 check!(receiver.recv().is_ok(), "recv while a sender is there gives a value");
                 check!(receiver.recv().is_ok(), "recv while a sender is there gives a value");
             }));
@@ -100,12 +100,12 @@ fn wakes_the_right_kind_of_waiter() {
 #[testkit::test]
 fn wakes_a_waiter_for_each_value_and_each_free_slot() {
     explore(200, || {
-        nobody_sleeps_in_vain();
+        no_thread_sleeps_in_vain();
         let (sender, receiver) = channel(2);
         let receivers: Vec<_> = (0..2)
-            .map(|who| {
+            .map(|index| {
                 let receiver = receiver.clone();
-                spawn(format!("receiver {who}"), "receiver.recv()", move || receiver.recv())
+                spawn(format!("receiver {index}"), "receiver.recv()", move || receiver.recv())
             })
             .collect();
         step!("main: sender.send(1); sender.send(2);");
@@ -136,7 +136,7 @@ fn wakes_a_waiter_for_each_value_and_each_free_slot() {
 fn room_that_appears_before_the_sleep_is_not_missed() {
     for head_start in (0..120).step_by(2) {
         explore(60, move || {
-            nobody_sleeps_in_vain();
+            no_thread_sleeps_in_vain();
             let (sender, receiver) = channel(1);
             step!("main: sender.send(0);");
             check_eq!(sender.send(0), Ok(()), "send into an empty channel");
@@ -156,7 +156,7 @@ fn room_that_appears_before_the_sleep_is_not_missed() {
 fn a_value_that_comes_before_the_sleep_is_not_missed() {
     for head_start in (0..100).step_by(20) {
         explore(60, move || {
-            nobody_sleeps_in_vain();
+            no_thread_sleeps_in_vain();
             let (sender, receiver) = channel(1);
             let waiting = spawn("receiver", "receiver.recv()", move || receiver.recv());
             (0..head_start).for_each(|_| thread::yield_now());
@@ -172,12 +172,12 @@ fn a_value_that_comes_before_the_sleep_is_not_missed() {
 #[testkit::test]
 fn close_wakes_all_receivers() {
     explore(150, || {
-        nobody_sleeps_in_vain();
+        no_thread_sleeps_in_vain();
         let (sender, receiver) = channel::<u8>(2);
         let waiting: Vec<_> = (0..3)
-            .map(|who| {
+            .map(|index| {
                 let receiver = receiver.clone();
-                spawn(format!("receiver {who}"), "receiver.recv()", move || receiver.recv())
+                spawn(format!("receiver {index}"), "receiver.recv()", move || receiver.recv())
             })
             .collect();
         step!("main: sender.close();");
@@ -196,7 +196,7 @@ fn close_wakes_all_receivers() {
 #[testkit::test]
 fn close_wakes_all_senders_and_returns_their_values() {
     explore(150, || {
-        nobody_sleeps_in_vain();
+        no_thread_sleeps_in_vain();
         let (sender, receiver) = channel(1);
         step!("main: sender.send(0);");
         check_eq!(sender.send(0), Ok(()), "send into an empty channel");
@@ -224,12 +224,12 @@ fn close_wakes_all_senders_and_returns_their_values() {
 #[testkit::test]
 fn the_last_sender_wakes_the_receivers() {
     explore(150, || {
-        nobody_sleeps_in_vain();
+        no_thread_sleeps_in_vain();
         let (sender, receiver) = channel(1);
         let waiting: Vec<_> = (0..2)
-            .map(|who| {
+            .map(|index| {
                 let receiver = receiver.clone();
-                spawn(format!("receiver {who}"), "receives until the channel is closed", move || {
+                spawn(format!("receiver {index}"), "receives until the channel is closed", move || {
                     receiver.iter().sum::<usize>()
                 })
             })
@@ -253,7 +253,7 @@ fn the_last_sender_wakes_the_receivers() {
 #[testkit::test]
 fn the_last_receiver_wakes_the_senders() {
     explore(150, || {
-        nobody_sleeps_in_vain();
+        no_thread_sleeps_in_vain();
         let ledger = Ledger::new();
         let (sender, receiver) = channel(1);
         let second = receiver.clone();
@@ -284,10 +284,10 @@ fn loses_nothing_when_close_meets_a_send() {
         );
         let (sender, receiver) = channel(2);
         let senders: Vec<_> = (0..2)
-            .map(|who| {
+            .map(|index| {
                 let sender = sender.clone();
-                spawn(format!("sender {who}"), "sends 0, 1 and 2 until a send fails", move || {
-                    (0..3).take_while(|&number| sender.send((who, number)).is_ok()).count()
+                spawn(format!("sender {index}"), "sends 0, 1 and 2 until a send fails", move || {
+                    (0..3).take_while(|&number| sender.send((index, number)).is_ok()).count()
                 })
             })
             .collect();
@@ -311,9 +311,9 @@ fn a_spurious_wakeup_is_no_timeout() {
     explore(200, || {
         let (sender, receiver) = channel(1);
         let taking: Vec<_> = (0..2)
-            .map(|who| {
+            .map(|index| {
                 let receiver = receiver.clone();
-                spawn(format!("receiver {who}"), "receiver.recv_timeout(2 hours)", move || {
+                spawn(format!("receiver {index}"), "receiver.recv_timeout(2 hours)", move || {
                     receiver.recv_timeout(LONG)
                 })
             })
@@ -344,7 +344,7 @@ fn a_receiver_that_times_out_passes_the_wakeup_on() {
     for head_start in (0..140).step_by(20) {
         let (timeouts, values) = (timeouts.clone(), values.clone());
         explore(100, move || {
-            nobody_sleeps_in_vain();
+            no_thread_sleeps_in_vain();
             let (sender, receiver) = channel(2);
             let waiting = {
                 let receiver = receiver.clone();
@@ -382,7 +382,7 @@ fn a_receiver_that_times_out_passes_the_wakeup_on() {
 fn a_sender_that_times_out_passes_the_wakeup_on() {
     for head_start in (0..140).step_by(20) {
         explore(100, move || {
-            nobody_sleeps_in_vain();
+            no_thread_sleeps_in_vain();
             let (sender, receiver) = channel(1);
             step!("main: sender.send(0);");
             check_eq!(sender.send(0), Ok(()), "send into an empty channel");
@@ -420,7 +420,7 @@ fn a_sender_that_times_out_passes_the_wakeup_on() {
 fn try_recv_and_len_do_not_wait_for_a_sleeping_receiver() {
     for head_start in [0, 30, 60, 90] {
         explore(40, move || {
-            nobody_sleeps_in_vain();
+            no_thread_sleeps_in_vain();
             let (sender, receiver) = channel(2);
             let waiting = {
                 let receiver = receiver.clone();
@@ -452,9 +452,9 @@ fn never_holds_more_than_the_capacity() {
         scene::invariant("C3", "at most capacity values are in the channel");
         let (sender, receiver) = channel(2);
         let mut threads = Vec::new();
-        for who in 0..3 {
+        for index in 0..3 {
             let sender = sender.clone();
-            threads.push(spawn(format!("sender {who}"), "sends twice", move || {
+            threads.push(spawn(format!("sender {index}"), "sends twice", move || {
                 (0..2).for_each(|value| check_eq!(sender.send(value), Ok(()), "send"))
             }));
         }

@@ -13,9 +13,9 @@ const THREADS: u64 = 4;
 fn pass_values(capacity: usize) {
     let (sender, receiver) = bounded(capacity);
     let sending: Vec<_> = (0..THREADS)
-        .map(|who| {
+        .map(|index| {
             let sender = sender.clone();
-            thread::spawn(move || (0..VALUES).all(|number| sender.send((who, number)).is_ok()))
+            thread::spawn(move || (0..VALUES).all(|number| sender.send((index, number)).is_ok()))
         })
         .collect();
     drop(sender);
@@ -31,10 +31,10 @@ fn pass_values(capacity: usize) {
     let mut seen = vec![vec![0u32; VALUES as usize]; THREADS as usize];
     for thread in taking {
         let mut last = vec![None; THREADS as usize];
-        for (who, number) in thread.join().unwrap_or_default() {
-            let before = last[who as usize].replace(number);
-            check_eq!(before.max(Some(number)), Some(number), "order of sender {who}, capacity {capacity}");
-            seen[who as usize][number as usize] += 1;
+        for (index, number) in thread.join().unwrap_or_default() {
+            let before = last[index as usize].replace(number);
+            check_eq!(before.max(Some(number)), Some(number), "order of sender {index}, capacity {capacity}");
+            seen[index as usize][number as usize] += 1;
         }
     }
     let wrong = seen.iter().flatten().filter(|&&times| times != 1).count();

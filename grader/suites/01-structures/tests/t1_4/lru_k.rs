@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use structures::lru_k::FrameState;
 use structures::{Error, LruK};
 use testkit::{check, check_eq, scene, step};
 
@@ -83,8 +84,8 @@ fn never_evicts_a_frame_in_use() {
         (0, None),
         "len() and evict() before any frame is evictable"
     );
-    check_eq!(replacer.is_evictable(1), Some(false), "is_evictable(1) after its first access");
-    check_eq!(replacer.is_evictable(7), None, "is_evictable(7), never accessed");
+    check_eq!(replacer.state(1), FrameState::InUse, "state(1) after its first access");
+    check_eq!(replacer.state(7), FrameState::Unknown, "state(7), never accessed");
     for frame in [2, 1, 0] {
         check_eq!(replacer.set_evictable(frame, true), Ok(()), "set_evictable({frame}, true)");
         check_eq!(replacer.set_evictable(frame, true), Ok(()), "set_evictable({frame}, true) once more");
@@ -94,7 +95,7 @@ fn never_evicts_a_frame_in_use() {
     check_eq!(replacer.set_evictable(0, false), Ok(()), "set_evictable(0, false) once more");
     check_eq!((replacer.len(), replacer.victim()), (2, Some(1)), "len() and victim() while 0 is held");
     replacer.record_access(1);
-    check_eq!(replacer.is_evictable(1), Some(true), "is_evictable(1) after another access: still");
+    check_eq!(replacer.state(1), FrameState::Evictable, "state(1) after another access: still");
     check_eq!(victims(&mut replacer), vec![2, 1], "victims while 0 is held");
     check_eq!(replacer.set_evictable(0, true), Ok(()), "set_evictable(0, true)");
     check_eq!(victims(&mut replacer), vec![0], "victims after 0 was released");
@@ -112,7 +113,7 @@ fn refuses_invalid_calls() {
     replacer.record_access(5);
     check_eq!(replacer.set_evictable(3, true), unknown, "set_evictable(3, true), smaller than a known frame");
     check_eq!(replacer.remove(5), Err(Error::NotEvictable { frame: 5 }), "remove(5), which is held");
-    check_eq!(replacer.is_evictable(5), Some(false), "is_evictable(5) after that");
+    check_eq!(replacer.state(5), FrameState::InUse, "state(5) after that");
     check_eq!(replacer.set_evictable(5, true), Ok(()), "set_evictable(5, true)");
     check_eq!(replacer.remove(5), Ok(()), "remove(5), evictable");
     check_eq!((replacer.len(), replacer.evict()), (0, None), "len() and evict() after that");
@@ -131,16 +132,12 @@ fn forgets_an_evicted_frame() {
             "evict" => check_eq!(replacer.evict(), Some(0), "evict()"),
             _ => check_eq!(replacer.remove(0), Ok(()), "remove(0)"),
         }
-        check_eq!(replacer.is_evictable(0), None, "is_evictable(0) after {way}");
+        check_eq!(replacer.state(0), FrameState::Unknown, "state(0) after {way}");
         for frame in [1, 1, 0] {
             step!("replacer.record_access({frame});");
             replacer.record_access(frame);
         }
-        check_eq!(
-            replacer.is_evictable(0),
-            Some(false),
-            "is_evictable(0) after its first access since {way}"
-        );
+        check_eq!(replacer.state(0), FrameState::InUse, "state(0) after its first access since {way}");
         for frame in [0, 1] {
             check_eq!(replacer.set_evictable(frame, true), Ok(()), "set_evictable({frame}, true)");
         }
@@ -258,8 +255,12 @@ fn agrees_with_the_definition() {
             check_eq!(replacer.victim(), expected_victim(&model, k), "victim()");
             check_eq!(replacer.len(), model.values().filter(|known| known.1).count(), "len()");
             for frame in 0..7 {
-                let expected = model.get(&frame).map(|known| known.1);
-                check_eq!(replacer.is_evictable(frame), expected, "is_evictable({frame})");
+                let expected = match model.get(&frame) {
+                    None => FrameState::Unknown,
+                    Some((_, false)) => FrameState::InUse,
+                    Some((_, true)) => FrameState::Evictable,
+                };
+                check_eq!(replacer.state(frame), expected, "state({frame})");
             }
         }
     });

@@ -90,7 +90,7 @@ pub(super) struct Model {
     since: BTreeMap<PageId, Vec<Tag>>,
     next_tag: Tag,
     /// The steps so far, for the report.
-    told: Vec<String>,
+    steps: Vec<String>,
 }
 
 /// A file, its manager and its model. After a crash the manager is gone.
@@ -127,8 +127,8 @@ impl Story {
                 Failure::new("open once more after a crash").found(error).expected_text("Ok").raise()
             }
         };
-        let (next_tag, told) = (self.model.next_tag, self.model.told);
-        let mut model = Model { now: found.clone(), durable: found, next_tag, told, ..Model::default() };
+        let (next_tag, steps) = (self.model.next_tag, self.model.steps);
+        let mut model = Model { now: found.clone(), durable: found, next_tag, steps, ..Model::default() };
         model.tell("DiskManager::open(what the crash left)");
         for id in &model.now.pages {
             match super::read(&manager, *id) {
@@ -231,7 +231,7 @@ impl Story {
     pub(super) fn crash(&self, left: Vec<u8>) -> FaultDisk {
         if !testkit::scene::is_quiet() {
             testkit::scene::clear();
-            for line in self.model.told.iter().chain(&fates(&self.disk, &left)) {
+            for line in self.model.steps.iter().chain(&fates(&self.disk, &left)) {
                 testkit::step!("{line}");
             }
         }
@@ -330,7 +330,7 @@ impl Model {
     pub(super) fn tell(&mut self, line: &str) {
         if !testkit::scene::is_quiet() {
             testkit::step!("{line}");
-            self.told.push(line.to_string());
+            self.steps.push(line.to_string());
         }
     }
 

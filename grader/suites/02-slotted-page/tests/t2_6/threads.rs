@@ -80,11 +80,11 @@ impl Disk for MeetingDisk {
 struct Journal(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
 
 impl Journal {
-    /// Makes a call for the thread `who`, and records its begin and its end.
-    fn call<T: std::fmt::Debug>(&self, who: &str, what: &str, call: impl FnOnce() -> T) -> T {
-        self.note(format!("{who}: {what} begins"));
+    /// Makes a call for the named thread, and records its begin and its end.
+    fn call<T: std::fmt::Debug>(&self, thread_name: &str, what: &str, call: impl FnOnce() -> T) -> T {
+        self.note(format!("{thread_name}: {what} begins"));
         let result = call();
-        self.note(format!("{who}: {what} gives {result:?}"));
+        self.note(format!("{thread_name}: {what} gives {result:?}"));
         result
     }
 
@@ -93,7 +93,7 @@ impl Journal {
         if testkit::scene::is_quiet() {
             return;
         }
-        let mut lines = self.0.lock().expect("nobody panics while noting");
+        let mut lines = self.0.lock().expect("no thread panics while it holds the lock");
         lines.push(line);
         testkit::scene::clear();
         for line in lines.iter() {
@@ -104,11 +104,11 @@ impl Journal {
     /// Starts a thread that reports what it does.
     fn spawn<T: Send + 'static>(
         &self,
-        who: &'static str,
+        thread_name: &'static str,
         body: impl FnOnce(&Journal) -> T + Send + 'static,
     ) -> thread::JoinHandle<T> {
         let journal = self.clone();
-        let spawned = thread::Builder::new().name(who.to_string()).spawn(move || body(&journal));
+        let spawned = thread::Builder::new().name(thread_name.to_string()).spawn(move || body(&journal));
         spawned.expect("a thread can be started")
     }
 }
@@ -187,11 +187,11 @@ fn threads_never_get_the_same_page() {
         let journal = Journal::default();
         let threads: Vec<_> = ["one", "two", "three"]
             .into_iter()
-            .map(|who| {
+            .map(|thread_name| {
                 let manager = manager.clone();
-                journal.spawn(who, move |journal| {
+                journal.spawn(thread_name, move |journal| {
                     [(); 2].map(|()| {
-                        journal.call(who, "allocate()", || manager.allocate()).expect("there is room")
+                        journal.call(thread_name, "allocate()", || manager.allocate()).expect("there is room")
                     })
                 })
             })
