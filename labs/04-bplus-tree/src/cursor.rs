@@ -53,7 +53,7 @@ use std::ops::{Bound, Deref, RangeBounds};
 use buffer_pool::{Pager, RecordId};
 use slotted_page::{PageBuf, PageId};
 
-use crate::node::NodeRef;
+use crate::node::{Entry, NodeRef};
 use crate::{BPlusTree, Direction, Error, KeyMode, NodeDamage};
 
 /// A place between two entries, or at an end of the tree. Cuts are ordered as the places are.
@@ -187,6 +187,21 @@ impl<'a, P: Pager> Range<'a, P> {
     ) -> Result<Self, Error> {
         // Nudge: walked backwards, a range begins at its high cut.
         todo!("task 4.4: open a range")
+    }
+
+    /// The range of `tree` from just behind `after` to `end`, its first leaf copied.
+    ///
+    /// # Ensures, Errors, Cost
+    /// As [`open`](Self::open). In a unique tree all entries of the key of `after` are left out.
+    pub(crate) fn open_after(
+        tree: &'a BPlusTree,
+        pager: &'a P,
+        after: Entry<'_>,
+        end: Bound<&[u8]>,
+        direction: Direction,
+    ) -> Result<Self, Error> {
+        // Nudge: where does a walk go on that has just given this entry out?
+        todo!("task 4.4: open a range behind an entry")
     }
 
     /// The next entry, without a copy of its own; `None` at the end, and from then on.

@@ -27,6 +27,9 @@ pub enum Error {
         /// What was asked for.
         percent: u8,
     },
+    /// [`replace`](crate::BPlusTree::replace) was called on a tree with duplicates.
+    #[error("a tree with duplicates has no replace: insert the new entry, then remove the old one")]
+    NotUnique,
     /// The page is not the root of a tree.
     #[error("{page} is not the root page of a tree")]
     NotARoot {

@@ -27,7 +27,7 @@
 
 mod stats;
 
-use std::ops::RangeBounds;
+use std::ops::{Bound, RangeBounds};
 
 use buffer_pool::{Pager, RecordId};
 use kit::sync::atomic::{AtomicU64, Ordering};
@@ -353,6 +353,24 @@ impl BPlusTree {
         direction: Direction,
     ) -> Result<Range<'a, P>, Error> {
         Range::open(self, pager, keys, direction)
+    }
+
+    /// The entries that follow `after` in `direction`, up to the bound `end` of the keys. It goes on exactly behind `after`, also amid
+    /// many entries of one key, and also if `after` is no longer in the tree. In a unique tree it goes on behind the *key* of `after`.
+    ///
+    /// # Ensures, Errors
+    /// As [`range`](Self::range).
+    ///
+    /// # Cost
+    /// As [`range`](Self::range), however many entries have the key of `after`.
+    pub fn range_after<'a, P: Pager>(
+        &'a self,
+        pager: &'a P,
+        after: Entry<'_>,
+        end: Bound<&[u8]>,
+        direction: Direction,
+    ) -> Result<Range<'a, P>, Error> {
+        Range::open_after(self, pager, after, end, direction)
     }
 
     /// A new tree of the sorted `entries`. Each node is filled to `fill_percent` (50 to 100) of its bytes, except that the last two of

@@ -53,7 +53,7 @@ use std::ops::{Bound, Deref, RangeBounds};
 use buffer_pool::{Pager, RecordId};
 use slotted_page::{PageBuf, PageId};
 
-use crate::node::NodeRef;
+use crate::node::{Entry, NodeRef};
 use crate::{BPlusTree, Direction, Error, KeyMode, NodeDamage};
 
 /// A place between two entries, or at an end of the tree. Cuts are ordered as the places are.
@@ -188,6 +188,41 @@ impl<'a, P: Pager> Range<'a, P> {
         //# task 4.4 open a range
         //+ // Nudge: walked backwards, a range begins at its high cut.
         let (low, high) = (Cut::low(keys.start_bound()), Cut::high(keys.end_bound()));
+        Self::between(tree, pager, low, high, direction)
+        //# end
+    }
+
+    /// The range of `tree` from just behind `after` to `end`, its first leaf copied.
+    ///
+    /// # Ensures, Errors, Cost
+    /// As [`open`](Self::open). In a unique tree all entries of the key of `after` are left out.
+    pub(crate) fn open_after(
+        tree: &'a BPlusTree,
+        pager: &'a P,
+        after: Entry<'_>,
+        end: Bound<&[u8]>,
+        direction: Direction,
+    ) -> Result<Self, Error> {
+        //# task 4.4 open a range behind an entry
+        //+ // Nudge: where does a walk go on that has just given this entry out?
+        let (record, side) = behind(tree.mode(), after.record, direction);
+        let from = Cut::at(after.key, record, side);
+        match direction {
+            Direction::Forward => Self::between(tree, pager, from, Cut::high(end), direction),
+            Direction::Backward => Self::between(tree, pager, Cut::low(end), from, direction),
+        }
+        //# end
+    }
+
+    //# hide
+    /// The range between two cuts, its first leaf copied.
+    fn between(
+        tree: &'a BPlusTree,
+        pager: &'a P,
+        low: Cut,
+        high: Cut,
+        direction: Direction,
+    ) -> Result<Self, Error> {
         let then = if low < high { Then::Descend } else { Then::End };
         let (from, end) = match direction {
             Direction::Forward => (low, high),
@@ -198,8 +233,8 @@ impl<'a, P: Pager> Range<'a, P> {
             range.refill()?;
         }
         Ok(range)
-        //# end
     }
+    //# end
 
     /// The next entry, without a copy of its own; `None` at the end, and from then on.
     ///
@@ -297,14 +332,12 @@ impl<'a, P: Pager> Range<'a, P> {
         let is_end = is_last || sibling == PageId::NONE;
         self.then = if is_end { Then::End } else { Then::Sibling { leaf: sibling, changes } };
         if !wanted.is_empty() {
-            let (last, edge, side) = match self.direction {
-                Direction::Forward => (wanted.end - 1, RecordId::MAX, Side::After),
-                Direction::Backward => (wanted.start, RecordId::MIN, Side::Before),
+            let last = match self.direction {
+                Direction::Forward => wanted.end - 1,
+                Direction::Backward => wanted.start,
             };
-            // A key of a unique tree that is removed and comes back with another record id is still given out once.
-            let is_unique = self.tree.mode() == KeyMode::Unique;
             let entry = batch.entry(last)?;
-            let record = if is_unique { edge } else { entry.record };
+            let (record, side) = behind(self.tree.mode(), entry.record, self.direction);
             if !self.from.is_before(entry.key, record, side, self.direction) {
                 return Err(batch.damaged(NodeDamage::OutOfOrder));
             }
@@ -315,6 +348,19 @@ impl<'a, P: Pager> Range<'a, P> {
         //# end
     }
 }
+
+//# hide
+/// Where the cut is that lies just behind an entry with `record`, in the direction of the walk. In a unique tree that is behind all
+/// record ids of its key: a key that is removed and comes back with another record id is still given out once.
+fn behind(mode: KeyMode, record: RecordId, direction: Direction) -> (RecordId, Side) {
+    match (mode, direction) {
+        (KeyMode::Unique, Direction::Forward) => (RecordId::MAX, Side::After),
+        (KeyMode::Unique, Direction::Backward) => (RecordId::MIN, Side::Before),
+        (KeyMode::Duplicates, Direction::Forward) => (record, Side::After),
+        (KeyMode::Duplicates, Direction::Backward) => (record, Side::Before),
+    }
+}
+//# end
 
 impl<P: Pager> Iterator for Range<'_, P> {
     type Item = Result<(Vec<u8>, RecordId), Error>;

@@ -220,7 +220,7 @@ impl BPlusTree {
     ///
     /// # Errors
     /// [`Error::BadNode`].
-    fn find<B: Deref<Target = PageBuf>>(
+    pub(crate) fn find<B: Deref<Target = PageBuf>>(
         &self,
         leaf: &NodeRef<B>,
         entry: Entry<'_>,

@@ -18,6 +18,7 @@
 //! | `admit.rs`               | asking the caller before a change                       | 4.2           |
 //! | `insert.rs`              | insert, splits                                          | 4.2, 4.6      |
 //! | `delete.rs`              | remove, merges, borrows                                 | 4.3, 4.6      |
+//! | `replace.rs`             | another record id for a key                             | 4.3           |
 //! | `cursor.rs`              | iterators over ranges                                   | 4.4           |
 //! | `bulk.rs`                | trees of sorted entries                                 | 4.5           |
 //! | `tree/stats.rs`, `dump.rs` | counting, freeing, drawing                            | given         |
@@ -31,6 +32,7 @@ mod dump;
 mod error;
 mod insert;
 pub mod node;
+mod replace;
 pub mod tree;
 
 pub use cursor::Range;

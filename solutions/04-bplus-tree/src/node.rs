@@ -413,6 +413,18 @@ impl<B: DerefMut<Target = PageBuf>> NodeRef<B> {
         Ok(self.page.remove_at(SlotId(index as u16))?)
     }
 
+    /// Replaces the record id of entry `index` of a leaf; its key stays.
+    ///
+    /// # Errors
+    /// Nothing is changed: [`NodeDamage::ShortEntry`], or there is no such entry.
+    pub fn set_record(&mut self, index: usize, record: RecordId) -> Result<(), Error> {
+        let raw = self.raw(index)?;
+        let (mut buffer, len) = ([0; MAX_ENTRY_SIZE], raw.len());
+        buffer[..len].copy_from_slice(raw);
+        buffer[self.head..self.head + RecordId::LEN].copy_from_slice(&record.to_bytes());
+        Ok(self.page.update(SlotId(index as u16), &buffer[..len])?)
+    }
+
     /// Replaces the separator of entry `index` of an internal node; its child stays.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Task 4.2: insert. Any split point will do; what counts is what the tree holds, and that it is a tree.
 
 mod admit;
+mod destroy;
 
 use bplus_tree::{BPlusTree, Error, KeyMode, Latching, MAX_KEY_LEN, TreeStats};
 use proptest::prelude::*;

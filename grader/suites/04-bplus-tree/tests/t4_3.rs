@@ -3,6 +3,7 @@
 
 mod admit;
 mod only_children;
+mod replace;
 
 use bplus_tree::{BPlusTree, KeyMode, Latching, MAX_KEY_LEN};
 use buffer_pool::RecordId;

@@ -3,6 +3,7 @@
 mod admit;
 mod alone;
 mod blocking;
+mod replace;
 mod threads;
 
 use bplus_tree::{BPlusTree, KeyMode, Latching};

@@ -26,6 +26,8 @@ pub(crate) enum Op {
     Remove(Vec<u8>, RecordId),
     /// `remove_with`, which is admitted.
     RemoveWith(Vec<u8>, RecordId),
+    /// `replace`, of the first record id by the second.
+    Replace(Vec<u8>, RecordId, RecordId),
 }
 
 impl Op {
@@ -42,6 +44,9 @@ impl Op {
             Op::RemoveWith(key, record) => tree.remove_with(pager, key, *record, |_| true).map(|removal| {
                 check_eq!(removal, Removal::Removed, "remove_with of {}, which is there", keys::shown(key));
             }),
+            Op::Replace(key, old, new) => tree.replace(pager, key, *old, *new).map(|is_replaced| {
+                check!(is_replaced, "replace of {}, which is there, gives true", keys::shown(key));
+            }),
         }
     }
 
@@ -53,6 +58,10 @@ impl Op {
                 check!(result.is_ok(), "the test inserts what is not there");
             }
             Op::Remove(key, record) | Op::RemoveWith(key, record) => drop(story.model.remove(key, *record)),
+            Op::Replace(key, old, new) => {
+                story.model.remove(key, *old);
+                story.model.entries.insert((key.clone(), *new));
+            }
         }
     }
 
@@ -67,6 +76,7 @@ impl Op {
             Op::RemoveWith(key, record) => {
                 format!("tree.remove_with(&pager, {}, {record}, |_| true)", keys::shown(key))
             }
+            Op::Replace(key, old, new) => format!("tree.replace(&pager, {}, {old}, {new})", keys::shown(key)),
         }
     }
 }
