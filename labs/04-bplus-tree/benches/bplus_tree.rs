@@ -32,7 +32,7 @@ fn mixed(n: u64) -> [u8; 8] {
     (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9).to_be_bytes()
 }
 
-/// A record id told by a number.
+/// The record id for a number.
 fn record(n: u64) -> RecordId {
     RecordId { page: PageId(4 + (n / 100) as u32), slot: SlotId((n % 100) as u16) }
 }

@@ -1,8 +1,8 @@
-//! Draws a small tree before and after a split:
-//! `cargo run -p bplus-tree --example draw -- FOLDER` writes `04-before-split.svg` and `04-after-split.svg` there.
+//! Draws a small tree before and after a split: `cargo run -p bplus-tree --example draw -- FOLDER` writes
+//! `04-before-split.svg` and `04-after-split.svg` there.
 //!
-//! It needs tasks 4.1 and 4.2. The keys are padded to 900 bytes, so that a leaf holds four of them and the tree is small
-//! enough to be looked at.
+//! It needs tasks 4.1 and 4.2. The keys are padded to 900 bytes, so that a leaf holds four of them and the
+//! tree is small enough to be looked at.
 
 use std::error::Error;
 use std::path::PathBuf;

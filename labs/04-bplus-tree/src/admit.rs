@@ -1,9 +1,10 @@
 //! Asking the caller before a change (tasks 4.2, 4.3 and 4.6).
 //!
-//! [`BPlusTree::insert_with`] and [`BPlusTree::remove_with`] ask their caller whether the change may be made. They ask when the place
-//! of the entry is known and before the first byte changes, and they show the *next* entry: the one that follows the inserted or
-//! removed entry in the order of the tree. In lab 5 the caller looks there whether another transaction has locked the gap below the
-//! next entry. Only under the latch of the leaf is it certain which entry that is.
+//! [`BPlusTree::insert_with`] and [`BPlusTree::remove_with`] ask their caller whether the change may be made.
+//! They ask when the place of the entry is known and before the first byte changes, and they show the *next*
+//! entry: the one that follows the inserted or removed entry in the order of the tree. In lab 5 the caller
+//! looks there whether another transaction has locked the gap below the next entry. Only under the latch of
+//! the leaf is it certain which entry that is.
 //!
 //! ```text
 //!   insert "elk", next is "fox"           insert "gnu", next is "owl" in the leaf to the right
@@ -12,10 +13,13 @@
 //!       latched for writing                   for writing        for reading
 //! ```
 //!
-//! - A1: while the caller is asked, the leaf that will change is latched for writing, and the leaf of the next entry at least for
-//!   reading. Both stay latched until the change is made, so no entry comes or goes between the changed entry and the next one.
-//! - A2: the caller is asked before the first change. If it refuses or panics, nothing is changed and no latch stays held.
-//! - A3: [`BPlusTree::insert`] and [`BPlusTree::remove`] ask nobody, and read no page for the sake of the question.
+//! - A1: while the caller is asked, the leaf that will change is latched for writing, and the leaf of the
+//!   next entry at least for reading. Both stay latched until the change is made, so no entry comes or goes
+//!   between the changed entry and the next one.
+//! - A2: the caller is asked before the first change. If it refuses or panics, nothing is changed and no
+//!   latch stays held.
+//! - A3: [`BPlusTree::insert`] and [`BPlusTree::remove`] ask nobody, and read no page for the sake of the
+//!   question.
 
 use std::ops::Deref;
 
@@ -42,13 +46,13 @@ impl<'c> Admit<'c> {
         Admit(Some(question))
     }
 
-    /// True if there is somebody to ask, who must see the next entry.
+    /// True if the caller is asked, and must see the next entry.
     pub(crate) fn needs_next(&self) -> bool {
         self.0.is_some()
     }
 
-    /// True if the change is admitted. The next entry is entry `next` of `leaf`; if there is none, the first of `next_leaf`; and
-    /// without a `next_leaf` there is no next entry.
+    /// True if the change is admitted. The next entry is entry `next` of `leaf`; if there is none, the first
+    /// of `next_leaf`; and without a `next_leaf` there is no next entry.
     ///
     /// # Errors
     /// [`Error::BadNode`].
@@ -73,8 +77,8 @@ impl<'c> Admit<'c> {
 }
 
 impl BPlusTree {
-    /// The leaf to the right of `leaf`, latched for reading, if the next entry is there: `leaf` has no entry `next`. `None` if the
-    /// caller need not be asked, or if `leaf` is the last leaf.
+    /// The leaf to the right of `leaf`, latched for reading, if the next entry is there: `leaf` has no entry
+    /// `next`. `None` if the caller need not be asked, or if `leaf` is the last leaf.
     ///
     /// # Requires
     /// `leaf` is latched for writing, and this thread holds no latch on the leaf to its right.

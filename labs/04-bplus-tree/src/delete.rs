@@ -1,8 +1,8 @@
 //! Removing an entry, and rebalancing nodes that become too empty (task 4.3; the optimistic way, 4.6).
 //!
-//! A node is *underfull* when it uses less than [`LOW_WATER`] bytes. It is merged with a sibling if the entries of both fit into one
-//! node. Otherwise it borrows entries from the sibling, so that both use about as many bytes. A sibling is a neighbour under the same
-//! parent.
+//! A node is *underfull* when it uses less than [`LOW_WATER`] bytes. It is merged with a sibling if the
+//! entries of both fit into one node. Otherwise it borrows entries from the sibling, so that both use about
+//! as many bytes. A sibling is a neighbour under the same parent.
 //!
 //! ```text
 //!   merge two leaves                       borrow from the right leaf
@@ -18,23 +18,26 @@
 //!    | . cat . | | . |          | . cat . dog . |
 //! ```
 //!
-//! A merge always moves the entries of the right node into the left one and frees the right page. If the root is left with one child,
-//! the entries of the child move into the root page, which keeps its number, and the page of the child is freed. In no other way does a
-//! tree become lower.
+//! A merge always moves the entries of the right node into the left one and frees the right page. If the root
+//! is left with one child, the entries of the child move into the root page, which keeps its number, and the
+//! page of the child is freed. In no other way does a tree become lower.
 //!
-//! - D1: a node that may become underfull is latched together with a sibling, before anything below is latched: latches are taken from
-//!   the top down, so the sibling cannot be latched later (L1).
-//! - D2: a borrow gives the parent a new separator, which may be longer than the old one. If the parent has no room for it, another
-//!   place to cut is tried. If no cut has a separator that fits, the node stays underfull. A merge needs no new separator.
-//! - D3: because of D2, an internal node other than the root may be left with one child. It counts as underfull, however many bytes it
-//!   uses. If its only child becomes empty, that child has no sibling to merge with: it is cut out. Then its parent has no child and is
-//!   cut out too, *even if it has a sibling*: it has no entry that could be merged, and a borrow would have no separator to bring down.
-//!   The same may happen to the node above.
+//! - D1: a node that may become underfull is latched together with a sibling, before anything below is
+//!   latched: latches are taken from the top down, so the sibling cannot be latched later (L1).
+//! - D2: a borrow gives the parent a new separator, which may be longer than the old one. If the parent has
+//!   no room for it, another place to cut is tried. If no cut has a separator that fits, the node stays
+//!   underfull. A merge needs no new separator.
+//! - D3: because of D2, an internal node other than the root may be left with one child. It counts as
+//!   underfull, however many bytes it uses. If its only child becomes empty, that child has no sibling to
+//!   merge with: it is cut out. Then its parent has no child and is cut out too, *even if it has a sibling*:
+//!   it has no entry that could be merged, and a borrow would have no separator to bring down. The same may
+//!   happen to the node above.
 //!
-//! Left out: leaves are merged only under the same parent, and an underfull node is rebalanced only by the next removal in it.
+//! Left out: leaves are merged only under the same parent, and an underfull node is rebalanced only by the
+//! next removal in it.
 //!
-//! Source: Comer, "The ubiquitous B-tree" (1979), section 2; Graefe, "Modern B-tree techniques" (2011), section 2 for
-//! variable-length entries.
+//! Source: Comer, "The ubiquitous B-tree" (1979), section 2; Graefe, "Modern B-tree techniques" (2011),
+//! section 2 for variable-length entries.
 
 use std::ops::{Deref, DerefMut};
 
@@ -69,7 +72,8 @@ impl BPlusTree {
     /// Removes with a write latch on the leaf alone, if that is enough.
     ///
     /// # Ensures
-    /// `Some`: the answer of [`remove_with`](Self::remove_with). `None`: the leaf would become underfull, and nothing was changed.
+    /// `Some`: the answer of [`remove_with`](Self::remove_with). `None`: the leaf would become underfull, and
+    /// nothing was changed.
     ///
     /// # Errors
     /// As [`remove_with`](Self::remove_with). No latch is held.
@@ -85,8 +89,9 @@ impl BPlusTree {
     /// Removes with write latches on the way, and rebalances what becomes underfull.
     ///
     /// # Ensures
-    /// `Some`: the answer of [`remove_with`](Self::remove_with). `None`: a latch was refused that the order of latches (L1) does not
-    /// allow to wait for. Nothing was changed, nothing is latched, and the caller tries again.
+    /// `Some`: the answer of [`remove_with`](Self::remove_with). `None`: a latch was refused that the order
+    /// of latches (L1) does not allow to wait for. Nothing was changed, nothing is latched, and the caller
+    /// tries again.
     ///
     /// # Errors
     /// As [`remove_with`](Self::remove_with).
@@ -104,15 +109,17 @@ impl BPlusTree {
         todo!("task 4.3: remove from a leaf, and rebalance what becomes underfull")
     }
 
-    /// True if `node` does not become underfull, whatever a removal of `entry` in or below it takes out of it.
+    /// True if `node` does not become underfull, whatever a removal of `entry` in or below it takes out of
+    /// it.
     ///
     /// # Requires
     /// `node` is on the way to `entry`.
     ///
     /// # Ensures
-    /// A leaf loses the entry itself. An internal node loses at most one of two entries: that of the child on the way, or
-    /// that of the child after it, which may be merged into it. It needs two children afterwards. `entry` may turn out not
-    /// to be there: then nothing is taken out, and the answer for an entry of its size will do.
+    /// A leaf loses the entry itself. An internal node loses at most one of two entries: that of the child on
+    /// the way, or that of the child after it, which may be merged into it. It needs two children afterwards.
+    /// `entry` may turn out not to be there: then nothing is taken out, and the answer for an entry of its
+    /// size will do.
     ///
     /// # Errors
     /// [`Error::BadNode`].
@@ -124,12 +131,13 @@ impl BPlusTree {
         todo!("task 4.3: tell whether a node can become underfull")
     }
 
-    /// `child`, which is the child at `parent.index`, latched together with a sibling if it is not safe and has one.
+    /// `child`, which is the child at `parent.index`, latched together with a sibling if it is not safe and
+    /// has one.
     ///
     /// # Ensures
-    /// The right sibling, or the left one if `child` is the last. The left one comes earlier in the order: if its latch
-    /// cannot be had at once, `child` is let go and both are taken from left to right. Nobody comes in between, because
-    /// `parent` stays latched (L2).
+    /// The right sibling, or the left one if `child` is the last. The left one comes earlier in the order: if
+    /// its latch cannot be had at once, `child` is let go and both are taken from left to right. Nobody comes
+    /// in between, because `parent` stays latched (L2).
     ///
     /// # Errors
     /// Those of [`Pager::write`], [`Error::BadNode`].
@@ -155,8 +163,8 @@ impl BPlusTree {
         todo!("task 4.3: find an entry in its leaf")
     }
 
-    /// Latches the leaves, other than `leaf` and its sibling, whose links `step` changes: the one after two that are merged, or both
-    /// beside one that is cut out. Given.
+    /// Latches the leaves, other than `leaf` and its sibling, whose links `step` changes: the one after two
+    /// that are merged, or both beside one that is cut out. Given.
     ///
     /// # Ensures
     /// `None`: a latch against the order (L1) was refused.
@@ -201,15 +209,18 @@ impl BPlusTree {
         Ok(Some(neighbours))
     }
 
-    /// Rebalances `node`, from which an entry was removed, and then its ancestors in `path`, from the lowest up.
+    /// Rebalances `node`, from which an entry was removed, and then its ancestors in `path`, from the lowest
+    /// up.
     ///
     /// # Requires
-    /// `node` comes with its sibling, if that is latched. `step` is what is to be done about it, and `neighbours` are latched for that.
+    /// `node` comes with its sibling, if that is latched. `step` is what is to be done about it, and
+    /// `neighbours` are latched for that.
     ///
     /// # Ensures
-    /// The invariants of all nodes hold. Returned are the nodes that are out of the tree, to be freed. The structure counter is raised
-    /// before entries go from node to node ([`structure_changes`](Self::structure_changes)): nothing of this task looks at it, the
-    /// iterators of 4.4 rely on it.
+    /// The invariants of all nodes hold. Returned are the nodes that are out of the tree, to be freed. The
+    /// structure counter is raised before entries go from node to node
+    /// ([`structure_changes`](Self::structure_changes)): nothing of this task looks at it, the iterators of
+    /// 4.4 rely on it.
     ///
     /// # Errors
     /// [`Error::BadNode`] for damage that is found only now.
@@ -228,8 +239,8 @@ impl BPlusTree {
     /// Evens out two siblings. Entry `at` of the parent is that of `right`.
     ///
     /// # Ensures
-    /// Both use about as many bytes, and the separator between them is right. Nothing is changed if the parent has no room
-    /// for any separator that would make it better (D2).
+    /// Both use about as many bytes, and the separator between them is right. Nothing is changed if the
+    /// parent has no room for any separator that would make it better (D2).
     ///
     /// # Errors
     /// [`Error::BadNode`].
@@ -247,9 +258,10 @@ impl BPlusTree {
     /// Makes a tree lower whose root has one child, `child`, or none.
     ///
     /// # Ensures
-    /// The entries of the only child are in the root page, which takes over its level; again, if that leaves the root
-    /// with an only child (D3) that can be had. A root without a child is an empty leaf. Returned are the nodes that are
-    /// out of the tree.
+    /// The entries of the only child are in the root page, which takes over its level; again, if that leaves
+    /// the root with an only child (D3). The latch of that child comes later in the order, so it is waited
+    /// for. Only if its page cannot be had, the root keeps an only child. A root without a child is an empty
+    /// leaf. Returned are the nodes that are out of the tree.
     ///
     /// # Errors
     /// [`Error::BadNode`] for damage that comes to light only now.
@@ -266,8 +278,8 @@ impl BPlusTree {
 /// A node and its sibling, if that is latched.
 type WithSibling<W> = (NodeRef<W>, Option<Sibling<W>>);
 
-/// What is to be done about `node`, the child of `parent` on the way, if entry `removed` goes out of it now; with `None`, as it is.
-/// Without a parent on the way, `node` is the root or is safe (L3). Given.
+/// What is to be done about `node`, the child of `parent` on the way, if entry `removed` goes out of it now;
+/// with `None`, as it is. Without a parent on the way, `node` is the root or is safe (L3). Given.
 ///
 /// # Errors
 /// [`Error::BadNode`].
@@ -294,7 +306,8 @@ fn rebalance_for<B: Deref<Target = PageBuf>>(
     Ok(if fits { Rebalance::Merge } else { Rebalance::Borrow })
 }
 
-/// A sibling to the left is not the leaf to the right of `leaf`: a thread that asked for it again would wait for itself.
+/// A sibling to the left is not the leaf to the right of `leaf`: a thread that asked for it again would wait
+/// for itself.
 fn check_not_beside<B: Deref<Target = PageBuf>>(
     leaf: &NodeRef<B>,
     left: Option<&Sibling<B>>,
@@ -308,7 +321,8 @@ fn check_not_beside<B: Deref<Target = PageBuf>>(
 /// Appends the entries of `right` to `left`, and takes entry `at`, that of `right`, out of the parent.
 ///
 /// # Requires
-/// [`Rebalance::Merge`]: all entries fit. For leaves, `neighbours.right` is the leaf after `right`, if there is one.
+/// [`Rebalance::Merge`]: all entries fit. For leaves, `neighbours.right` is the leaf after `right`, if there
+/// is one.
 ///
 /// # Ensures
 /// `left` has all entries, and the links of the leaves leave `right` out. `right` is as before.

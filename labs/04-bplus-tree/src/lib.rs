@@ -1,7 +1,7 @@
 //! Lab 4: a B+Tree on raw bytes, through the pager of lab 3.
 //!
-//! An index finds the record of a key in as many page reads as the tree has levels, and walks over ranges of keys in
-//! order. Keys are any bytes (lab 2 makes them of values); what is found is a record id of the heap.
+//! An index finds the record of a key in as many page reads as the tree has levels, and walks over ranges of
+//! keys in order. Keys are any bytes (lab 2 makes them of values); what is found is a record id of the heap.
 //!
 //! ```text
 //!   BPlusTree::get ------> descend --> NodeRef --> SlottedPage --> bytes of a page

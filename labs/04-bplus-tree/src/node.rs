@@ -1,8 +1,8 @@
 //! The layout of a node, and the search in it (task 4.1).
 //!
 //! A node is a slotted page used in order: slot `i` is the `i`-th smallest entry. A [`NodeRef`] is a view, as
-//! [`SlottedPage`] is: the bytes belong to the pager, and the view keeps the guard that leads to them. The tree and its
-//! iterators see pages only through it.
+//! [`SlottedPage`] is: the bytes belong to the pager, and the view keeps the guard that leads to them. The
+//! tree and its iterators see pages only through it.
 //!
 //! ```text
 //!   internal, level 1       | page 7 | page 9, "dog" | page 4, "owl" |
@@ -12,8 +12,8 @@
 //!   leaf, level 0   | ant | cat |  <->  | dog | fox |  <->  | owl | yak |
 //! ```
 //!
-//! The kind is [`PageKind::BTREE_LEAF`] or [`PageKind::BTREE_INTERNAL`]. The owner's bytes of the page (numbers
-//! little-endian):
+//! The kind is [`PageKind::BTREE_LEAF`] or [`PageKind::BTREE_INTERNAL`]. The owner's bytes of the page
+//! (numbers little-endian):
 //!
 //! | offset | size | field | meaning |
 //! | --- | --- | --- | --- |
@@ -34,25 +34,26 @@
 //!    endian     RecordId::to_bytes
 //! ```
 //!
-//! Record id and key of an internal entry are its *separator*: everything in the child and right of it is at or above
-//! the separator, everything to the left is below. The first entry's separator is empty (record id zero, no key) and
-//! stands for "below everything", whatever it would compare as.
+//! Record id and key of an internal entry are its *separator*: everything in the child and right of it is at
+//! or above the separator, everything to the left is below. The first entry's separator is empty (record id
+//! zero, no key) and stands for "below everything", whatever it would compare as.
 //!
 //! Invariants of a node:
 //!
-//! - N1: entries rise, strictly, by key (bytes as numbers), then by record id. In a unique tree keys alone rise
-//!   strictly, and separators have record id zero.
-//! - N2: a leaf has an entry, unless it is the root; an internal node has a child at least (one alone only where D3 in
-//!   `delete.rs` says so), and an internal root two.
+//! - N1: entries rise, strictly, by key (bytes as numbers), then by record id. In a unique tree keys alone
+//!   rise strictly, and separators have record id zero.
+//! - N2: a leaf has an entry, unless it is the root; an internal node has a child at least (one alone only
+//!   where D3 in `delete.rs` says so), and an internal root two.
 //! - N3: the first separator of an internal node is empty.
 //! - N4: no slot is free, and no key is longer than [`MAX_KEY_LEN`].
 //!
-//! Left out: separators are whole keys, though the first bytes that tell two neighbours apart would do (suffix
-//! truncation), and keys of a node that begin alike repeat the common bytes (prefix compression). Both make the fanout
-//! larger for long keys, and every comparison and split harder to follow.
+//! Left out: separators are whole keys, though the first bytes that tell two neighbours apart would do
+//! (suffix truncation), and keys of a node that begin alike repeat the common bytes (prefix compression).
+//! Both make the fanout larger for long keys, and every comparison and split harder to follow.
 //!
-//! Source: Bayer and McCreight, "Organization and maintenance of large ordered indices" (1972); Comer, "The ubiquitous
-//! B-tree" (1979), section 3 for leaves in a row; Graefe, "Modern B-tree techniques" (2011), section 3 for the layout.
+//! Source: Bayer and McCreight, "Organization and maintenance of large ordered indices" (1972); Comer, "The
+//! ubiquitous B-tree" (1979), section 3 for leaves in a row; Graefe, "Modern B-tree techniques" (2011),
+//! section 3 for the layout.
 
 use std::cmp::Ordering;
 use std::ops::{Deref, DerefMut};
@@ -76,8 +77,8 @@ pub const CHILD_LEN: usize = 4;
 pub const CAPACITY: usize = PAGE_SIZE - SLOTS_AT;
 /// Most bytes that one entry takes, its slot included: a quarter of [`CAPACITY`].
 pub const MAX_ENTRY_SIZE: usize = SLOT_SIZE + CHILD_LEN + RecordId::LEN + MAX_KEY_LEN;
-/// A node that uses fewer bytes is merged with a sibling, or takes entries from it. A third and not a half, so that
-/// a delete right after a split does not undo it.
+/// A node that uses fewer bytes is merged with a sibling, or takes entries from it. A third and not a half,
+/// so that a delete right after a split does not undo it.
 pub const LOW_WATER: usize = CAPACITY / 3;
 
 /// What entries are ordered by: an entry of a leaf is nothing else, an internal entry has it as separator.
@@ -105,11 +106,12 @@ impl<B: Deref<Target = PageBuf>> NodeRef<B> {
     /// Takes `page` for a node of the tree `tree`, at level `level` if that is known.
     ///
     /// # Requires
-    /// The bytes are a sound slotted page, if their kind is one of a node: the pool has seen to that when it read them.
+    /// The bytes are a sound slotted page, if their kind is one of a node: the pool has seen to that when it
+    /// read them.
     ///
     /// # Errors
-    /// [`Error::BadNode`]: [`NodeDamage::OtherTree`], [`NodeDamage::BadLevel`], [`NodeDamage::NoChild`]; and what
-    /// [`slotted_page::Corruption::WrongKind`] is for, if it is no node at all.
+    /// [`Error::BadNode`]: [`NodeDamage::OtherTree`], [`NodeDamage::BadLevel`], [`NodeDamage::NoChild`]; and
+    /// what [`slotted_page::Corruption::WrongKind`] is for, if it is no node at all.
     ///
     /// # Cost
     /// O(1).
@@ -265,8 +267,9 @@ impl<B: Deref<Target = PageBuf>> NodeRef<B> {
     /// [`NodeDamage::ShortEntry`] for an entry that was looked at.
     ///
     /// # Cost
-    /// O(log len) comparisons, no allocation. A binary search needs `log2(len) + 1`; the reference makes half as many
-    /// again, but three at a time that do not wait for each other: most of the time is waiting for memory.
+    /// O(log len) comparisons, no allocation. A binary search needs `log2(len) + 1`; the reference makes half
+    /// as many again, but three at a time that do not wait for each other: most of the time is waiting for
+    /// memory.
     #[inline]
     pub fn lower_bound(&self, key: &[u8], record: RecordId) -> Result<usize, Error> {
         todo!("task 4.1: find an entry's place in a leaf")
@@ -284,11 +287,12 @@ impl<B: Deref<Target = PageBuf>> NodeRef<B> {
     /// Index of the child in whose range (`key`, `record`) lies.
     ///
     /// # Requires
-    /// An internal node, with its separators in order (N1). Else the answer is of no use, but there is no panic.
+    /// An internal node, with its separators in order (N1). Else the answer is of no use, but there is no
+    /// panic.
     ///
     /// # Ensures
-    /// The last entry whose separator is at or below (`key`, `record`), and 0 if there is none: the first separator
-    /// is not compared (N3).
+    /// The last entry whose separator is at or below (`key`, `record`), and 0 if there is none: the first
+    /// separator is not compared (N3).
     ///
     /// # Errors
     /// [`NodeDamage::ShortEntry`] for an entry that was looked at.
@@ -320,8 +324,8 @@ impl<B: Deref<Target = PageBuf>> NodeRef<B> {
 }
 
 impl<B: DerefMut<Target = PageBuf>> NodeRef<B> {
-    /// Makes `page` an empty node of level `level`, whatever was in it. Its number stays, and its LSN, which must never go
-    /// back while the page is in use.
+    /// Makes `page` an empty node of level `level`, whatever was in it. Its number stays, and its LSN, which
+    /// must never go back while the page is in use.
     pub fn init(page: B, tree: PageId, level: u16, mode: KeyMode) -> Self {
         let (id, lsn) = (header::id(&page), header::lsn(&page));
         let mut page = SlottedPage::init(page, id, kind_of(level));

@@ -15,7 +15,7 @@ fn pool() -> BufferPool {
     BufferPool::new(disk, 64).unwrap()
 }
 
-/// A record id told by a number.
+/// The record id for a number.
 fn record(number: u32) -> RecordId {
     RecordId { page: PageId(4 + number / 100), slot: SlotId((number % 100) as u16) }
 }
@@ -27,7 +27,8 @@ fn key(number: u32) -> Vec<u8> {
     key
 }
 
-/// A node of the tree at page 9, with the given keys, each for its length as record; children are 100, 101, ...
+/// A node of the tree at page 9, with the given keys, each for its length as record; children are 100, 101,
+/// ...
 fn node(level: u16, keys: &[&[u8]]) -> NodeRef<Box<PageBuf>> {
     let kind = if level == 0 { PageKind::BTREE_LEAF } else { PageKind::BTREE_INTERNAL };
     let mut page = Box::new([0; PAGE_SIZE]);
@@ -174,7 +175,8 @@ fn numbers(
     range.map(|entry| u32::from_be_bytes(*entry.unwrap().0.first_chunk().unwrap())).collect()
 }
 
-/// Bounds are meant as they are written, in both directions, also between keys; the wrong way round they hold nothing.
+/// Bounds are meant as they are written, in both directions, also between keys; the wrong way round they hold
+/// nothing.
 #[test]
 fn a_range_keeps_to_its_bounds() {
     let pool = pool();
@@ -191,7 +193,7 @@ fn a_range_keeps_to_its_bounds() {
     assert_eq!(down(Included(190), Unbounded), [198, 196, 194, 192, 190]);
 }
 
-/// A walk holds no latch, so who walks may change the tree; what was there all the time comes once.
+/// A walk holds no latch, so its own thread may change the tree; an entry that stays comes once.
 #[test]
 fn a_walk_goes_on_while_the_tree_changes() {
     let pool = pool();

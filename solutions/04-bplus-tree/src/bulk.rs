@@ -1,7 +1,8 @@
 //! Building a tree from entries that are sorted already (task 4.5).
 //!
-//! Called through [`BPlusTree::bulk_load`]. Entries that come one by one in order fill the leaves from left to right, and never touch
-//! a leaf again: so no search is needed, no split, and each node is written once. Of each level only the end is in the making:
+//! Called through [`BPlusTree::bulk_load`]. Entries that come one by one in order fill the leaves from left
+//! to right, and never touch a leaf again: so no search is needed, no split, and each node is written once.
+//! Of each level only the end is in the making:
 //!
 //! ```text
 //!   level 1     [ written ]--------------+   pending: page 5, page 8
@@ -12,26 +13,28 @@
 //!                                                   ^ next
 //! ```
 //!
-//! What is *pending* of a level has not been given a page: one node that is full (closed), and one that takes what comes (open).
-//! When the open one is full too, the closed one is written and named to the level above. The last two nodes of a level
-//! wait for the end of the input, when they can share what is left. A leaf is written with the number of the next one, so that
-//! page is allocated first.
+//! What is *pending* of a level has not been given a page: one node that is full (closed), and one that takes
+//! what comes (open). When the open one is full too, the closed one is written and named to the level above.
+//! The last two nodes of a level wait for the end of the input, when they can share what is left. A leaf is
+//! written with the number of the next one, so that page is allocated first.
 //!
 //! Invariants:
 //!
-//! - F1: what is pending of a level is at most two nodes, and at most three pages are latched, whatever the size of the tree: the root,
-//!   the next leaf and the node that is being written.
-//! - F2: a page is latched from when it is allocated until it is filled, and not touched again. So it is written to disk once.
-//! - F3: a node holds what `fill_percent` of [`CAPACITY`] has room for, not counting the last two of a level, and at least
-//!   [`LOW_WATER`] unless it is the root (give or take half an entry).
+//! - F1: what is pending of a level is at most two nodes, and at most three pages are latched, whatever the
+//!   size of the tree: the root, the next leaf and the node that is being written.
+//! - F2: a page is latched from when it is allocated until it is filled, and not touched again. So it is
+//!   written to disk once.
+//! - F3: a node holds what `fill_percent` of [`CAPACITY`] has room for, not counting the last two of a level,
+//!   and at least [`LOW_WATER`] unless it is the root (give or take half an entry).
 //!
-//! Why not fill each node to the brim? A tree that gets new entries afterwards would split a full leaf at each of the first inserts.
-//! A tree that is only read is best filled to 100 %.
+//! Why not fill each node to the brim? A tree that gets new entries afterwards would split a full leaf at
+//! each of the first inserts. A tree that is only read is best filled to 100 %.
 //!
-//! What it costs: four bytes of memory for each page, to give the pages back if the input turns out to be bad.
+//! What it costs: four bytes of memory for each page, to give the pages back if the input turns out to be
+//! bad.
 //!
-//! Source: Graefe, "Modern B-tree techniques" (2011), section 5.5; Rosenberg and Snyder, "Time- and space-optimality in
-//! B-trees" (1981), for trees that are as full as can be.
+//! Source: Graefe, "Modern B-tree techniques" (2011), section 5.5; Rosenberg and Snyder, "Time- and
+//! space-optimality in B-trees" (1981), for trees that are as full as can be.
 
 use buffer_pool::{Pager, RecordId};
 use slotted_page::slotted::SLOT_SIZE;
@@ -122,8 +125,8 @@ impl Pending {
         if self.head == 0 { PageId::NONE } else { PageId(header::get_u32(self.raw(index), 0)) }
     }
 
-    /// Bytes that a node of the entries from `first` up to `end` (not included) uses. An internal node has no use for the key of its
-    /// first separator.
+    /// Bytes that a node of the entries from `first` up to `end` (not included) uses. An internal node has no
+    /// use for the key of its first separator.
     fn size(&self, first: usize, end: usize) -> usize {
         if first == end {
             return 0;
@@ -132,7 +135,8 @@ impl Pending {
         self.ends[end - 1] - self.start(first) + (end - first) * SLOT_SIZE - unused
     }
 
-    /// True if the open node has no room for one entry more with a key of `key_len` bytes, when it may use `target` bytes.
+    /// True if the open node has no room for one entry more with a key of `key_len` bytes, when it may use
+    /// `target` bytes.
     fn is_full(&self, key_len: usize, target: usize) -> bool {
         let added = SLOT_SIZE + self.head + RecordId::LEN + key_len;
         self.len() > self.closed && self.size(self.closed, self.len()) + added > target
@@ -189,8 +193,8 @@ impl<'p, P: Pager> Loader<'p, P> {
     /// Takes in the whole input, an entry at a time.
     ///
     /// # Errors
-    /// [`Error::KeyTooLong`], [`Error::NotSorted`] at the first entry that is not above the one before it; those of
-    /// [`push`](Self::push).
+    /// [`Error::KeyTooLong`], [`Error::NotSorted`] at the first entry that is not above the one before it;
+    /// those of [`push`](Self::push).
     fn push_all<K: AsRef<[u8]>>(
         &mut self,
         entries: impl IntoIterator<Item = (K, RecordId)>,
@@ -218,8 +222,8 @@ impl<'p, P: Pager> Loader<'p, P> {
         //# end
     }
 
-    /// Adds an entry to what is pending of `level`; a level that is not there yet comes into being. If the open node is full, the
-    /// closed one is written.
+    /// Adds an entry to what is pending of `level`; a level that is not there yet comes into being. If the
+    /// open node is full, the closed one is written.
     ///
     /// # Errors
     /// Those of [`Pager::allocate`].
@@ -239,8 +243,8 @@ impl<'p, P: Pager> Loader<'p, P> {
         //# end
     }
 
-    /// Writes the first `count` pending entries of `level` as a node of their own, and names it to the level above. `is_last` says
-    /// that it is the last node of its level.
+    /// Writes the first `count` pending entries of `level` as a node of their own, and names it to the level
+    /// above. `is_last` says that it is the last node of its level.
     ///
     /// # Ensures
     /// F2; a leaf is linked to the one before it and, unless it is the last, to the one after it.
@@ -277,8 +281,8 @@ impl<'p, P: Pager> Loader<'p, P> {
     /// Writes all that is pending, from the leaves up to the root.
     ///
     /// # Ensures
-    /// F3: if the last node of a level would be too small, it shares the entries of the one before it evenly, or becomes one with it.
-    /// An internal node is never left with a single child.
+    /// F3: if the last node of a level would be too small, it shares the entries of the one before it evenly,
+    /// or becomes one with it. An internal node is never left with a single child.
     ///
     /// # Errors
     /// Those of [`Pager::allocate`].
@@ -327,7 +331,8 @@ impl<'p, P: Pager> Loader<'p, P> {
     /// Frees every page. What fails meanwhile is passed over: the caller has an error already.
     fn give_up(&mut self) {
         self.pages.push(self.root);
-        // These two are latched still, and no nodes yet: a pool that wrote them and read them again would refuse them.
+        // These two are latched still, and no nodes yet: a pool that wrote them and read them again would
+        // refuse them.
         for page in [self.root_page.take(), self.next_leaf.take()].into_iter().flatten() {
             self.pages.retain(|id| *id != header::id(&page));
             let _ = self.pager.free(page);
@@ -339,7 +344,8 @@ impl<'p, P: Pager> Loader<'p, P> {
 }
 
 //# hide
-/// How many of the pending entries go into the first of the last two nodes of a level; all of them if one node is enough.
+/// How many of the pending entries go into the first of the last two nodes of a level; all of them if one
+/// node is enough.
 fn first_of_last_two(pending: &Pending) -> usize {
     let all = pending.len();
     let total = pending.size(0, all);

@@ -1,8 +1,9 @@
 //! Walking over a range of entries (task 4.4).
 //!
-//! Called through [`BPlusTree::range`]; reads nodes through the pager. A [`Range`] works a leaf at a time: it latches the leaf,
-//! copies it, notes the sibling to go to, and lets go. Between two calls it holds no latch and no pin, so that whoever walks
-//! may take all the time in the world, change the tree meanwhile, or never come back.
+//! Called through [`BPlusTree::range`]; reads nodes through the pager. A [`Range`] works a leaf at a time: it
+//! latches the leaf, copies it, notes the sibling to go to, and lets go. Between two calls it holds no latch
+//! and no pin, so that whoever walks may take all the time in the world, change the tree meanwhile, or never
+//! come back.
 //!
 //! ```text
 //!   latched     | leaf 5: a b c |                | leaf 8: d e f |
@@ -12,16 +13,17 @@
 //!                 no latch held                    no latch held
 //! ```
 //!
-//! What if the tree changes while nothing is latched? Leaf 8 may be split, may take entries from leaf 5 or give some to it, or may be
-//! gone, its page in use for something else. All of these change the *structure* of the tree, and a tree counts those in
-//! memory: the counter is raised while the latches of what changes are held. So, with the sibling latched:
+//! What if the tree changes while nothing is latched? Leaf 8 may be split, may take entries from leaf 5 or
+//! give some to it, or may be gone, its page in use for something else. All of these change the *structure*
+//! of the tree, and a tree counts those in memory: the counter is raised while the latches of what changes
+//! are held. So, with the sibling latched:
 //!
-//! - the counter is as it was when the leaf was copied: the sibling is still the neighbour, and whatever is beyond the last
-//!   entry copied is in it or further on;
+//! - the counter is as it was when the leaf was copied: the sibling is still the neighbour, and whatever is
+//!   beyond the last entry copied is in it or further on;
 //! - it is not: forget the sibling, and look for the last entry again from the root.
 //!
-//! A [`Cut`] is a place between two entries. A range lies between two of them, and a walk that starts again starts at the
-//! cut just behind the last entry that was given out:
+//! A [`Cut`] is a place between two entries. A range lies between two of them, and a walk that starts again
+//! starts at the cut just behind the last entry that was given out:
 //!
 //! ```text
 //!   entries          b:1       b:7        d:2
@@ -35,17 +37,19 @@
 //! Invariants:
 //!
 //! - R1: no latch is held between two calls, and while one runs at most two, parent and child.
-//! - R2: each entry that is in the tree from the first call to the last is given out exactly once, in order. One that comes or goes
-//!   meanwhile is given out at most once. In a unique tree that is true of each *key*: one that was given out, is removed and comes
-//!   back with another record id is not given out again.
-//! - R3: with no change of the structure, a walk reads as many pages as the tree is high, and then each leaf once.
+//! - R2: each entry that is in the tree from the first call to the last is given out exactly once, in order.
+//!   One that comes or goes meanwhile is given out at most once. In a unique tree that is true of each *key*:
+//!   one that was given out, is removed and comes back with another record id is not given out again.
+//! - R3: with no change of the structure, a walk reads as many pages as the tree is high, and then each leaf
+//!   once.
 //!
-//! What it costs: a leaf is copied whole, 4 KiB in one go. That takes less time than a search in a page that is not in the
-//! processor's cache, and the copy is: so the search comes after it, when the latch is free again. What was copied may be
-//! old when it is given out: that an entry still stands for something is for the caller to see, in lab 5 by a lock.
+//! What it costs: a leaf is copied whole, 4 KiB in one go. That takes less time than a search in a page that
+//! is not in the processor's cache, and the copy is: so the search comes after it, when the latch is free
+//! again. What was copied may be old when it is given out: that an entry still stands for something is for
+//! the caller to see, in lab 5 by a lock.
 //!
-//! Source: Graefe, "A survey of B-tree locking techniques" (2010), section 4.1 on cursors that keep no latch; PostgreSQL
-//! `nbtree/README`, which copies the items of a leaf in the same way.
+//! Source: Graefe, "A survey of B-tree locking techniques" (2010), section 4.1 on cursors that keep no latch;
+//! PostgreSQL `nbtree/README`, which copies the items of a leaf in the same way.
 
 use std::cmp::Ordering;
 use std::ops::{Bound, Deref, RangeBounds};
@@ -130,8 +134,8 @@ impl Cut {
         }
     }
 
-    /// Index of the child of `node` that leads to the cut. The leaf there may have nothing on the far side of it: then the next
-    /// leaf in the direction of the walk has.
+    /// Index of the child of `node` that leads to the cut. The leaf there may have nothing on the far side of
+    /// it: then the next leaf in the direction of the walk has.
     fn child<B: Deref<Target = PageBuf>>(&self, node: &NodeRef<B>) -> Result<usize, Error> {
         match self {
             Cut::At { key, record, .. } => node.child_index(key, *record),
@@ -145,7 +149,8 @@ pub struct Range<'a, P: Pager> {
     tree: &'a BPlusTree,
     pager: &'a P,
     direction: Direction,
-    /// Just behind the last entry of `batch`, in the direction of the walk; while there is none, where the range begins.
+    /// Just behind the last entry of `batch`, in the direction of the walk; while there is none, where the
+    /// range begins.
     from: Cut,
     /// Where the range ends.
     end: Cut,
@@ -172,7 +177,8 @@ impl<'a, P: Pager> Range<'a, P> {
     /// The range of `tree` with the keys in `keys`, its first leaf copied.
     ///
     /// # Ensures
-    /// Bounds that are the wrong way round, or have nothing between them, give an empty range, and no page is read for them.
+    /// Bounds that are the wrong way round, or have nothing between them, give an empty range, and no page is
+    /// read for them.
     ///
     /// # Errors
     /// [`Error::BadNode`], and those of [`Pager::read`].
@@ -245,8 +251,9 @@ impl<'a, P: Pager> Range<'a, P> {
     /// [`Error::BadNode`], and those of [`Pager::read`]. The walk is over then: the next call says `None`.
     ///
     /// # Cost
-    /// O(1) and no allocation while entries of the batch are left, else the page reads of R3. The first call may need them
-    /// although the range was just opened, if the leaf that its bound leads to has nothing on the far side of the bound.
+    /// O(1) and no allocation while entries of the batch are left, else the page reads of R3. The first call
+    /// may need them although the range was just opened, if the leaf that its bound leads to has nothing on
+    /// the far side of the bound.
     pub fn next_entry(&mut self) -> Result<Option<(&[u8], RecordId)>, Error> {
         //# task 4.4 give out the next entry
         //+ // Nudge: a batch may be empty although the walk is not over.
@@ -277,14 +284,15 @@ impl<'a, P: Pager> Range<'a, P> {
     /// Copies the leaf behind the batch, which is used up; it may turn out to have nothing for this range.
     ///
     /// # Errors
-    /// [`Error::BadNode`] ([`NodeDamage::OutOfOrder`] if a leaf has no entry on the far side of `from` although its neighbour leads
-    /// there: such links may go round in a circle), and those of [`Pager::read`].
+    /// [`Error::BadNode`] ([`NodeDamage::OutOfOrder`] if a leaf has no entry on the far side of `from`
+    /// although its neighbour leads there: such links may go round in a circle), and those of
+    /// [`Pager::read`].
     ///
     /// # Cost
     /// One page read; if the structure of the tree changed, up to one more for each level.
     fn refill(&mut self) -> Result<(), Error> {
         //# task 4.4 go on to the next leaf
-        //+ // Nudge: you have the sibling. What may have happened before, and who can tell you that it has not?
+        //+ // Nudge: you have the sibling. What may have happened before, and how can you exclude it?
         if let Then::Sibling { leaf, changes } = self.then {
             let page = self.pager.read(leaf);
             if self.tree.structure() == changes {
@@ -302,12 +310,12 @@ impl<'a, P: Pager> Range<'a, P> {
         //# end
     }
 
-    /// Copies `leaf`, and notes which of its entries are wanted, where the walk is when they are given out, and how it goes on from
-    /// there. If none is wanted, the walk stays where it was.
+    /// Copies `leaf`, and notes which of its entries are wanted, where the walk is when they are given out,
+    /// and how it goes on from there. If none is wanted, the walk stays where it was.
     ///
     /// # Errors
-    /// [`Error::BadNode`]: [`NodeDamage::OutOfOrder`] if the last one wanted is not on the far side of `from`. The entries of a
-    /// damaged leaf may lead back, and the walk would never end.
+    /// [`Error::BadNode`]: [`NodeDamage::OutOfOrder`] if the last one wanted is not on the far side of
+    /// `from`. The entries of a damaged leaf may lead back, and the walk would never end.
     fn copy(&mut self, leaf: NodeRef<P::Read<'a>>) -> Result<(), Error> {
         //# task 4.4 copy a leaf
         //+ // Nudge: what is true only while the leaf is latched, and what can be found out from the copy?
@@ -350,8 +358,9 @@ impl<'a, P: Pager> Range<'a, P> {
 }
 
 //# hide
-/// Where the cut is that lies just behind an entry with `record`, in the direction of the walk. In a unique tree that is behind all
-/// record ids of its key: a key that is removed and comes back with another record id is still given out once.
+/// Where the cut is that lies just behind an entry with `record`, in the direction of the walk. In a unique
+/// tree that is behind all record ids of its key: a key that is removed and comes back with another record id
+/// is still given out once.
 fn behind(mode: KeyMode, record: RecordId, direction: Direction) -> (RecordId, Side) {
     match (mode, direction) {
         (KeyMode::Unique, Direction::Forward) => (RecordId::MAX, Side::After),

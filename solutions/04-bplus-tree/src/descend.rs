@@ -1,7 +1,7 @@
 //! The ways from the root to a leaf (tasks 4.1, 4.2 and 4.6).
 //!
-//! Nobody may see a node that a change has half done, and nobody may go to a child that is not the right one any more.
-//! Both follow from latches:
+//! Nobody may see a node that a change has half done, and nobody may go to a child that is not the right one
+//! any more. Both follow from latches:
 //!
 //! ```text
 //!   read (4.1)            whole path (4.2)          optimistic (4.6)
@@ -19,21 +19,22 @@
 //!                                                   W leaf
 //! ```
 //!
-//! - L1: a thread that holds a latch waits only for one that comes later: every node of a level comes before every node
-//!   of the levels below, and in a level left comes before right. Against that order it asks with `try_write`, which
-//!   does not wait.
+//! - L1: a thread that holds a latch waits only for one that comes later: every node of a level comes before
+//!   every node of the levels below, and in a level left comes before right. Against that order it asks with
+//!   `try_write`, which does not wait.
 //! - L2: the latch of a child is taken before that of its parent is let go, so nobody comes in between.
-//! - L3: a node is *safe* for a change below it if that change cannot reach its parent. Only then the parent is let go
-//!   early. What is safe for an insert, room, is not what is safe for a removal, entries to spare.
+//! - L3: a node is *safe* for a change below it if that change cannot reach its parent. Only then the parent
+//!   is let go early. What is safe for an insert, room, is not what is safe for a removal, entries to spare.
 //! - L4: everything is latched, and every new page allocated, before the first byte changes.
 //!
-//! Left out: links to the right in internal nodes, with which readers need one latch at a time and none on the way down
-//! waits (Lehman and Yao's B-link tree). The price is that a split or merge holds up all who go through its parent.
-//! Nor is every circle found: a damaged link that leads to a page the thread itself holds, further up than the parent and
-//! not the root, makes the thread wait for itself. Checksums cannot tell, only a mistake in the code writes such a link.
+//! Left out: links to the right in internal nodes, with which a reader holds one latch at a time and never
+//! waits on the way down (Lehman and Yao's B-link tree). The price is that a split or merge stops every
+//! thread that needs its parent. Not every circle is found either: if a damaged link leads to a page that the
+//! thread itself holds, above the parent and below the root, the thread waits for itself for ever. Checksums
+//! do not find this. Only a mistake in the code writes such a link.
 //!
-//! Source: Bayer and Schkolnick, "Concurrency of operations on B-trees" (1977), solutions 1 to 3; Lehman and Yao,
-//! "Efficient locking for concurrent operations on B-trees" (1981).
+//! Source: Bayer and Schkolnick, "Concurrency of operations on B-trees" (1977), solutions 1 to 3; Lehman and
+//! Yao, "Efficient locking for concurrent operations on B-trees" (1981).
 
 use std::ops::Deref;
 
@@ -95,8 +96,8 @@ impl BPlusTree {
         self.node(pager.read(self.root)?, None)
     }
 
-    /// A leaf, latched for reading: from the root down to the child whose index `choose` gives, each child latched
-    /// before its parent is let go (L2).
+    /// A leaf, latched for reading: from the root down to the child whose index `choose` gives, each child
+    /// latched before its parent is let go (L2).
     ///
     /// # Errors
     /// Those of [`Pager::read`], [`Error::BadNode`], and what `choose` says. No latch is held.
@@ -121,9 +122,9 @@ impl BPlusTree {
     /// The way to the leaf of `entry` with write latches, for `change`.
     ///
     /// # Ensures
-    /// With [`Latching::WholePath`] the whole way is latched, root first. With [`Latching::Optimistic`] the ancestors of
-    /// the lowest safe node (L3) are let go. Each node below the first that is not safe for a removal comes with a sibling,
-    /// if it has one ([`with_sibling`](Self::with_sibling)).
+    /// With [`Latching::WholePath`] the whole way is latched, root first. With [`Latching::Optimistic`] the
+    /// ancestors of the lowest safe node (L3) are let go. Each node below the first that is not safe for a
+    /// removal comes with a sibling, if it has one ([`with_sibling`](Self::with_sibling)).
     ///
     /// # Errors
     /// Those of [`Pager::write`], [`Error::BadNode`]. No latch is held.
@@ -137,7 +138,7 @@ impl BPlusTree {
         change: Change,
     ) -> Result<Path<'a, P>, Error> {
         //# task 4.2 go down with write latches
-        //+ // Nudge: `with_sibling` is for removals only, `release_ancestors` for `Latching::Optimistic` only.
+        //+ // Nudge: `with_sibling` is for removals, `release_ancestors` for `Latching::Optimistic`.
         let root = self.node(pager.write(self.root)?, None)?;
         let mut path = Vec::with_capacity(root.level() as usize + 1);
         path.push(Level::new(root));
@@ -169,8 +170,8 @@ impl BPlusTree {
     /// Those of [`Pager::read`] and [`Pager::write`], [`Error::BadNode`]. No latch is held.
     ///
     /// # Cost
-    /// A page read for each level, one write latch. A tree that is one leaf costs a page read more: only a look at the
-    /// root says that it is the leaf.
+    /// A page read for each level, one write latch. A tree that is one leaf costs a page read more: only a
+    /// look at the root says that it is the leaf.
     pub(crate) fn write_leaf<'a, P: Pager>(
         &self,
         pager: &'a P,
@@ -223,8 +224,8 @@ impl BPlusTree {
         //# end
     }
 
-    /// Child `index` of `node`, which is not `node` itself or the root: a thread that asked for a page it holds would
-    /// wait for ever.
+    /// Child `index` of `node`, which is not `node` itself or the root: a thread that asked for a page it
+    /// holds would wait for ever.
     pub(crate) fn child_of<B: Deref<Target = PageBuf>>(
         &self,
         node: &NodeRef<B>,
@@ -241,8 +242,8 @@ impl BPlusTree {
 /// True if an insert of `entry` below or into `node` cannot split it.
 ///
 /// # Ensures
-/// A leaf has room for the entry, an internal node for the longest separator: which one comes up is not known before the
-/// leaf is split.
+/// A leaf has room for the entry, an internal node for the longest separator: which one comes up is not known
+/// before the leaf is split.
 pub(crate) fn is_safe_for_insert<B: Deref<Target = PageBuf>>(node: &NodeRef<B>, entry: Entry<'_>) -> bool {
     //# task 4.6 tell whether a node can be split
     let size = if node.is_leaf() { node.size_for(entry.key) } else { MAX_ENTRY_SIZE };

@@ -1,8 +1,9 @@
 //! Pictures of a tree: text, and SVG. Given.
 //!
-//! Both are drawn from a [`Sketch`], a copy of the tree that is made a node at a time: nothing stays latched, one frame is
-//! enough, and while others change the tree the picture may show parts from different moments. Any tree is drawn, a damaged one
-//! too: a node that makes no sense is shown with what is wrong with it, and one that turns up twice is followed once.
+//! Both are drawn from a [`Sketch`], a copy of the tree that is made a node at a time: nothing stays latched,
+//! one frame is enough, and while others change the tree the picture may show parts from different moments.
+//! Any tree is drawn, a damaged one too: a node that makes no sense is shown with what is wrong with it, and
+//! one that turns up twice is followed once.
 
 mod svg;
 mod text;
@@ -20,8 +21,8 @@ const NODES_IN_TEXT: usize = 200;
 /// Most nodes in a drawing.
 const NODES_IN_SVG: usize = 60;
 
-/// The tree as text: a node a line, indented by level. Long keys are cut, and of full nodes the first and the last entries
-/// are shown.
+/// The tree as text: a node a line, indented by level. Long keys are cut, and of full nodes the first and the
+/// last entries are shown.
 ///
 /// # Errors
 /// Those of [`Pager::read`], if the root cannot be read. What is wrong further down is part of the text.
@@ -29,8 +30,8 @@ pub fn dump_tree<P: Pager>(pager: &P, tree: &BPlusTree) -> Result<String, Error>
     Ok(text::draw(tree, &Sketch::of_tree(pager, tree, NODES_IN_TEXT)?))
 }
 
-/// The tree as an SVG drawing, leaves in a row at the bottom with their sibling links. A link that does not lead to the leaf
-/// beside it is written under the leaf, in red.
+/// The tree as an SVG drawing, leaves in a row at the bottom with their sibling links. A link that does not
+/// lead to the leaf beside it is written under the leaf, in red.
 ///
 /// # Errors
 /// As [`dump_tree`].
@@ -98,8 +99,9 @@ fn fill_percent(node: &NodeRef<Box<PageBuf>>) -> usize {
     node.used_bytes() * 100 / CAPACITY
 }
 
-/// A word or two that tell keys apart for a reader: text in quotes or hexadecimal digits, cut after `most` characters. Dots stand
-/// for what is left out: zeros in front of a number, and the end of a long key that repeats one byte over and over.
+/// A word or two that tell keys apart for a reader: text in quotes or hexadecimal digits, cut after `most`
+/// characters. Dots stand for what is left out: zeros in front of a number, and the end of a long key that
+/// repeats one byte over and over.
 fn key_text(key: &[u8], most: usize) -> String {
     let is_text = key.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
     let shown = match key.last() {
@@ -122,7 +124,8 @@ fn key_text(key: &[u8], most: usize) -> String {
     format!("0x{}{digits}{}", dots(zeros > 0), dots(zeros + head.len() < key.len()))
 }
 
-/// An entry as text; the record id where it tells something: in leaves, and with duplicates in separators too.
+/// An entry as text; the record id where it tells something: in leaves, and with duplicates in separators
+/// too.
 fn entry_text(entry: Entry<'_>, mode: KeyMode, is_leaf: bool, most: usize) -> String {
     let key = key_text(entry.key, most);
     if is_leaf || (mode == KeyMode::Duplicates && entry.record != RecordId::MIN) {

@@ -15,7 +15,8 @@ pub enum Error {
         /// [`MAX_KEY_LEN`](crate::MAX_KEY_LEN).
         max: usize,
     },
-    /// The entries given to a bulk load are not in order, or repeat one: entry `index` is not above the one before.
+    /// The entries given to a bulk load are not in order, or repeat one: entry `index` is not above the one
+    /// before.
     #[error("entry {index} is not above the one before it")]
     NotSorted {
         /// Place of the entry in the input, from 0.
@@ -100,7 +101,8 @@ pub enum NodeDamage {
         /// The child.
         child: PageId,
     },
-    /// The entries of a leaf are not all above those of the leaf to its left, or not all below those of the leaf to its right.
+    /// The entries of a leaf are not all above those of the leaf to its left, or not all below those of the
+    /// leaf to its right.
     #[error("its entries overlap those of the leaf beside it")]
     OutOfOrder,
     /// The node's level is not one below its parent's, or does not fit its kind.

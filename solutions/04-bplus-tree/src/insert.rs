@@ -1,8 +1,8 @@
 //! Putting an entry in, and splitting what becomes too full (task 4.2; the optimistic way, 4.6).
 //!
-//! A leaf without room is split, and its parent gets an entry for the new half, for which the parent may have to be split,
-//! and so on. Splitting a leaf *copies* a separator up, because the entry must stay in a leaf; splitting an internal node
-//! *moves* one up:
+//! A leaf without room is split, and its parent gets an entry for the new half, for which the parent may have
+//! to be split, and so on. Splitting a leaf *copies* a separator up, because the entry must stay in a leaf;
+//! splitting an internal node *moves* one up:
 //!
 //! ```text
 //!   leaf, + fox                         internal, + dog
@@ -16,8 +16,8 @@
 //!   | ant cat | dog fox |               | . cat . | . fox . |
 //! ```
 //!
-//! The root page keeps its number, which names the tree. So a root that is split first moves its entries to a new page,
-//! and becomes that page's parent; then the new page is split like any other:
+//! The root page keeps its number, which names the tree. So a root that is split first moves its entries to a
+//! new page, and becomes that page's parent; then the new page is split like any other:
 //!
 //! ```text
 //!   root | a b c d |   =>   root | . |   =>     root | . c |
@@ -25,14 +25,18 @@
 //!                             | a b c d |       | a b | c d |
 //! ```
 //!
-//! - P1: all pages for the new halves are allocated before the first change. If one cannot be had, those that were are
-//!   freed again.
-//! - P2: a node is cut where the bytes of both sides are nearest to equal. With entries of at most a quarter of a node,
-//!   each side gets two entries or more, and has room.
-//! - P3: an entry that comes after all others of the tree goes to a new leaf alone, and the full leaf stays full: keys that
-//!   come in rising order fill the leaves. (Not in the middle of a tree: one cannot know that more will follow there.)
+//! - P1: all pages for the new halves are allocated before the first change. If one cannot be had, those that
+//!   were are freed again.
+//! - P2: a node is cut so that each side has room for its entries, and so that a leaf has an entry on each
+//!   side and an internal node two children. Every such cut is legal, if leaves stay a third full on average.
+//!   The reference cuts where the bytes of both sides are nearest to equal; an entry takes at most a quarter
+//!   of a node, so there is room.
+//! - P3: an entry that comes after all others of the tree goes to a new leaf alone, and the full leaf stays
+//!   full: keys that come in rising order fill the leaves. (Not in the middle of a tree: one cannot know that
+//!   more will follow there.)
 //!
-//! Source: Comer, "The ubiquitous B-tree" (1979); Graefe, "Modern B-tree techniques" (2011), section 4.2 for P3.
+//! Source: Comer, "The ubiquitous B-tree" (1979); Graefe, "Modern B-tree techniques" (2011), section 4.2 for
+//! P3.
 
 use std::ops::{Deref, DerefMut};
 
@@ -119,8 +123,9 @@ impl BPlusTree {
     /// ([`structure_changes`](Self::structure_changes)).
     ///
     /// # Cost
-    /// A page read for each level, and one for the right neighbour of a leaf that is split. Latched at the most: the way,
-    /// a new page for each node of it that is split, one more if that is the root, and the neighbour.
+    /// A page read for each level, and one for the right neighbour of a leaf that is split. Latched at the
+    /// most: the way, a new page for each node of it that is split, one more if that is the root, and the
+    /// neighbour.
     pub(crate) fn insert_along_path<P: Pager>(
         &self,
         pager: &P,
@@ -200,7 +205,8 @@ impl BPlusTree {
         Ok(Some(self.node(pager.write(id)?, Some(0))?))
     }
 
-    /// The page of the leaf to the right of `leaf`, which is not `leaf` itself or the root; `None` if it is the last leaf.
+    /// The page of the leaf to the right of `leaf`, which is not `leaf` itself or the root; `None` if it is
+    /// the last leaf.
     pub(crate) fn right_of<B: Deref<Target = PageBuf>>(
         &self,
         leaf: &NodeRef<B>,
@@ -240,8 +246,9 @@ impl BPlusTree {
     /// The leaf of `path` has no room for `new`.
     ///
     /// # Ensures
-    /// `splits` has one entry for each node to be split, the leaf first. What the last of them sends up has room in its
-    /// parent, or that node is the root, and only then it has a `left`. No node of `path` was changed.
+    /// `splits` has one entry for each node to be split, the leaf first. What the last of them sends up has
+    /// room in its parent, or that node is the root, and only then it has a `left`. No node of `path` was
+    /// changed.
     ///
     /// # Errors
     /// Those of [`Pager::allocate`], [`Error::BadNode`]. What was planned so far is in `splits`.
@@ -340,7 +347,8 @@ impl BPlusTree {
         //# end
     }
 
-    /// Moves all entries of the root to the empty node `left`, and makes the root its parent, one level higher.
+    /// Moves all entries of the root to the empty node `left`, and makes the root its parent, one level
+    /// higher.
     ///
     /// # Ensures
     /// The root has one entry: `left`, with the empty separator (N3). Both are handed back.
@@ -361,15 +369,16 @@ impl BPlusTree {
     }
 }
 
-/// How many of the entries of a node that has no room for `new`, with `new` among them, stay on the left when it is split.
+/// How many of the entries of a node that has no room for `new`, with `new` among them, stay on the left when
+/// it is split.
 ///
 /// # Requires
 /// The bytes of all of them together are more than a node has.
 ///
 /// # Ensures
-/// Both sides have room for theirs, and neither is empty. P2, and if `is_append` (`new` comes after everything in the
-/// tree) P3: for a leaf only `new` goes right, for an internal node `new` and the entry before it, so that the new node
-/// has two children.
+/// Both sides have room for theirs, and neither is empty. P2, and if `is_append` (`new` comes after
+/// everything in the tree) P3: for a leaf only `new` goes right, for an internal node `new` and the entry
+/// before it, so that the new node has two children.
 ///
 /// # Errors
 /// [`Error::BadNode`].
@@ -404,10 +413,12 @@ pub(crate) fn choose_cut<B: Deref<Target = PageBuf>>(
     //# end
 }
 
-/// Splits `node`: of its entries, with `new` among them, the first `cut` stay, the others go to the empty `right`.
+/// Splits `node`: of its entries, with `new` among them, the first `cut` stay, the others go to the empty
+/// `right`.
 ///
 /// # Ensures
-/// N1 to N3 for both. If they are internal, the separator of the first entry on the right is in neither: it goes up.
+/// N1 to N3 for both. If they are internal, the separator of the first entry on the right is in neither: it
+/// goes up.
 ///
 /// # Errors
 /// [`Error::BadNode`].
@@ -445,8 +456,8 @@ pub(crate) fn divide<W: DerefMut<Target = PageBuf>>(
     //# end
 }
 
-/// Puts the new leaf `right` between `leaf` and the leaf that was its right neighbour, if it had one. Nothing to do for
-/// internal nodes.
+/// Puts the new leaf `right` between `leaf` and the leaf that was its right neighbour, if it had one. Nothing
+/// to do for internal nodes.
 ///
 /// # Ensures
 /// `next` and `previous` of all three are right.

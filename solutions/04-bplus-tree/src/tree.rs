@@ -1,6 +1,6 @@
 //! The tree: what it promises and how it is called.
 //!
-//! Called by who wants an index: a table in lab 5, the engine in lab 7. What is stored under a key is a
+//! Called by the owner of an index: a table in lab 5, the engine in lab 7. What is stored under a key is a
 //! [`RecordId`], never a row.
 //!
 //! ```text
@@ -11,19 +11,20 @@
 //!   level 0         | leaf | <-> | leaf | <-> | leaf | <-> | leaf |
 //! ```
 //!
-//! - B1: all leaves are at level 0, each child one level below its parent. So every way down has the same length.
+//! - B1: all leaves are at level 0, each child one level below its parent. So every way down has the same
+//!   length.
 //! - B2: everything below a child is at or above the child's separator and below the next one (`node.rs`).
 //! - B3: the leaves are linked both ways in the order of their entries, from end to end.
 //! - B4: each page that the tree allocated is reached from the root exactly once, or it was freed.
 //! - B5: the root page never changes its number.
 //! - B6: a call that fails leaves the tree as before, except for what is said at [`BPlusTree::remove`].
 //!
-//! Left out: a lower limit for how full a node is. An insert leaves nodes at least a quarter full (P2, P3 apart), a
-//! removal mends what falls below a third where it can (D2), and no node is ever empty; textbooks promise a half, which
-//! keys of different lengths do not allow.
+//! Left out: a lower limit for how full a node is. A split leaves entries and room on both sides (P2), a
+//! removal rebalances what uses less than a third where that is possible (D2), and no node is empty.
+//! Textbooks promise a half, which keys of different lengths do not allow.
 //!
-//! Source: Bayer and McCreight, "Organization and maintenance of large ordered indices" (1972); Comer, "The ubiquitous
-//! B-tree" (1979).
+//! Source: Bayer and McCreight, "Organization and maintenance of large ordered indices" (1972); Comer, "The
+//! ubiquitous B-tree" (1979).
 
 mod stats;
 
@@ -39,8 +40,8 @@ use crate::insert::LeafInsert;
 use crate::node::{Entry, NodeRef};
 use crate::{Error, NodeDamage, Range, bulk};
 
-/// Longest key in bytes: four of the longest entries fit in a node, so that a node that is split has at least two on each
-/// side.
+/// Longest key in bytes: four of the longest entries fit in a node, so that a node that is split has at least
+/// two on each side.
 pub const MAX_KEY_LEN: usize =
     (PAGE_SIZE - slotted_page::slotted::SLOTS_AT) / 4 - slotted_page::slotted::SLOT_SIZE - 4 - RecordId::LEN;
 
@@ -65,11 +66,11 @@ pub enum Direction {
 /// How a change latches its way down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Latching {
-    /// Write latches from the root to the leaf, all kept to the end: simple, and one change at a time (tasks 4.2 and
-    /// 4.3).
+    /// Write latches from the root to the leaf, all kept to the end: simple, and one change at a time (tasks
+    /// 4.2 and 4.3).
     WholePath,
-    /// Read latches down to a write latch on the leaf; if the leaf must be split or merged, once more with write latches,
-    /// ancestors let go as soon as nothing can reach them (task 4.6).
+    /// Read latches down to a write latch on the leaf; if the leaf must be split or merged, once more with
+    /// write latches, ancestors let go as soon as nothing can reach them (task 4.6).
     Optimistic,
 }
 
@@ -100,13 +101,15 @@ pub struct TreeStats {
 }
 
 /// A B+Tree. The pager is given with each call, so that one tree can be used through the pool and through
-/// mini-transactions. All users of a tree share one `BPlusTree` value, or iterators could miss a change of its structure.
+/// mini-transactions. All users of a tree share one `BPlusTree` value, or iterators could miss a change of
+/// its structure.
 pub struct BPlusTree {
     pub(crate) root: PageId,
     pub(crate) mode: KeyMode,
     pub(crate) latching: Latching,
-    /// Raised by each split, merge and borrow, while the latches of the nodes that it changes are held. Who sees the same
-    /// number before and after knows that no entry has gone from one leaf to another meanwhile. Not on disk.
+    /// Raised by each split, merge and borrow, while the latches of the nodes that it changes are held. A
+    /// thread that sees the same number before and after knows that no entry has moved from one leaf to
+    /// another in between. Not on disk.
     pub(crate) structure: AtomicU64,
 }
 
@@ -159,14 +162,15 @@ impl BPlusTree {
         self.structure.load(Ordering::Acquire)
     }
 
-    /// Says that entries are about to go from node to node. Called with the latches of all those nodes held, by every insert that
-    /// splits and every removal that merges, borrows or cuts out: a call that is missing is found out only by the walks of
-    /// task 4.4.
+    /// Notes that entries are about to move from node to node. Called with the latches of all those nodes
+    /// held, by every insert that splits and every removal that merges, borrows or cuts out: a call that is
+    /// missing is found out only by the walks of task 4.4.
     pub(crate) fn structure_changes(&self) {
         self.structure.fetch_add(1, Ordering::Release);
     }
 
-    /// The same tree, changed from now on with `latching`. A tree that was created or opened has [`Latching::Optimistic`].
+    /// The same tree, changed from now on with `latching`. A tree that was created or opened has
+    /// [`Latching::Optimistic`].
     pub fn with_latching(self, latching: Latching) -> Self {
         BPlusTree { latching, ..self }
     }
@@ -184,15 +188,15 @@ impl BPlusTree {
     /// The record id of `key`; with duplicates the smallest.
     ///
     /// # Ensures
-    /// Never waits for a latch while it holds one that comes later in the order (L1). A key of any length may be asked
-    /// for; one that is too long is not there.
+    /// Never waits for a latch while it holds one that comes later in the order (L1). A key of any length may
+    /// be asked for; one that is too long is not there.
     ///
     /// # Errors
     /// [`Error::BadNode`], and those of [`Pager::read`].
     ///
     /// # Cost
-    /// A page read for each level, no allocation. With duplicates one more if all of the leaf is below the key: the key
-    /// may begin in the next leaf.
+    /// A page read for each level, no allocation. With duplicates one more if all of the leaf is below the
+    /// key: the key may begin in the next leaf.
     pub fn get<P: Pager>(&self, pager: &P, key: &[u8]) -> Result<Option<RecordId>, Error> {
         //# task 4.1 look a key up
         let leaf = self.read_leaf(pager, |node| node.child_index(key, RecordId::MIN))?;
@@ -216,29 +220,32 @@ impl BPlusTree {
     /// On an error the tree is as before, and no page is lost.
     ///
     /// # Errors
-    /// [`Error::KeyTooLong`]; [`Error::DuplicateKey`]; [`Error::BadNode`]; and those of [`Pager`]: the disk is full, or too
-    /// few frames are free. It never takes more than `2 * height + 2` pages at a time.
+    /// [`Error::KeyTooLong`]; [`Error::DuplicateKey`]; [`Error::BadNode`]; and those of [`Pager`]: the disk
+    /// is full, or too few frames are free. It never takes more than `2 * height + 2` pages at a time.
     ///
     /// # Cost
-    /// A page read for each level (twice that if the leaf has no room, with [`Latching::Optimistic`]); a split writes two
-    /// nodes and an entry of their parent.
+    /// A page read for each level (twice that if the leaf has no room, with [`Latching::Optimistic`]); a
+    /// split writes two nodes and an entry of their parent.
     pub fn insert<P: Pager>(&self, pager: &P, key: &[u8], record: RecordId) -> Result<(), Error> {
         self.insert_entry(pager, Entry { key, record }, &mut Admit::always()).map(drop)
     }
 
-    /// As [`insert`](Self::insert), if `admit` agrees. `admit` gets the next entry: the smallest that is above the new one, `None` if
-    /// the new entry will be the last of the tree. False if `admit` refused.
+    /// As [`insert`](Self::insert), if `admit` agrees. `admit` gets the next entry: the smallest that is
+    /// above the new one, `None` if the new entry will be the last of the tree. False if `admit` refused.
     ///
     /// # Requires
-    /// `admit` runs while this thread holds latches. So it must not wait for anything, and must not use a pager or this tree.
+    /// `admit` runs while this thread holds latches. So it must not wait for anything, and must not use a
+    /// pager or this tree.
     ///
     /// # Ensures
-    /// From the call of `admit` until the entry is in, no other thread inserts or removes an entry between the new entry and the next
-    /// one, and the next one stays in the tree (A1 in `admit.rs`). If `admit` says false or panics, nothing is changed.
+    /// From the call of `admit` until the entry is in, no other thread inserts or removes an entry between
+    /// the new entry and the next one, and the next one stays in the tree (A1 in `admit.rs`). If `admit` says
+    /// false or panics, nothing is changed.
     ///
-    /// It is free how often `admit` is called: a tree that releases its latches and starts again asks again, and only the last answer
-    /// counts. If the insert fails because of the key ([`Error::KeyTooLong`], [`Error::DuplicateKey`]) and no other thread changes the
-    /// tree, `admit` is not called. After `admit` has said true, the insert can still fail because a page cannot be had.
+    /// It is free how often `admit` is called: a tree that releases its latches and starts again asks again,
+    /// and only the last answer counts. If the insert fails because of the key ([`Error::KeyTooLong`],
+    /// [`Error::DuplicateKey`]) and no other thread changes the tree, `admit` is not called. After `admit`
+    /// has said true, the insert can still fail because a page cannot be had.
     ///
     /// # Errors
     /// As [`insert`](Self::insert).
@@ -279,33 +286,36 @@ impl BPlusTree {
     /// Removes the entry of exactly this key and record id; false if there is none.
     ///
     /// # Ensures
-    /// On an error the tree is as before, except where it comes from [`Pager::free`]: then the entry is out, and the page
-    /// that could not be freed is in no tree any more.
+    /// On an error the tree is as before, except where it comes from [`Pager::free`]: then the entry is out,
+    /// and the page that could not be freed is in no tree any more.
     ///
     /// # Errors
     /// [`Error::BadNode`], and those of [`Pager`]. It never takes more than `2 * height + 2` pages at a time.
     ///
     /// # Cost
-    /// A page read for each level (twice that if the leaf must be rebalanced, with [`Latching::Optimistic`]), and one for
-    /// each sibling that is merged with or borrowed from.
+    /// A page read for each level (twice that if the leaf must be rebalanced, with [`Latching::Optimistic`]),
+    /// and one for each sibling that is merged with or borrowed from.
     pub fn remove<P: Pager>(&self, pager: &P, key: &[u8], record: RecordId) -> Result<bool, Error> {
         let removal = self.remove_entry(pager, Entry { key, record }, &mut Admit::always())?;
         Ok(removal == Removal::Removed)
     }
 
-    /// As [`remove`](Self::remove), if `admit` agrees. `admit` gets the next entry: the smallest that is above the entry to be removed,
-    /// `None` if that is the last of the tree.
+    /// As [`remove`](Self::remove), if `admit` agrees. `admit` gets the next entry: the smallest that is
+    /// above the entry to be removed, `None` if that is the last of the tree.
     ///
     /// # Requires
-    /// `admit` runs while this thread holds latches. So it must not wait for anything, and must not use a pager or this tree.
+    /// `admit` runs while this thread holds latches. So it must not wait for anything, and must not use a
+    /// pager or this tree.
     ///
     /// # Ensures
-    /// From the call of `admit` until the entry is out, no other thread inserts or removes an entry between the removed entry and the
-    /// next one, and the next one stays in the tree (A1 in `admit.rs`). If `admit` says false or panics, nothing is changed.
+    /// From the call of `admit` until the entry is out, no other thread inserts or removes an entry between
+    /// the removed entry and the next one, and the next one stays in the tree (A1 in `admit.rs`). If `admit`
+    /// says false or panics, nothing is changed.
     ///
-    /// It is free how often `admit` is called: a tree that releases its latches and starts again asks again, and only the last answer
-    /// counts. If no such entry is in the tree and no other thread changes it, `admit` is not called. After `admit` has said true, the
-    /// removal can still fail because a page cannot be had or freed.
+    /// It is free how often `admit` is called: a tree that releases its latches and starts again asks again,
+    /// and only the last answer counts. If no such entry is in the tree and no other thread changes it,
+    /// `admit` is not called. After `admit` has said true, the removal can still fail because a page cannot
+    /// be had or freed.
     ///
     /// # Errors
     /// As [`remove`](Self::remove).
@@ -345,20 +355,21 @@ impl BPlusTree {
         }
     }
 
-    /// The entries whose keys lie in `keys`, in order of `direction`. Bounds that are the wrong way round give no entry. A
-    /// bound may be longer than any key.
+    /// The entries whose keys lie in `keys`, in order of `direction`. Bounds that are the wrong way round
+    /// give no entry. A bound may be longer than any key.
     ///
     /// # Ensures
-    /// Each entry that is there from this call to the end of the walk comes once, in order; others at most once. In a unique
-    /// tree each *key* comes at most once, also one that was removed and is back with another record id. The walk holds no
-    /// latch between calls, so the tree may be changed meanwhile, also by who walks.
+    /// Each entry that is there from this call to the end of the walk comes once, in order; others at most
+    /// once. In a unique tree each *key* comes at most once, also one that was removed and is back with
+    /// another record id. The walk holds no latch between calls, so every thread may change the tree
+    /// meanwhile, also the one that walks.
     ///
     /// # Errors
     /// [`Error::BadNode`], and those of [`Pager::read`].
     ///
     /// # Cost
-    /// With the first entry, as many page reads as the tree is high and one more; then one for each further leaf, as long as
-    /// nobody changes the structure.
+    /// With the first entry, as many page reads as the tree is high and one more; then one for each further
+    /// leaf, as long as nobody changes the structure.
     pub fn range<'a, P: Pager>(
         &'a self,
         pager: &'a P,
@@ -368,8 +379,9 @@ impl BPlusTree {
         Range::open(self, pager, keys, direction)
     }
 
-    /// The entries that follow `after` in `direction`, up to the bound `end` of the keys. It goes on exactly behind `after`, also amid
-    /// many entries of one key, and also if `after` is no longer in the tree. In a unique tree it goes on behind the *key* of `after`.
+    /// The entries that follow `after` in `direction`, up to the bound `end` of the keys. It goes on exactly
+    /// behind `after`, also amid many entries of one key, and also if `after` is no longer in the tree. In a
+    /// unique tree it goes on behind the *key* of `after`.
     ///
     /// # Ensures, Errors
     /// As [`range`](Self::range).
@@ -386,17 +398,18 @@ impl BPlusTree {
         Range::open_after(self, pager, after, end, direction)
     }
 
-    /// A new tree of the sorted `entries`. Each node is filled to `fill_percent` (50 to 100) of its bytes, except that the last two of
-    /// a level share what is left, or are one, so that no node but the root uses less than about a third.
+    /// A new tree of the sorted `entries`. Each node is filled to `fill_percent` (50 to 100) of its bytes,
+    /// except that the last two of a level share what is left, or are one, so that no node but the root uses
+    /// less than about a third.
     ///
     /// # Ensures
-    /// `entries` is read once and not kept. Each node is latched once and filled once: as many page writes as nodes. At most three
-    /// pages are latched at a time.
+    /// `entries` is read once and not kept. Each node is latched once and filled once: as many page writes as
+    /// nodes. At most three pages are latched at a time.
     ///
     /// # Errors
-    /// No page stays allocated: [`Error::BadFillFactor`]; [`Error::KeyTooLong`]; [`Error::NotSorted`] for the first entry that is
-    /// not above the one before it, by key, and with duplicates by record id among equal keys; those of
-    /// [`Pager::allocate`].
+    /// No page stays allocated: [`Error::BadFillFactor`]; [`Error::KeyTooLong`]; [`Error::NotSorted`] for the
+    /// first entry that is not above the one before it, by key, and with duplicates by record id among equal
+    /// keys; those of [`Pager::allocate`].
     ///
     /// # Cost
     /// No page read. Time linear in the number of entries.

@@ -2,16 +2,16 @@
 //!
 //! `cargo bench --manifest-path solutions/Cargo.toml -p bplus-tree-peers`
 //!
-//! The same work on both sides: a million keys of 8 bytes in mixed order, each with a value of 6 bytes (for us, a record id),
-//! everything in memory, and nobody has to make anything durable:
+//! The same work on both sides: a million keys of 8 bytes in mixed order, each with a value of 6 bytes (for
+//! us, a record id), everything in memory, and nobody has to make anything durable:
 //!
 //! - ours: a pool that holds all pages, over a disk in memory;
 //! - redb: its backend in memory, a cache of 1 GiB, no durability;
 //! - SQLite: a database in memory, a table without row ids, neither journal nor sync, prepared statements;
 //! - LMDB: a file of the system's cache, mapped for writing, no sync.
 //!
-//! All of them can do more than our tree at this point of the course: transactions and snapshots, in one round of work one of
-//! each here. LMDB reads from its map without a copy, and without a latch or a checksum.
+//! All of them can do more than our tree at this point of the course: transactions and snapshots, in one
+//! round of work one of each here. LMDB reads from its map without a copy, and without a latch or a checksum.
 
 mod peers {
     pub(crate) mod lmdb;
@@ -64,7 +64,8 @@ fn value(n: u64) -> Value {
     value
 }
 
-/// The first `count` numbers of the entries, in an order that is neither the one of insertion nor of the keys.
+/// The first `count` numbers of the entries, in an order that is neither the one of insertion nor of the
+/// keys.
 fn others(count: u64) -> impl Iterator<Item = u64> {
     (0..count).map(|n| n * 700_001 % ENTRIES)
 }

@@ -20,7 +20,7 @@ const CHANGED_KEYS: u64 = 8_000;
 
 /// All workloads; their ids are those of `lab.toml`.
 pub fn workloads() -> Vec<Workload> {
-    vec![
+    let mut workloads = vec![
         Workload::counted("get-reads", reads_per_get),
         Workload::timed("get", || {
             let (pager, tree) = written_by_hand(KEYS);
@@ -75,6 +75,14 @@ pub fn workloads() -> Vec<Workload> {
                 }
             })
         }),
+    ];
+    workloads.extend(bulk_and_threads());
+    workloads
+}
+
+/// The workloads of tasks 4.5 and 4.6.
+fn bulk_and_threads() -> Vec<Workload> {
+    vec![
         Workload::counted("bulk-latches", || {
             let pager = Memory::new(2_000);
             bulk_load(&pager, 100_000);

@@ -1,4 +1,5 @@
-//! Pages in memory behind the pager's interface, so that the tree is measured and not the pool below it; counts latches.
+//! Pages in memory behind the pager's interface, so that the tree is measured and not the pool below it;
+//! counts latches.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

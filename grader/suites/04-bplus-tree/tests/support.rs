@@ -1,10 +1,11 @@
 //! What the tests of the tree share.
 //!
 //! - [`pages`]: pages in memory, behind the pager's interface; counts, refuses and fails as a test says.
-//! - [`raw`]: a second writer of the node format, from its documentation alone; [`walk`]: the test kit's reader of it.
+//! - [`raw`]: a second writer of the node format, from its documentation alone; [`walk`]: the test kit's
+//!   reader of it.
 //! - [`keys`]: keys that are hard to order and hard to fit.
-//! - [`model`]: a sorted set beside the tree; [`faults`]: what every change must bear; [`pool`]: trees in a file;
-//!   [`seen`]: walks beside changes.
+//! - [`model`]: a sorted set beside the tree; [`faults`]: what every change must bear; [`pool`]: trees in a
+//!   file; [`seen`]: walks beside changes.
 
 pub(crate) mod faults;
 pub(crate) mod keys;

@@ -56,7 +56,8 @@ fn numbered(keys: &[&[u8]]) -> Vec<Entry> {
     keys.iter().enumerate().map(|(at, key)| (key.to_vec(), keys::record(10 + at as u64))).collect()
 }
 
-/// Lower bound counts what is below, upper bound also what is equal: one off at either end, and a key at the edge of a node is lost.
+/// Lower bound counts what is below, upper bound also what is equal: one off at either end, and a key at the
+/// edge of a node is lost.
 #[testkit::test]
 fn bounds_count_what_is_below() {
     for len in 0..12_u64 {
@@ -70,7 +71,7 @@ fn bounds_count_what_is_below() {
     }
 }
 
-/// Equal keys are told apart by their record ids, page first, then slot, as numbers.
+/// Equal keys are ordered by their record ids, page first, then slot, as numbers.
 #[testkit::test]
 fn equal_keys_are_ordered_by_record_id() {
     let ids: [(u32, u16); 6] = [(1, 2), (1, 256), (2, 1), (255, 9), (256, 0), (0x0100_0000, 1)];
@@ -120,7 +121,8 @@ fn keys_are_compared_as_bytes() {
     }
 }
 
-/// The first separator stands for "below everything", whatever is searched: also for the empty key with the smallest record id.
+/// The first separator stands for "below everything", whatever is searched: also for the empty key with the
+/// smallest record id.
 #[testkit::test]
 fn the_first_child_has_no_lower_bound() {
     let page = internal(&[(Vec::new(), keys::record(5)), (b"m".to_vec(), RecordId::MIN)]);
@@ -137,7 +139,8 @@ fn the_first_child_has_no_lower_bound() {
     check_eq!(view(&single, 1).child_index(b"any", RecordId::MIN), Ok(0), "child_index with one child");
 }
 
-/// Any mix of keys, short and long, with common prefixes: each search gives what a search from end to end gives.
+/// Any mix of keys, short and long, with common prefixes: each search gives what a search from end to end
+/// gives.
 #[testkit::test]
 fn searches_agree_with_a_search_from_end_to_end() {
     testkit::prop::check(150, (any::<u64>(), 0..60_usize), |(seed, count)| {
@@ -203,7 +206,8 @@ fn a_new_tree_is_empty() {
     }
 }
 
-/// Every key is found, from the first of the first leaf to the last of the last, and no key that is not there, in trees of 1 to 5 levels.
+/// Every key is found, from the first of the first leaf to the last of the last, and no key that is not
+/// there, in trees of 1 to 5 levels.
 #[testkit::test]
 fn get_finds_what_is_there() {
     for separator in [&exact as &dyn Fn(&Entry, &Entry) -> Entry, &between] {
@@ -221,7 +225,8 @@ fn get_finds_what_is_there() {
     }
 }
 
-/// A key that is a separator lies to the right of it: also where separators of several levels are equal to it.
+/// A key that is a separator lies to the right of it: also where separators of several levels are equal to
+/// it.
 #[testkit::test]
 fn a_key_that_equals_a_separator_is_found() {
     let (story, entries) = tens(&Shape { per_leaf: 1, fanout: 2, ..UNIQUE }, 64);
@@ -230,7 +235,8 @@ fn a_key_that_equals_a_separator_is_found() {
     }
 }
 
-/// Long keys and short ones, common prefixes, zero bytes: what is there is found, what is nearly there is not.
+/// Long keys and short ones, common prefixes, zero bytes: what is there is found, what is nearly there is
+/// not.
 #[testkit::test]
 fn get_takes_any_key() {
     testkit::prop::check(40, any::<u64>(), |seed| {
@@ -251,7 +257,8 @@ fn get_takes_any_key() {
     });
 }
 
-/// With duplicates the smallest record id is given, also where the key begins in the leaf after the one that the way down leads to.
+/// With duplicates the smallest record id is given, also where the key begins in the leaf after the one that
+/// the way down leads to.
 #[testkit::test]
 fn the_smallest_of_equal_keys_is_found() {
     let exact = |_: &Entry, right: &Entry| right.clone();
@@ -273,7 +280,8 @@ fn the_smallest_of_equal_keys_is_found() {
     }
 }
 
-/// A look-up reads one page a level and no other, and takes no write latch: more reads mean that something is read twice.
+/// A look-up reads one page a level and no other, and takes no write latch: more reads mean that something is
+/// read twice.
 #[testkit::test]
 fn get_reads_one_page_a_level() {
     for count in [1, 4, 12, 36, 100] {
@@ -290,7 +298,8 @@ fn get_reads_one_page_a_level() {
     }
 }
 
-/// The child is latched before its parent is let go, and the parent is let go then: between the two a split could move the key away.
+/// The child is latched before its parent is let go, and the parent is let go then: between the two a split
+/// could move the key away.
 #[testkit::test]
 fn get_holds_parent_and_child_and_no_more() {
     let (story, _) = tens(&UNIQUE, 100);
@@ -316,7 +325,8 @@ fn errors_come_out_and_hold_nothing() {
     }
 }
 
-/// A tree of 36 keys on three levels, and the numbers of its root, the root's first child, and the first leaf.
+/// A tree of 36 keys on three levels, and the numbers of its root, the root's first child, and the first
+/// leaf.
 fn three_levels() -> (Story, [PageId; 3]) {
     let (story, _) = tens(&UNIQUE, 36);
     let root = story.tree.id();
@@ -353,7 +363,8 @@ fn short_entries_are_damage() {
     }
 }
 
-/// A child that is not one level below, of another tree, no node at all or free: an error, never a wrong answer or a panic.
+/// A child that is not one level below, of another tree, no node at all or free: an error, never a wrong
+/// answer or a panic.
 #[testkit::test]
 fn a_child_that_is_no_child_is_an_error() {
     for depth in [1, 2] {

@@ -30,7 +30,8 @@ fn what_is_inserted_is_found() {
     story.get(b"dogs");
 }
 
-/// Splits up to the root, in any order of keys: every key is found, the leaves are linked both ways, the root keeps its number.
+/// Splits up to the root, in any order of keys: every key is found, the leaves are linked both ways, the root
+/// keeps its number.
 #[testkit::test]
 fn splits_keep_the_tree_a_tree() {
     for (name, order) in orders(600) {
@@ -54,7 +55,8 @@ fn splits_keep_the_tree_a_tree() {
     }
 }
 
-/// A tree is counted right and goes away whole, however it grew: a page that a split lost would stay allocated.
+/// A tree is counted right and goes away whole, however it grew: a page that a split lost would stay
+/// allocated.
 #[testkit::test]
 fn a_tree_is_counted_and_destroyed_whole() {
     for (name, order) in orders(400) {
@@ -117,7 +119,8 @@ fn the_longest_keys_fit_at_every_level() {
     }
 }
 
-/// A node splits by bytes, whatever the mix of lengths: a long key between many short ones, a short one between long ones.
+/// A node splits by bytes, whatever the mix of lengths: a long key between many short ones, a short one
+/// between long ones.
 #[testkit::test]
 fn nodes_of_mixed_lengths_split() {
     testkit::prop::check(30, (any::<u64>(), 1..10_u32), |(seed, share)| {
@@ -139,7 +142,8 @@ fn nodes_of_mixed_lengths_split() {
     });
 }
 
-/// A leaf of tiny entries and one long one to come: at each place of the leaf, and for each length, the insert succeeds.
+/// A leaf of tiny entries and one long one to come: at each place of the leaf, and for each length, the
+/// insert succeeds.
 #[testkit::test]
 fn a_long_key_goes_anywhere_into_a_full_leaf() {
     for place in [0_u64, 1, 2, 40, 80, 81, 150, 160, 161, 162] {
@@ -156,7 +160,8 @@ fn a_long_key_goes_anywhere_into_a_full_leaf() {
     }
 }
 
-/// Hard keys in any order, some twice and some too long, in both modes: the tree holds what a sorted set holds.
+/// Hard keys in any order, some twice and some too long, in both modes: the tree holds what a sorted set
+/// holds.
 #[testkit::test]
 fn agrees_with_a_sorted_set() {
     for mode in [KeyMode::Unique, KeyMode::Duplicates] {
@@ -200,7 +205,8 @@ fn a_key_too_long_changes_nothing() {
     story.check();
 }
 
-/// A unique tree refuses a key that it has, whatever the record id, and says for whom it stands; nothing is overwritten.
+/// A unique tree refuses a key that it has, whatever the record id, and says for whom it stands; nothing is
+/// overwritten.
 #[testkit::test]
 fn a_key_that_is_there_is_refused() {
     let mut story = forty(KeyMode::Unique);
@@ -243,7 +249,8 @@ fn duplicates_are_kept_in_order_of_record_id() {
     }
 }
 
-/// Long keys with duplicates: the separators carry the record id, else the way down cannot tell equal keys apart.
+/// Long keys with duplicates: the separators carry the record id, else the way down cannot tell equal keys
+/// apart.
 #[testkit::test]
 fn duplicates_of_long_keys_split_too() {
     let mut story = Story::new(KeyMode::Duplicates);
@@ -256,7 +263,8 @@ fn duplicates_of_long_keys_split_too() {
     }
 }
 
-/// An insert that needs no split changes its leaf and no other page; one that splits a leaf changes no more than that asks for.
+/// An insert that needs no split changes its leaf and no other page; one that splits a leaf changes no more
+/// than that asks for.
 #[testkit::test]
 fn an_insert_changes_what_it_must() {
     let mut story = Story::new(KeyMode::Unique);
@@ -270,7 +278,8 @@ fn an_insert_changes_what_it_must() {
         let (counts, changed) = (story.pages.counts(), story.pages.changed());
         let most = match counts.allocates {
             0 => 1,
-            // The leaf, the new one, its right neighbour, the parent; and two nodes more for each level that splits too.
+            // The leaf, the new one, its right neighbour, the parent; and two nodes more for each level that
+            // splits too.
             new => 4 + 2 * (new as usize - 1),
         };
         splits += usize::from(counts.allocates > 0);
@@ -284,7 +293,8 @@ fn an_insert_changes_what_it_must() {
     check!(splits > 20, "some inserts split a leaf");
 }
 
-/// Leaves stay a third full at least on average, in whatever order the keys come: a split that leaves one side nearly empty wastes pages.
+/// Leaves stay a third full at least on average, in whatever order the keys come: a split that leaves one
+/// side nearly empty wastes pages.
 #[testkit::test]
 fn leaves_are_a_third_full() {
     for (name, order) in orders(3_000) {
@@ -302,7 +312,8 @@ fn leaves_are_a_third_full() {
     }
 }
 
-/// Whatever page request of an insert fails, the tree is as it was, no page is lost and no latch held: all that is needed is had first.
+/// Whatever page request of an insert fails, the tree is as it was, no page is lost and no latch held: all
+/// that is needed is had first.
 #[testkit::test]
 fn a_failed_request_changes_nothing() {
     for fault in [Fault::AllPinned, Fault::Full] {
@@ -321,7 +332,8 @@ fn a_failed_request_changes_nothing() {
     }
 }
 
-/// With no page left in the file an insert that must split fails and leaves the tree as it was; it works again when there is room.
+/// With no page left in the file an insert that must split fails and leaves the tree as it was; it works
+/// again when there is room.
 #[testkit::test]
 fn a_full_file_changes_nothing() {
     let mut story = Story::new(KeyMode::Unique);
@@ -351,7 +363,8 @@ fn a_full_file_changes_nothing() {
     check_eq!(story.check().entries.len(), 150, "entries that went in");
 }
 
-/// An insert needs a few frames for each level, not a frame for each page of the tree; with fewer it fails and changes nothing.
+/// An insert needs a few frames for each level, not a frame for each page of the tree; with fewer it fails
+/// and changes nothing.
 #[testkit::test]
 fn few_frames_are_enough() {
     let mut story = Story::new(KeyMode::Unique);
@@ -369,7 +382,8 @@ fn few_frames_are_enough() {
     story.check();
 }
 
-/// One insert in one batch: whatever it splits, all of it is kept or given up together. Lab 6 makes it one log record.
+/// One insert in one batch: whatever it splits, all of it is kept or given up together. Lab 6 makes it one
+/// log record.
 #[testkit::test]
 fn an_insert_is_one_batch() {
     for mode in [KeyMode::Unique, KeyMode::Duplicates] {
@@ -382,7 +396,8 @@ fn an_insert_is_one_batch() {
     }
 }
 
-/// A page that stays in use keeps its LSN, also the root when it is split: recovery in lab 6 would else do work again that is done.
+/// A page that stays in use keeps its LSN, also the root when it is split: recovery in lab 6 would else do
+/// work again that is done.
 #[testkit::test]
 fn pages_in_use_keep_their_lsn() {
     for (name, order) in orders(40) {
@@ -396,7 +411,8 @@ fn pages_in_use_keep_their_lsn() {
     }
 }
 
-/// The tree is in its pages and nowhere else: opened again by its root page, also on another day, it is the same.
+/// The tree is in its pages and nowhere else: opened again by its root page, also on another day, it is the
+/// same.
 #[testkit::test]
 fn a_tree_survives_reopening() {
     let (disk, pool) = pool::new_file(16);
@@ -482,7 +498,8 @@ fn gets_find_every_key_while_leaves_split() {
     });
 }
 
-/// A damaged node gives an error or a wrong answer, never a panic, an endless loop or a latch that stays held.
+/// A damaged node gives an error or a wrong answer, never a panic, an endless loop or a latch that stays
+/// held.
 #[testkit::test]
 fn damaged_nodes_do_not_panic() {
     testkit::prop::check(150, any::<u64>(), |seed| {

@@ -1,5 +1,5 @@
-//! Task 4.3: delete. When nodes are merged and what is borrowed is free; what counts is that the tree stays one, that nothing is
-//! lost, and that an emptied tree gives its pages back.
+//! Task 4.3: delete. When nodes are merged and what is borrowed is free; what counts is that the tree stays
+//! one, that nothing is lost, and that an emptied tree gives its pages back.
 
 mod admit;
 mod only_children;
@@ -78,7 +78,8 @@ fn what_is_not_there_is_not_removed() {
     empty.check();
 }
 
-/// Removed in any order down to nothing: a tree at each step, its root page keeps its number, every other page is given back.
+/// Removed in any order down to nothing: a tree at each step, its root page keeps its number, every other
+/// page is given back.
 #[testkit::test]
 fn removes_in_any_order_down_to_nothing() {
     for (name, order) in orders(400) {
@@ -134,7 +135,8 @@ fn the_longest_keys_come_out_at_every_level() {
     }
 }
 
-/// Keys of all lengths: a borrow gives the parent a new separator, which may be longer than the old one and not fit.
+/// Keys of all lengths: a borrow gives the parent a new separator, which may be longer than the old one and
+/// not fit.
 #[testkit::test]
 fn separators_may_become_longer() {
     testkit::prop::check(30, (any::<u64>(), 1..10_u32), |(seed, share)| {
@@ -256,7 +258,8 @@ fn a_removal_changes_what_it_must() {
     story.check();
 }
 
-/// Entries come at one end and go at the other: the tree does not grow, so leaves and nodes that are left behind must be found and freed.
+/// Entries come at one end and go at the other: the tree does not grow, so leaves and nodes that are left
+/// behind must be found and freed.
 #[testkit::test]
 fn a_queue_does_not_grow() {
     for is_rising in [true, false] {
@@ -324,7 +327,8 @@ fn a_failed_borrow_changes_nothing() {
     check_emptied(&story, story.tree.id());
 }
 
-/// A removal needs a few frames for each level; with fewer it fails and changes nothing. It needs no new page.
+/// A removal needs a few frames for each level; with fewer it fails and changes nothing. It needs no new
+/// page.
 #[testkit::test]
 fn few_frames_are_enough() {
     let mut story = filled(KeyMode::Unique, 120, 800, 8);
@@ -342,7 +346,8 @@ fn few_frames_are_enough() {
     check_emptied(&story, story.tree.id());
 }
 
-/// A latch that cannot be had at once, since somebody reads the neighbour, is not given up on: the removal is done all the same.
+/// A latch that cannot be had at once, since somebody reads the neighbour, is not given up on: the removal is
+/// done all the same.
 #[testkit::test]
 fn refused_latches_are_asked_for_again() {
     for (name, order) in orders(100) {
@@ -370,7 +375,8 @@ fn a_removal_is_one_batch() {
     }
 }
 
-/// In a file, through a pool of few frames, opened again in between: what is removed stays removed, and its pages are free.
+/// In a file, through a pool of few frames, opened again in between: what is removed stays removed, and its
+/// pages are free.
 #[testkit::test]
 fn removals_survive_reopening() {
     let (mut disk, mut pool) = pool::new_file(16);
@@ -466,7 +472,8 @@ fn gets_find_every_key_while_leaves_merge() {
     });
 }
 
-/// The records of a key begin in the leaf after the one that a look-up comes to, and that leaf is merged away at this moment.
+/// The records of a key begin in the leaf after the one that a look-up comes to, and that leaf is merged away
+/// at this moment.
 #[testkit::test]
 fn gets_go_on_to_a_leaf_while_it_is_merged() {
     let entries: Vec<Entry> = (0..9).map(|at| (keys::long(at / 3, 900), keys::record(at + 1))).collect();
@@ -499,7 +506,8 @@ fn gets_go_on_to_a_leaf_while_it_is_merged() {
     });
 }
 
-/// A damaged node gives an error or a wrong answer, never a panic, an endless loop or a latch that stays held.
+/// A damaged node gives an error or a wrong answer, never a panic, an endless loop or a latch that stays
+/// held.
 #[testkit::test]
 fn damaged_nodes_do_not_panic() {
     testkit::prop::check(150, any::<u64>(), |seed| {

@@ -1,5 +1,5 @@
-//! Task 4.4: iterators. How much is copied at a time is free; what counts is that nothing is latched between two calls, and that
-//! what is there all the time comes exactly once.
+//! Task 4.4: iterators. How much is copied at a time is free; what counts is that nothing is latched between
+//! two calls, and that what is there all the time comes exactly once.
 
 mod after;
 mod changes;

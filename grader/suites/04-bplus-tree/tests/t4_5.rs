@@ -38,7 +38,8 @@ fn numbered(count: u64, len: usize) -> Vec<Entry> {
     (0..count).map(|number| (keys::long(number, len), keys::record(number + 1))).collect()
 }
 
-/// Any number of entries makes a tree with exactly these: none, one, as many as just fill a leaf, one more, and so on.
+/// Any number of entries makes a tree with exactly these: none, one, as many as just fill a leaf, one more,
+/// and so on.
 #[testkit::test]
 fn any_number_of_entries_makes_a_tree() {
     // 16 entries fill a leaf, and 16 children an internal node.
@@ -111,7 +112,8 @@ fn nodes_are_filled_as_asked() {
     }
 }
 
-/// What is left at the end of a level is shared or joined: no leaf and no node is nearly empty, whatever the number of entries.
+/// What is left at the end of a level is shared or joined: no leaf and no node is nearly empty, whatever the
+/// number of entries.
 #[testkit::test]
 fn the_last_nodes_are_not_nearly_empty() {
     for percent in [50, 70, 100] {
@@ -226,7 +228,8 @@ fn check_refused(mode: KeyMode, percent: u8, entries: &[Entry], expected: Error)
     check_eq!(pages.allocated().len(), 0, "pages left over after an error");
 }
 
-/// Entries out of order are refused at the first that is not above the one before it, wherever it is; also a key that comes twice.
+/// Entries out of order are refused at the first that is not above the one before it, wherever it is; also a
+/// key that comes twice.
 #[testkit::test]
 fn entries_out_of_order_are_refused() {
     for len in [40, 700] {

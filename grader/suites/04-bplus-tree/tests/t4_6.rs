@@ -30,8 +30,8 @@ pub(super) fn tens(count: u64, len: usize, capacity: usize) -> Story {
     story
 }
 
-/// As [`tens`], written by hand with room in every node: `per_leaf` entries a leaf, `fanout` children a node. The tree is opened, so
-/// it latches as a tree does that is not told how.
+/// As [`tens`], written by hand with room in every node: `per_leaf` entries a leaf, `fanout` children a node.
+/// The tree is opened, so it has the default way of latching.
 pub(super) fn roomy(count: u64, len: usize, per_leaf: usize, fanout: usize) -> Story {
     let entries: Vec<Entry> = (1..=count).map(|at| (keys::long(10 * at, len), keys::record(at))).collect();
     let pages = Pages::with_capacity(150);

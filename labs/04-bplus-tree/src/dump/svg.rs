@@ -1,8 +1,8 @@
 //! A tree as an SVG drawing.
 //!
-//! Each node is a row of cells, one an entry; an internal node has a cell for each separator, and a line to a child from
-//! each border between two cells. A subtree is as wide as its row of leaves, or as its root if that is wider, and each root
-//! stands over the middle of what is below it.
+//! Each node is a row of cells, one an entry; an internal node has a cell for each separator, and a line to a
+//! child from each border between two cells. A subtree is as wide as its row of leaves, or as its root if
+//! that is wider, and each root stands over the middle of what is below it.
 
 use std::fmt::Write as _;
 
@@ -136,8 +136,8 @@ impl<'s> Drawing<'s> {
         }
     }
 
-    /// Draws a line from each border between two cells to the child there. Cells that were left out have no border: their
-    /// children hang from the middle of the cell that stands for them.
+    /// Draws a line from each border between two cells to the child there. Cells that were left out have no
+    /// border: their children hang from the middle of the cell that stands for them.
     fn lines_down(
         &mut self,
         cells: &[String],
@@ -163,7 +163,8 @@ impl<'s> Drawing<'s> {
         }
     }
 
-    /// Draws the links between leaves as they are stored: an arrow head for each that leads to the leaf beside it.
+    /// Draws the links between leaves as they are stored: an arrow head for each that leads to the leaf
+    /// beside it.
     fn links(&mut self) {
         for (index, leaf) in self.leaves.iter().enumerate() {
             let Ok(node) = &leaf.sketch.node else { continue };

@@ -1,7 +1,7 @@
 //! Visiting every node of a tree: to count them, and to free them. Given.
 //!
-//! Both keep the way down from the root latched. A thread that splits or merges a node needs its parent for writing. So the tree keeps its
-//! shape while its nodes are counted, but entries may come and go in leaves.
+//! Both keep the way down from the root latched. A thread that splits or merges a node needs its parent for
+//! writing. So the tree keeps its shape while its nodes are counted, but entries may come and go in leaves.
 
 use buffer_pool::Pager;
 
@@ -62,22 +62,24 @@ impl BPlusTree {
         Ok(())
     }
 
-    /// Frees up to `at_most` pages; true if the tree is gone then, false if pages are left. A large tree is dropped in many small
-    /// steps, each of which latches and logs few pages (lab 6).
+    /// Frees up to `at_most` pages; true if the tree is gone then, false if pages are left. A large tree is
+    /// dropped in many small steps, each of which latches and logs few pages (lab 6).
     ///
     /// # Requires
-    /// From the first call on, the tree is used for nothing but `destroy_some` and [`destroy`](Self::destroy).
+    /// From the first call on, the tree is used for nothing but `destroy_some` and
+    /// [`destroy`](Self::destroy).
     ///
     /// # Ensures
-    /// A call with `at_most` above 0 frees at least one page. After a call that returned false or an error, every page
-    /// that is left is reached from the root, and [`open`](Self::open) opens the root page: the next call goes on, also after a
-    /// restart. A page that could not be freed is still in the tree.
+    /// A call with `at_most` above 0 frees at least one page. After a call that returned false or an error,
+    /// every page that is left is reached from the root, and [`open`](Self::open) opens the root page: the
+    /// next call goes on, also after a restart. A page that could not be freed is still in the tree.
     ///
     /// # Errors
     /// [`Error::BadNode`], those of [`Pager::write`] and [`Pager::free`].
     ///
     /// # Cost
-    /// A page read for each level and for each page that is freed. As many pages are latched at a time as the tree is high.
+    /// A page read for each level and for each page that is freed. As many pages are latched at a time as the
+    /// tree is high.
     pub fn destroy_some<P: Pager>(&self, pager: &P, at_most: usize) -> Result<bool, Error> {
         let mut root = self.node(pager.write(self.id())?, None)?;
         let mut left = at_most;
@@ -93,9 +95,10 @@ impl BPlusTree {
         }
     }
 
-    /// Frees pages below `node`, until none is there or `left` pages were freed. It goes from left to right, because a mini-transaction
-    /// keeps the latches of freed pages (L1). A node without children becomes an empty leaf: in a tree that is being destroyed the
-    /// levels no longer matter, but an internal node without a child is damage.
+    /// Frees pages below `node`, until none is there or `left` pages were freed. It goes from left to right,
+    /// because a mini-transaction keeps the latches of freed pages (L1). A node without children becomes an
+    /// empty leaf: in a tree that is being destroyed the levels no longer matter, but an internal node
+    /// without a child is damage.
     fn free_below<'a, P: Pager>(
         &self,
         pager: &'a P,

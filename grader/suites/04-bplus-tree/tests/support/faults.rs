@@ -1,4 +1,5 @@
-//! What every changing operation must bear: requests that fail, few frames, a full file, batches, damaged nodes.
+//! What every changing operation must bear: requests that fail, few frames, a full file, batches, damaged
+//! nodes.
 
 use std::collections::BTreeMap;
 
@@ -81,8 +82,8 @@ impl Op {
     }
 }
 
-/// Does `op` with its page request 0 failing, then with request 1 failing, and so on until none fails any more. Each failure must
-/// leave the tree as it was. Gives the number of failures.
+/// Does `op` with its page request 0 failing, then with request 1 failing, and so on until none fails any
+/// more. Each failure must leave the tree as it was. Gives the number of failures.
 pub(crate) fn with_every_failure(story: &mut Story, op: &Op, fault: Fault) -> u64 {
     for n in 0..200 {
         story.pages.fail_at(n, fault);
@@ -180,7 +181,8 @@ pub(crate) fn damage(story: &Story, rng: &mut Rng) {
     story.pages.put(id, page);
 }
 
-/// Does many operations on a damaged tree. They may give errors or nonsense, but each must come back and hold nothing.
+/// Does many operations on a damaged tree. They may give errors or nonsense, but each must come back and hold
+/// nothing.
 pub(crate) fn survives_damage(story: &Story, rng: &mut Rng, op: impl Fn(&Story, &[u8]) -> Result<(), Error>) {
     story.pages.check_no_order();
     let keys: Vec<Vec<u8>> = story.model.entries.iter().map(|entry| entry.0.clone()).collect();
@@ -201,7 +203,8 @@ pub(crate) fn survives_damage(story: &Story, rng: &mut Rng, op: impl Fn(&Story, 
     }
 }
 
-/// Gives every page an LSN of its own, does `op`, and checks that the pages that were there and still are have theirs.
+/// Gives every page an LSN of its own, does `op`, and checks that the pages that were there and still are
+/// have theirs.
 pub(crate) fn keeps_lsns(story: &mut Story, op: &Op) {
     let before: BTreeMap<PageId, Lsn> =
         story.pages.allocated().into_iter().map(|id| (id, Lsn(1_000 + u64::from(id.0)))).collect();

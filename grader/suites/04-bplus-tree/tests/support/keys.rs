@@ -19,12 +19,13 @@ pub(crate) fn long(number: u64, len: usize) -> Vec<u8> {
     key
 }
 
-/// A record id told by a number.
+/// The record id for a number.
 pub(crate) fn record(number: u64) -> RecordId {
     RecordId { page: PageId(1 + (number >> 8) as u32), slot: SlotId((number & 0xFF) as u16) }
 }
 
-/// `count` different keys, sorted: empty, of few letters, of the longest length, with long shared prefixes, with zero bytes and 0xFF.
+/// `count` different keys, sorted: empty, of few letters, of the longest length, with long shared prefixes,
+/// with zero bytes and 0xFF.
 pub(crate) fn hard(rng: &mut Rng, count: usize) -> Vec<Vec<u8>> {
     let mut keys =
         BTreeSet::from([Vec::new(), vec![0], vec![0xFF], vec![0xFF; MAX_KEY_LEN], vec![0; MAX_KEY_LEN]]);
@@ -53,7 +54,8 @@ pub(crate) fn hard(rng: &mut Rng, count: usize) -> Vec<Vec<u8>> {
     keys.into_iter().take(count).collect()
 }
 
-/// The numbers 0 to `count - 1` in six orders: a split must find the place of the new entry on either side, at either end.
+/// The numbers 0 to `count - 1` in six orders: a split must find the place of the new entry on either side,
+/// at either end.
 pub(crate) fn orders(count: u64) -> Vec<(&'static str, Vec<u64>)> {
     let both_ends = (0..count).map(|at| if at % 2 == 0 { at / 2 } else { count - 1 - at / 2 }).collect();
     let inside_out =

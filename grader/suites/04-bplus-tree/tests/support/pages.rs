@@ -1,7 +1,7 @@
 //! Pages in memory, behind the interface of a pager, with a watch on whoever uses them.
 //!
-//! A page that is freed is handed out again at once, so that whoever still uses its number is found out. All latches are those
-//! of `kit::sync`, so that the scheduler of a test can stop a thread at each of them.
+//! A page that is freed is handed out again at once, so that whoever still uses its number is found out. All
+//! latches are those of `kit::sync`, so that the scheduler of a test can stop a thread at each of them.
 
 use std::collections::BTreeSet;
 use std::ops::{Deref, DerefMut};
@@ -207,8 +207,8 @@ impl Pages {
         self.lock().refuse_next = tries;
     }
 
-    /// From now on rules U1 and U2 are not checked, since the test's own bytes make no sense: a page that the thread holds already is
-    /// an error, where a pool would wait for ever.
+    /// From now on rules U1 and U2 are not checked, since the test's own bytes make no sense: a page that the
+    /// thread holds already is an error, where a pool would wait for ever.
     pub(crate) fn check_no_order(&self) {
         self.lock().is_order_checked = false;
     }
@@ -271,7 +271,8 @@ impl Pages {
         Err(slotted_page::Error::NotAllocated { page: id }.into())
     }
 
-    /// Rule U2, as far as the bytes tell: nobody waits for the left neighbour or the parent of a page that it holds.
+    /// Rule U2, as far as the bytes tell: nobody waits for the left neighbour or the parent of a page that it
+    /// holds.
     fn check_order(&self, id: PageId, mine: &[PageId]) {
         let Some(page) = self.bytes(id) else { return };
         for held in mine {

@@ -41,7 +41,8 @@ pub(crate) fn done<T>(result: Result<T, Error>, what: &str) -> T {
     }
 }
 
-/// Syncs the pool and reads the tree from the bytes of the file: checksums, the format's rules, the model, and no page lost.
+/// Syncs the pool and reads the tree from the bytes of the file: checksums, the format's rules, the model,
+/// and no page lost.
 pub(crate) fn check_file(disk: &FaultDisk, pool: &BufferPool, root: PageId, model: &Model) {
     check_eq!(pool.sync(), Ok(()), "sync of the pool");
     for id in pool.resident() {

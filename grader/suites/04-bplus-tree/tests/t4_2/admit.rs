@@ -12,7 +12,8 @@ use crate::support::keys::orders;
 use crate::support::raw::entries_of;
 use crate::support::{Fault, Op, Story, keys};
 
-/// `admit` gets the smallest entry above the new one, in its own leaf or in the next, and None at the end of the tree.
+/// `admit` gets the smallest entry above the new one, in its own leaf or in the next, and None at the end of
+/// the tree.
 #[testkit::test]
 fn admit_gets_the_next_entry() {
     for mode in [KeyMode::Unique, KeyMode::Duplicates] {
@@ -71,7 +72,8 @@ fn a_refused_insert_changes_nothing() {
     }
 }
 
-/// A key that is there, or too long, is refused without a question: the caller would prepare for an insert that cannot be.
+/// A key that is there, or too long, is refused without a question: the caller would prepare for an insert
+/// that cannot be.
 #[testkit::test]
 fn a_wrong_key_is_refused_without_a_question() {
     let mut story = forty(KeyMode::Unique);
@@ -109,7 +111,8 @@ fn a_panic_in_admit_changes_nothing() {
     story.check();
 }
 
-/// While `admit` runs, the leaf that will change is latched for writing, and the leaf of the next entry is latched too (A1).
+/// While `admit` runs, the leaf that will change is latched for writing, and the leaf of the next entry is
+/// latched too (A1).
 #[testkit::test]
 fn both_leaves_are_latched_while_admit_runs() {
     let story = forty(KeyMode::Unique);
@@ -120,7 +123,8 @@ fn both_leaves_are_latched_while_admit_runs() {
             let leaves = story.check_quietly().leaves;
             let bytes = |at: usize| story.pages.bytes(leaves[at]).expect("nobody writes it");
             let last_key = |at: usize| entries_of(&bytes(at)).last().map(|entry| entry[6..].to_vec());
-            // The first leaf that holds something above the key; the new entry goes there, or into the leaf before it.
+            // The first leaf that holds something above the key; the new entry goes there, or into the leaf
+            // before it.
             let next_leaf = (0..leaves.len()).find(|at| last_key(*at) > Some(key.clone()));
             step!("tree.insert_with(&pager, {}, .., |_| false)", keys::shown(&key));
             let found = story.tree.insert_with(&story.pages, &key, keys::record(7), |next| {
@@ -146,7 +150,8 @@ fn both_leaves_are_latched_while_admit_runs() {
     );
 }
 
-/// A page request of `insert_with` that fails leaves the tree as it was; with few frames it does, and in one batch.
+/// A page request of `insert_with` that fails leaves the tree as it was; with few frames it does, and in one
+/// batch.
 #[testkit::test]
 fn an_admitted_insert_fails_as_a_plain_one() {
     let mut story = Story::new(KeyMode::Unique);
@@ -169,7 +174,8 @@ fn an_admitted_insert_fails_as_a_plain_one() {
     story.check();
 }
 
-/// A plain insert reads no page to find the next entry, and `insert_with` at most one: it is asked for nothing else.
+/// A plain insert reads no page to find the next entry, and `insert_with` at most one: it is asked for
+/// nothing else.
 #[testkit::test]
 fn the_question_costs_one_page_at_most() {
     let mut story = forty(KeyMode::Unique);

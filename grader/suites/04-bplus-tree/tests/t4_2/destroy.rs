@@ -33,7 +33,8 @@ fn destroy_the_rest(story: &Story, root: PageId) {
     panic!("destroy_some with ten pages did not end within 500 calls");
 }
 
-/// Each step frees at least one page and at most as many as it may; the last one says that the tree is gone, and nothing is left.
+/// Each step frees at least one page and at most as many as it may; the last one says that the tree is gone,
+/// and nothing is left.
 #[testkit::test]
 fn it_frees_as_many_pages_as_it_may() {
     for at_most in [1, 2, 3, 5, 8, 1_000, usize::MAX] {
@@ -74,7 +75,8 @@ fn with_no_page_to_free_nothing_happens() {
     story.check();
 }
 
-/// Whatever page cannot be had or freed: each page that is left is still in the tree, and the next call goes on.
+/// Whatever page cannot be had or freed: each page that is left is still in the tree, and the next call goes
+/// on.
 #[testkit::test]
 fn it_goes_on_after_an_error() {
     let mut failures = 0;

@@ -12,7 +12,8 @@ use crate::support::keys::orders;
 use crate::support::raw::entries_of;
 use crate::support::{Fault, Op, Story, keys};
 
-/// `admit` gets the smallest entry above the one that goes, wherever that is: in the leaf, in a sibling, behind both, or nowhere.
+/// `admit` gets the smallest entry above the one that goes, wherever that is: in the leaf, in a sibling,
+/// behind both, or nowhere.
 #[testkit::test]
 fn admit_gets_the_next_entry() {
     for (name, order) in orders(60) {
@@ -55,7 +56,8 @@ fn agrees_with_a_sorted_set() {
     }
 }
 
-/// A removal that is refused changes no byte, whatever would have been merged, and the entry goes when the caller agrees.
+/// A removal that is refused changes no byte, whatever would have been merged, and the entry goes when the
+/// caller agrees.
 #[testkit::test]
 fn a_refused_removal_changes_nothing() {
     let mut story = filled(KeyMode::Unique, 60, 700, 4);
@@ -70,7 +72,8 @@ fn a_refused_removal_changes_nothing() {
     check_emptied(&story, story.tree.id());
 }
 
-/// An entry that is not there is absent, and nobody is asked; so is a key with another record id, and one that is too long.
+/// An entry that is not there is absent, and nobody is asked; so is a key with another record id, and one
+/// that is too long.
 #[testkit::test]
 fn what_is_not_there_is_absent_without_a_question() {
     for mode in [KeyMode::Unique, KeyMode::Duplicates] {
@@ -104,7 +107,8 @@ fn a_panic_in_admit_changes_nothing() {
     check_emptied(&story, story.tree.id());
 }
 
-/// While `admit` runs, the leaf of the entry is latched for writing, and the leaf of the next entry is latched too (A1).
+/// While `admit` runs, the leaf of the entry is latched for writing, and the leaf of the next entry is
+/// latched too (A1).
 #[testkit::test]
 fn both_leaves_are_latched_while_admit_runs() {
     let mut story = filled(KeyMode::Unique, 40, 700, 7);
@@ -148,7 +152,8 @@ fn refused_latches_are_asked_for_again() {
     check_emptied(&story, story.tree.id());
 }
 
-/// A page request of `remove_with` that fails leaves the tree as it was; with few frames it does, and in one batch.
+/// A page request of `remove_with` that fails leaves the tree as it was; with few frames it does, and in one
+/// batch.
 #[testkit::test]
 fn an_admitted_removal_fails_as_a_plain_one() {
     let mut story = filled(KeyMode::Unique, 50, 800, 9);

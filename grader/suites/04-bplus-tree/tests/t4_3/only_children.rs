@@ -10,8 +10,8 @@ use crate::support::raw::{Entry, Owner, child_entry, leaf_entry, node};
 use crate::support::walk::walk_with;
 use crate::support::{Fault, Pages, Story, keys};
 
-/// A tree as removals may have left it: below the root a chain of `height` nodes for each of `groups`, at its end so many leaves of one
-/// entry each.
+/// A tree as removals may have left it: below the root a chain of `height` nodes for each of `groups`, at its
+/// end so many leaves of one entry each.
 fn with_only_children(height: u16, groups: [usize; 3]) -> Story {
     let entries: Vec<Entry> = (0..5).map(|at| (keys::long(at, 900), keys::record(at + 1))).collect();
     let pages = Pages::new();
@@ -45,7 +45,8 @@ fn with_only_children(height: u16, groups: [usize; 3]) -> Story {
     Story::open(pages, root, &entries, KeyMode::Unique)
 }
 
-/// A node may have an only child, where nothing could be borrowed for it. If that goes, it has no sibling to be merged with.
+/// A node may have an only child, where nothing could be borrowed for it. If that goes, it has no sibling to
+/// be merged with.
 #[testkit::test]
 fn only_children_come_out() {
     let orders = [
@@ -73,8 +74,8 @@ fn only_children_come_out() {
     }
 }
 
-/// An only child that is cut out needs the leaf before it, against the order of latches. Refused, that is asked for again: the entry
-/// goes all the same.
+/// An only child that is cut out needs the leaf before it, against the order of latches. Refused, that is
+/// asked for again: the entry goes all the same.
 #[testkit::test]
 fn only_children_come_out_though_a_latch_is_refused() {
     for tries in 1..4 {
@@ -94,7 +95,8 @@ fn only_children_come_out_though_a_latch_is_refused() {
     }
 }
 
-/// A page that cannot be freed is the error of the removal, but the entry is out, and the other pages that left the tree are free.
+/// A page that cannot be freed is the error of the removal, but the entry is out, and the other pages that
+/// left the tree are free.
 #[testkit::test]
 fn a_free_that_fails_loses_one_page() {
     let mut most = 0;

@@ -32,7 +32,8 @@ fn a_key_gets_another_record_id() {
     }
 }
 
-/// A key that is not there, a record id that it does not have, and a key that is too long: the answer is false, and nothing changes.
+/// A key that is not there, a record id that it does not have, and a key that is too long: the answer is
+/// false, and nothing changes.
 #[testkit::test]
 fn a_wrong_old_record_changes_nothing() {
     let story = filled(KeyMode::Unique, 40, 700, 4);

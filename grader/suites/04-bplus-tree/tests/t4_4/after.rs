@@ -73,8 +73,8 @@ fn groups() -> Story {
     story
 }
 
-/// Behind each entry of the tree, and behind each entry that would lie between two, the range goes on with the next one and ends at
-/// its bound.
+/// Behind each entry of the tree, and behind each entry that would lie between two, the range goes on with
+/// the next one and ends at its bound.
 #[testkit::test]
 fn a_range_continues_behind_any_entry() {
     for story in [tens(KeyMode::Unique, 40, 400, 3), groups()] {
@@ -126,7 +126,8 @@ fn a_range_past_its_end_reads_no_page() {
     }
 }
 
-/// Amid 100,000 entries of one key, a range behind any of them costs one way down from the root, and a leaf more at most.
+/// Amid 100,000 entries of one key, a range behind any of them costs one way down from the root, and a leaf
+/// more at most.
 #[testkit::test]
 fn amid_many_duplicates_a_range_costs_one_descent() {
     let entries: Vec<Entry> = (0..100_000).map(|number| (b"many".to_vec(), keys::record(number))).collect();

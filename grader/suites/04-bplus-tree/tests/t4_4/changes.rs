@@ -15,7 +15,8 @@ use crate::support::raw::Entry;
 use crate::support::seen::{BOTH, Seen, open};
 use crate::support::{Pages, Story, keys, pool};
 
-/// Changes of every kind between two calls: splits, merges and borrows before, at and behind the place of the walk.
+/// Changes of every kind between two calls: splits, merges and borrows before, at and behind the place of the
+/// walk.
 #[testkit::test]
 fn changes_between_calls_lose_and_repeat_nothing() {
     for mode in [KeyMode::Unique, KeyMode::Duplicates] {
@@ -79,8 +80,8 @@ fn one_change_at_each_place() {
     }
 }
 
-/// Walks over 24 keys, four or less a leaf; before entry `place` comes, those from `from` on are removed (three of them), or three
-/// are inserted there.
+/// Walks over 24 keys, four or less a leaf; before entry `place` comes, those from `from` on are removed
+/// (three of them), or three are inserted there.
 fn walk_with_one_change(direction: Direction, place: usize, from: u64, is_removal: bool) {
     let mut story = tens(KeyMode::Unique, 24, 900, 9);
     let stays = |number: u64| !is_removal || !(from + 1..=from + 3).contains(&number);
@@ -115,7 +116,8 @@ fn walk_with_one_change(direction: Direction, place: usize, from: u64, is_remova
     seen.check();
 }
 
-/// The leaf that a walk was to go to next is freed, and another tree, or another part of this one, has its page: nothing of it comes.
+/// The leaf that a walk was to go to next is freed, and another tree, or another part of this one, has its
+/// page: nothing of it comes.
 #[testkit::test]
 fn a_freed_leaf_may_be_used_again() {
     for direction in BOTH {
@@ -158,7 +160,8 @@ fn a_freed_leaf_may_be_used_again() {
     }
 }
 
-/// A key of a unique tree that is removed and comes back with another record id is given once at most, though its entry is new.
+/// A key of a unique tree that is removed and comes back with another record id is given once at most, though
+/// its entry is new.
 #[testkit::test]
 fn a_key_that_moves_comes_once() {
     for direction in BOTH {
@@ -187,7 +190,8 @@ fn a_key_that_moves_comes_once() {
     }
 }
 
-/// Walks beside threads that split and merge: what is there all the time comes exactly once, in order, whatever the schedule.
+/// Walks beside threads that split and merge: what is there all the time comes exactly once, in order,
+/// whatever the schedule.
 #[testkit::test]
 fn threads_that_change_the_tree_lose_nothing() {
     schedule::explore(150, || {
@@ -230,8 +234,8 @@ fn threads_that_change_the_tree_lose_nothing() {
     });
 }
 
-/// The sibling is merged away, or gives entries to the leaf before it, just when a walk waits for its latch: what was true before the
-/// latch was had is true no more.
+/// The sibling is merged away, or gives entries to the leaf before it, just when a walk waits for its latch:
+/// what was true before the latch was had is true no more.
 #[testkit::test]
 fn a_sibling_may_go_while_it_is_waited_for() {
     schedule::explore(400, || {

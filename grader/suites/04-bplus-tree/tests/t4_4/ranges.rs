@@ -26,7 +26,8 @@ fn walks_over_everything() {
     }
 }
 
-/// Bounds of every kind at every place: on a key, on a separator, between two keys, between two leaves, outside; and the wrong way round.
+/// Bounds of every kind at every place: on a key, on a separator, between two keys, between two leaves,
+/// outside; and the wrong way round.
 #[testkit::test]
 fn bounds_of_every_kind() {
     let story = tens(KeyMode::Unique, 12, 990, 2);
@@ -46,7 +47,8 @@ fn bounds_of_every_kind() {
     }
 }
 
-/// Bounds that are the wrong way round, or the same key with nothing between: known without a look at any page.
+/// Bounds that are the wrong way round, or the same key with nothing between: known without a look at any
+/// page.
 #[testkit::test]
 fn an_empty_range_reads_no_page() {
     use Bound::{Excluded, Included};
@@ -69,7 +71,8 @@ fn an_empty_range_reads_no_page() {
     }
 }
 
-/// After removals a separator is no key of the tree any more, and a leaf may end before a bound that leads to it.
+/// After removals a separator is no key of the tree any more, and a leaf may end before a bound that leads to
+/// it.
 #[testkit::test]
 fn bounds_on_separators_that_are_no_keys() {
     let mut story = tens(KeyMode::Unique, 90, 300, 3);
@@ -117,7 +120,8 @@ fn any_form_of_a_range_will_do() {
     check_eq!(story.pages.held(), 0, "guards held after walking");
 }
 
-/// Equal keys over many leaves: a range of one key has them all, in order of record id, and none of its neighbours.
+/// Equal keys over many leaves: a range of one key has them all, in order of record id, and none of its
+/// neighbours.
 #[testkit::test]
 fn duplicates_over_many_leaves() {
     let mut story = Story::new(KeyMode::Duplicates);
@@ -170,7 +174,8 @@ fn agrees_with_a_sorted_set() {
     }
 }
 
-/// Opening and the first entry cost at most one page more than the tree is high, the rest one page a leaf; no write latch is taken.
+/// Opening and the first entry cost at most one page more than the tree is high, the rest one page a leaf; no
+/// write latch is taken.
 #[testkit::test]
 fn a_walk_reads_each_leaf_once() {
     for (count, len) in [(3, 40), (100, 40), (400, 100), (200, MAX_KEY_LEN)] {
@@ -323,7 +328,8 @@ fn walks_through_a_small_pool() {
     }
 }
 
-/// Leaves that are linked in a circle, or to a wrong place, end a walk with an error or early: never an endless one.
+/// Leaves that are linked in a circle, or to a wrong place, end a walk with an error or early: never an
+/// endless one.
 #[testkit::test]
 fn wrong_links_end_a_walk() {
     for direction in BOTH {
@@ -344,7 +350,8 @@ fn wrong_links_end_a_walk() {
     }
 }
 
-/// Damaged nodes of any kind: a walk gives an error or nonsense, but it comes to an end, without a panic and with nothing held.
+/// Damaged nodes of any kind: a walk gives an error or nonsense, but it comes to an end, without a panic and
+/// with nothing held.
 #[testkit::test]
 fn damaged_nodes_do_not_panic() {
     testkit::prop::check(200, (any::<u64>(), 0..2_usize), |(seed, direction)| {
@@ -357,8 +364,8 @@ fn damaged_nodes_do_not_panic() {
     });
 }
 
-/// A leaf whose last entry in the direction of the walk is the first of all, and that leads back to where the walk began: who
-/// believes both goes round in a circle.
+/// The last entry of a leaf, in the direction of the walk, sorts as the first of all, and the leaf links back
+/// to where the walk began. A walk that believes both never ends.
 #[testkit::test]
 fn a_leaf_that_leads_back_ends_the_walk() {
     for direction in BOTH {

@@ -12,7 +12,8 @@ use crate::support::raw::Entry;
 use crate::support::walk::shown;
 use crate::support::{Pages, Story, keys};
 
-/// Alone, a change that is refused changes nothing, and one that is admitted is made; each question shows the next entry.
+/// Alone, a change that is refused changes nothing, and one that is admitted is made; each question shows the
+/// next entry.
 #[testkit::test]
 fn alone_a_refused_change_changes_nothing() {
     for mode in [KeyMode::Unique, KeyMode::Duplicates] {
@@ -38,7 +39,8 @@ fn alone_a_refused_change_changes_nothing() {
     }
 }
 
-/// The question costs a plain insert nothing, and another one a read of the next leaf at most; both take one write latch.
+/// The question costs a plain insert nothing, and another one a read of the next leaf at most; both take one
+/// write latch.
 #[testkit::test]
 fn the_question_takes_no_write_latch() {
     let mut story = roomy(256, 100, 4, 8);
@@ -97,8 +99,8 @@ fn change_and_note(
     Admitted { turn, is_insert, entry, next }
 }
 
-/// Makes each thread's changes (an insert or a removal of a number) and checks that each saw the true next entry: that of a
-/// sorted set in which the changes are made in the order in which they were admitted.
+/// Makes each thread's changes (an insert or a removal of a number) and checks that each saw the true next
+/// entry: that of a sorted set in which the changes are made in the order in which they were admitted.
 fn check_next_entries(mut story: Story, changes: &[Vec<(bool, u64)>]) {
     let (pages, tree, turns) = (&story.pages, &story.tree, &Mutex::new(0));
     let mut log: Vec<Admitted> = thread::scope(|scope| {
@@ -138,7 +140,8 @@ fn check_next_entries(mut story: Story, changes: &[Vec<(bool, u64)>]) {
     story.check_gets();
 }
 
-/// Beside other inserts and splits, `admit` sees the true next entry: nothing comes in between until the insert is done.
+/// Beside other inserts and splits, `admit` sees the true next entry: nothing comes in between until the
+/// insert is done.
 #[testkit::test]
 fn the_next_entry_is_true_beside_other_inserts() {
     schedule::explore(200, || {

@@ -114,7 +114,8 @@ fn batches_and_few_frames_will_do() {
     check_eq!(story.check().entries.len(), 0, "entries of an emptied tree");
 }
 
-/// Where the leaf has room, an insert takes one write latch, that of the leaf, and reads one page for each level above it.
+/// Where the leaf has room, an insert takes one write latch, that of the leaf, and reads one page for each
+/// level above it.
 #[testkit::test]
 fn an_insert_takes_one_write_latch() {
     let mut story = roomy(256, 100, 4, 8);
@@ -172,7 +173,8 @@ fn inserts_take_few_write_latches() {
     check!(mean < 1.5, "an insert takes {mean:.2} write latches on average, expected little more than 1");
 }
 
-/// A damaged node gives an error or a wrong answer, never a panic, an endless loop or a latch that stays held.
+/// A damaged node gives an error or a wrong answer, never a panic, an endless loop or a latch that stays
+/// held.
 #[testkit::test]
 fn damaged_nodes_do_not_panic() {
     testkit::prop::check(150, any::<u64>(), |seed| {

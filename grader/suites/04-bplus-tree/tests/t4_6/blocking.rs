@@ -1,4 +1,4 @@
-//! Who waits for whom: pages that the test holds must not stop those that do not need them.
+//! Which threads wait: a page that the test holds must not stop a thread that does not need it.
 
 use buffer_pool::Pager;
 use kit::sync::thread;
@@ -18,7 +18,8 @@ fn way(story: &Story, key: &[u8]) -> Vec<PageId> {
     way
 }
 
-/// Readers in the nodes above do not hold up a change that needs its leaf alone, nor does the change hold up readers elsewhere.
+/// Readers in the nodes above do not hold up a change that needs its leaf alone, nor does the change hold up
+/// readers elsewhere.
 #[testkit::test]
 fn readers_above_do_not_block_a_change() {
     for is_removal in [false, true] {
@@ -46,7 +47,8 @@ fn readers_above_do_not_block_a_change() {
     }
 }
 
-/// A thread inside one leaf stops nobody in another subtree, not even one that splits a leaf or merges two there.
+/// A thread inside one leaf stops nobody in another subtree, not even one that splits a leaf or merges two
+/// there.
 #[testkit::test]
 fn changes_in_different_subtrees_overlap() {
     schedule::explore(30, || {

@@ -26,7 +26,8 @@ fn a_replace_takes_one_write_latch() {
     }
 }
 
-/// Readers find the key at each moment, with the old or the new record id, while inserts and removals change the leaves.
+/// Readers find the key at each moment, with the old or the new record id, while inserts and removals change
+/// the leaves.
 #[testkit::test]
 fn a_replaced_key_is_never_missing() {
     schedule::explore(200, || {

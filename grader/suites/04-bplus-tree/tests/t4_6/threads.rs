@@ -12,7 +12,8 @@ use crate::support::raw::Entry;
 use crate::support::seen::{BOTH, Seen, open};
 use crate::support::{Pages, keys};
 
-/// Two threads insert into one leaf that is the root: between a look at it and its write latch it may have become an inner node.
+/// Two threads insert into one leaf that is the root: between a look at it and its write latch it may have
+/// become an inner node.
 #[testkit::test]
 fn the_root_may_split_on_the_way() {
     schedule::explore(300, || {
@@ -75,7 +76,8 @@ fn inserts_beside_inserts_lose_nothing() {
     });
 }
 
-/// Removals with merges beside inserts and look-ups: what stays is always found, and the tree is one in the end.
+/// Removals with merges beside inserts and look-ups: what stays is always found, and the tree is one in the
+/// end.
 #[testkit::test]
 fn removals_beside_everything_lose_nothing() {
     schedule::explore(200, || {
@@ -114,7 +116,8 @@ fn removals_beside_everything_lose_nothing() {
     });
 }
 
-/// Five levels with two children a node: almost every removal merges at several levels, beside inserts that split them again.
+/// Five levels with two children a node: almost every removal merges at several levels, beside inserts that
+/// split them again.
 #[testkit::test]
 fn deep_trees_shrink_under_everything() {
     schedule::explore(150, || {
@@ -157,7 +160,8 @@ fn deep_trees_shrink_under_everything() {
     });
 }
 
-/// The tree grows a level and loses it again under readers and other writers: the root page is the only thing that stays.
+/// The tree grows a level and loses it again under readers and other writers: the root page is the only thing
+/// that stays.
 #[testkit::test]
 fn the_root_splits_and_collapses_under_readers() {
     schedule::explore(200, || {
@@ -191,7 +195,8 @@ fn the_root_splits_and_collapses_under_readers() {
     });
 }
 
-/// Of several threads that insert one key, one succeeds and the others are told for whom it stands; of those that remove it, one.
+/// Of several threads that insert one key, one succeeds and the others get its record id in the error; of
+/// those that remove it, one succeeds.
 #[testkit::test]
 fn one_of_many_wins() {
     schedule::explore(200, || {
@@ -247,7 +252,8 @@ fn one_of_many_wins() {
     });
 }
 
-/// Walks both ways beside merges with the left and the right sibling: no deadlock, nothing lost, nothing twice.
+/// Walks both ways beside merges with the left and the right sibling: no deadlock, nothing lost, nothing
+/// twice.
 #[testkit::test]
 fn walks_beside_merges_lose_nothing() {
     schedule::explore(250, || {
@@ -284,7 +290,8 @@ fn walks_beside_merges_lose_nothing() {
     });
 }
 
-/// Look-ups of duplicates go on from a leaf to the next while removals mend leaves from the right: no deadlock.
+/// Look-ups of duplicates go on from a leaf to the next while removals rebalance leaves from the right: no
+/// deadlock.
 #[testkit::test]
 fn look_ups_of_duplicates_beside_merges() {
     schedule::explore(200, || {
