@@ -1,4 +1,5 @@
-//! Keeps the write guards of changed pages until the end, as the mini-transactions of lab 6 do: [`BatchPager`].
+//! Keeps the write guards of changed pages until the end, as the mini-transactions of lab 6 do:
+//! [`BatchPager`].
 //!
 //! ```text
 //!   write(7) -> guard     &mut bytes: before-image     drop: parked
@@ -8,9 +9,10 @@
 //!   commit()              7 let go, 8 freed below
 //! ```
 //!
-//! A batch is one unit of work of one thread (rule U4 of [`Pager`]): [`operation`](BatchPager::operation) runs the one operation of
-//! a heap or tree that it is for, and no page is given out after it. What a batch keeps is held against all others until [`commit`](BatchPager::commit) or
-//! [`abort`](BatchPager::abort); a batch that is dropped is aborted.
+//! A batch is one unit of work of one thread (rule U4 of [`Pager`]): [`operation`](BatchPager::operation)
+//! runs the one operation of a heap or tree that it is for, and no page is given out after it. What a batch
+//! keeps is held against all others until [`commit`](BatchPager::commit) or [`abort`](BatchPager::abort); a
+//! batch that is dropped is aborted.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,8 +98,8 @@ pub struct BatchWrite<'a, 'p, P: Pager> {
     page: Option<Page<'p, P>>,
 }
 
-/// Runs `work`, which is one operation (U4), in a batch over `pager`: committed if it succeeds, else aborted. What it returns, and
-/// what it changed.
+/// Runs `work`, which is one operation (U4), in a batch over `pager`: committed if it succeeds, else aborted.
+/// What it returns, and what it changed.
 ///
 /// # Errors
 /// Those of `work`, of commit and of abort.
@@ -133,8 +135,9 @@ impl<'p, P: Pager> BatchPager<'p, P> {
     /// Runs the one operation of a heap or tree that this batch is for.
     ///
     /// # Panics
-    /// Rule U4: an operation was run in this batch before, and neither committed nor aborted; `work` asks this batch for a page after
-    /// the operation has ended, as an iterator would; or a guard is out when it ends.
+    /// Rule U4: an operation was run in this batch before, and neither committed nor aborted; `work` asks
+    /// this batch for a page after the operation has ended, as an iterator would; or a guard is out when it
+    /// ends.
     #[track_caller]
     pub fn operation<R>(&self, work: impl FnOnce(&Self) -> R) -> R {
         let phase = std::mem::replace(&mut self.state.borrow_mut().phase, Phase::Running);
@@ -158,8 +161,8 @@ impl<'p, P: Pager> BatchPager<'p, P> {
         kept
     }
 
-    /// What was done so far to the pages of which no guard is out, sorted by page. A page that was borrowed `&mut` and is as it
-    /// was has no ranges.
+    /// What was done so far to the pages of which no guard is out, sorted by page. A page that was borrowed
+    /// `&mut` and is as it was has no ranges.
     pub fn changes(&self) -> Vec<PageChange> {
         let state = self.state.borrow();
         let mut changes: Vec<PageChange> =
@@ -181,8 +184,8 @@ impl<'p, P: Pager> BatchPager<'p, P> {
         self.finish(None)
     }
 
-    /// As [`commit`](Self::commit); every changed page and every page to be freed gets the LSN `lsn`, as if one log record described
-    /// all of it.
+    /// As [`commit`](Self::commit); every changed page and every page to be freed gets the LSN `lsn`, as if
+    /// one log record described all of it.
     ///
     /// # Errors
     /// As [`commit`](Self::commit).

@@ -75,7 +75,7 @@ pub enum What {
     Freed,
 }
 
-/// One step of who holds what.
+/// A step: a thread gets a page or gives it back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The thread.
@@ -213,7 +213,7 @@ impl<P: Pager> CountingPager<P> {
         state.fail_call.clear();
     }
 
-    /// From here on who holds what is recorded.
+    /// From here on each page that a thread gets or gives back is recorded.
     pub fn record(&self) {
         self.state().events.get_or_insert_default();
     }

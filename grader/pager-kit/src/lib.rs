@@ -1,5 +1,6 @@
-//! Pagers that only hidden tests use. Each stands where a program has its [`BufferPool`](buffer_pool::BufferPool), so what is
-//! written against [`Pager`](buffer_pool::Pager) cannot tell them apart.
+//! Pagers that only hidden tests use. Each stands where a program has its
+//! [`BufferPool`](buffer_pool::BufferPool), so what is written against [`Pager`](buffer_pool::Pager) cannot
+//! tell them apart.
 //!
 //! ```text
 //!   test --> heap or tree --> BatchPager --> CountingPager --> BufferPool, MemPager
@@ -9,7 +10,8 @@
 //!
 //! - [`MemPager`]: pages in memory, under numbers that no pool would give out.
 //! - [`CountingPager`]: exact counts, an error at a chosen call, a panic where rule U1 is broken.
-//! - [`BatchPager`]: keeps the write guards of changed pages until the end, as the mini-transactions of lab 6 do.
+//! - [`BatchPager`]: keeps the write guards of changed pages until the end, as the mini-transactions of lab 6
+//!   do.
 
 mod batch;
 mod counting;

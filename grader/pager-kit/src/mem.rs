@@ -1,7 +1,7 @@
 //! Pages in memory: [`MemPager`].
 //!
-//! Numbers are given out from the top down, and a freed page is the next one to be given out. A structure that takes a larger
-//! number for a later page works on no such pager.
+//! Numbers are given out from the top down, and a freed page is the next one to be given out. A structure
+//! that takes a larger number for a later page works on no such pager.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -66,7 +66,7 @@ fn every_call_is_counted_and_any_can_fail() {
 }
 
 #[test]
-fn who_holds_what_is_recorded() {
+fn each_page_that_a_thread_gets_or_drops_is_recorded() {
     let pager = CountingPager::new(MemPager::new(8));
     let (a, b) = (new_page(&pager), new_page(&pager));
     pager.record();

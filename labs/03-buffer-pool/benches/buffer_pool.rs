@@ -1,5 +1,6 @@
-//! How fast lab 3's pool is: `cargo bench -p buffer-pool-benches`, or with a word after it, such as
-//! `-- hit`, to run only what has that word in its name. The disk is memory, so a miss costs a copy and a checksum, not a seek.
+//! How fast lab 3's pool is: `cargo bench -p buffer-pool-benches`, or with a word after it, such as `-- hit`,
+//! to run only what has that word in its name. The disk is memory, so a miss costs a copy and a checksum, not
+//! a seek.
 
 use std::hint::black_box;
 
@@ -74,7 +75,8 @@ fn hits(criterion: &mut Criterion) {
     });
 }
 
-/// Reads that follow Zipf's law, with room for a part of the pages. The title says how many requests were hits.
+/// Reads that follow Zipf's law, with room for a part of the pages. The title says how many requests were
+/// hits.
 fn zipf(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("zipf");
     group.throughput(Throughput::Elements(REQUESTS as u64));
@@ -93,8 +95,8 @@ fn zipf(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Two scans of all pages, one eight pages behind the other, beside requests for a few hot pages: once as scans,
-/// once as if each page were wanted again.
+/// Two scans of all pages, one eight pages behind the other, beside requests for a few hot pages: once as
+/// scans, once as if each page were wanted again.
 fn scans(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("two scans beside a hot set");
     group.throughput(Throughput::Elements(3 * PAGES as u64));

@@ -1,4 +1,5 @@
-//! Hit rates of four replacement rules over pools of several sizes. Needs labs 1 and 2 only, nothing of lab 3.
+//! Hit rates of four replacement rules over pools of several sizes. Needs labs 1 and 2 only, nothing of lab
+//! 3.
 //!
 //! ```sh
 //! cargo run --release -p buffer-pool --example hit_rates              # the table
@@ -7,12 +8,12 @@
 //!
 //! Every trace comes from a fixed seed, so the figures are the same on every machine.
 //!
-//! | rule | who goes |
+//! | rule | which page leaves |
 //! | --- | --- |
 //! | LRU | the page used longest ago |
 //! | LRU-2 | the page whose second last use lies furthest back, infinitely far if there is none |
 //! | clock | the first page the hand finds that was not used since it last came by |
-//! | optimum | the page whose next use lies furthest ahead (Belady 1966): a bound, for who knows the future |
+//! | optimum | the page whose next use is furthest ahead (Belady 1966): a bound, it needs the future |
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;

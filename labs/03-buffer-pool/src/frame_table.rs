@@ -1,7 +1,8 @@
 //! The frame table: which page is in which frame, and which frame may be given to another page (task 3.1).
 //!
-//! Called by the pool under its one lock; calls the hash map and LRU-K of lab 1. It does no I/O and takes no latch, so that everything
-//! slow can be done outside of the lock: the pool *claims* a frame, does the work, and comes back to say how it went.
+//! Called by the pool under its one lock; calls the hash map and LRU-K of lab 1. It does no I/O and takes no
+//! latch, so that everything slow can be done outside of the lock: the pool *claims* a frame, does the work,
+//! and comes back to say how it went.
 //!
 //! ```text
 //!   page               frame               page      frame
@@ -30,28 +31,34 @@
 //! ```
 //!
 //! # Invariants
-//! - **T1** A page is in one frame at most. `places` has a frame for exactly the resident pages, and `None` for exactly the busy
-//!   ones.
-//! - **T2** `frames[f].page` is the page whose bytes are in frame `f`: a resident one, or a victim on its way out.
-//! - **T3** A frame is in exactly one state: free (in `free`), detached (in `detached`), claimed (a [`Claim`] names it, and holds one
-//!   pin), or in use by a resident page.
-//! - **T4** A pinned frame is never given away: it is not in `free`, and the replacer does not think that it may be evicted.
-//! - **T5** The replacer knows exactly the frames that hold a page (T2). It thinks that one of them may be evicted exactly if it is not
-//!   in `touched`, and each of them that is pinned is in `touched`. A frame that lost its page may stay there until the next claim
-//!   that looks.
+//! - **T1** A page is in one frame at most. `places` has a frame for exactly the resident pages, and `None`
+//!   for exactly the busy ones.
+//! - **T2** `frames[f].page` is the page whose bytes are in frame `f`: a resident one, or a victim that is
+//!   being evicted.
+//! - **T3** A frame is in exactly one state: free (in `free`), detached (in `detached`), claimed (a [`Claim`]
+//!   names it, and holds one pin), or in use by a resident page.
+//! - **T4** A pinned frame is never given away: it is not in `free`, and the replacer does not think that it
+//!   may be evicted.
+//! - **T5** The replacer knows exactly the frames that hold a page (T2). It thinks that one of them may be
+//!   evicted exactly if it is not in `touched`, and each of them that is pinned is in `touched`. A frame that
+//!   lost its page may stay there until the next claim that looks.
 //!
-//! # Who is unpinned
+//! # Which frames are unpinned
 //!
-//! A pin is given back without the lock (P1 of [`PinCounts`]), so nobody tells the table when a count comes down to zero. It
-//! finds out when it has to know: a frame that is pinned is noted in `touched` and no longer evictable; when a victim is
-//! wanted, the touched frames that nobody pins any more are made evictable again. So a hit costs no search in the replacer's
-//! order, and still the victim is exactly that of LRU-2 among the frames that are unpinned at that moment.
+//! A pin is given back without the lock (P1 of [`PinCounts`]), so the table is not notified when a count
+//! becomes zero. It finds out when it needs a victim: a frame that is pinned is noted in `touched` and is not
+//! evictable; when a victim is wanted, the touched frames that are no longer pinned are made evictable again.
+//! So a hit costs no search in the replacer's order, and still the victim is exactly that of LRU-2 among the
+//! frames that are unpinned at that moment.
 //!
 //! # What is left out, and its price
-//! - A claim looks at each frame touched since the last one. With many pins held for long, that is a pass over all of them.
-//! - A victim that cannot be written stays the next victim: as long as its write fails, so does each miss that needs a frame.
+//! - A claim looks at each frame touched since the last one. With many pins held for long, that is a pass
+//!   over all of them.
+//! - A victim that cannot be written stays the next victim: as long as its write fails, so does each miss
+//!   that needs a frame.
 //!
-//! Source: Effelsberg and Haerder, "Principles of Database Buffer Management", ACM TODS 9(4), 1984, sections 2 and 4; LRU-K as in lab 1.
+//! Source: Effelsberg and Haerder, "Principles of Database Buffer Management", ACM TODS 9(4), 1984, sections
+//! 2 and 4; LRU-K as in lab 1.
 
 use kit::sync::Arc;
 use slotted_page::PageId;
@@ -72,7 +79,7 @@ pub struct FrameId(pub usize);
 pub enum Access {
     /// It does: count it.
     Again,
-    /// It does not: a scan passes by.
+    /// It does not: a scan reads the page once.
     Once,
 }
 
@@ -81,7 +88,7 @@ pub enum Access {
 pub enum Lookup {
     /// In this frame, ready for use.
     Resident(FrameId),
-    /// On its way in or out: wait.
+    /// Being brought in or evicted: wait.
     Busy,
     /// Not in the pool.
     Absent,
@@ -95,7 +102,8 @@ pub struct Claim {
     pub page: PageId,
     /// Its frame, pinned once.
     pub frame: FrameId,
-    /// The page whose frame it was, if the frame was in use. Busy too, until [`FrameTable::evicted`] or [`FrameTable::cancel`].
+    /// The page whose frame it was, if the frame was in use. Busy too, until [`FrameTable::evicted`] or
+    /// [`FrameTable::cancel`].
     pub victim: Option<PageId>,
 }
 
@@ -120,7 +128,7 @@ pub struct FrameTable {
 /// What the table knows of a frame.
 #[derive(Clone, Copy, Debug, Default)]
 struct FrameState {
-    /// The page whose bytes are in the frame: resident, or a victim on its way out.
+    /// The page whose bytes are in the frame: resident, or a victim that is being evicted.
     page: Option<PageId>,
     /// True if the frame is in `touched`.
     is_touched: bool,
@@ -157,8 +165,9 @@ impl FrameTable {
     /// A page is resident in `frame`.
     ///
     /// # Ensures
-    /// One pin more, and the frame is not evictable (T4). [`Access::Again`] is an access in the sense of LRU-K; [`Access::Once`] is none:
-    /// once the pin is given back, the frame's turn to be evicted is what it was before.
+    /// One pin more, and the frame is not evictable (T4). [`Access::Again`] is an access in the sense of
+    /// LRU-K; [`Access::Once`] is none: once the pin is given back, the frame's turn to be evicted is what it
+    /// was before.
     ///
     /// # Cost
     /// O(1) if the frame was touched since the last claim, else O(log frames).
@@ -197,10 +206,10 @@ impl FrameTable {
     /// `page` is absent.
     ///
     /// # Ensures
-    /// `page` is busy, and the frame is pinned once. The victim is the one of LRU-2 among the unpinned frames: the greatest backward
-    /// 2-distance first, an infinite one before all others and among those the least recently used. It is busy too, its bytes
-    /// are still in the frame, and its history is kept, because the claim may be cancelled. A detached frame that nobody
-    /// pins any more is a free one.
+    /// `page` is busy, and the frame is pinned once. The victim is the one of LRU-2 among the unpinned
+    /// frames: the greatest backward 2-distance first, an infinite one before all others and among those the
+    /// least recently used. It is busy too, its bytes are still in the frame, and its history is kept,
+    /// because the claim may be cancelled. A detached frame that nobody pins any more is a free one.
     ///
     /// # Errors
     /// [`Error::AllPinned`]; nothing changed then.
@@ -213,7 +222,8 @@ impl FrameTable {
         todo!("task 3.1: claim a frame")
     }
 
-    /// The victim's bytes are safe on disk, or were never changed: it is absent from now on. Does nothing if there is no victim.
+    /// The victim's bytes are safe on disk, or were never changed: it is absent from now on. Does nothing if
+    /// there is no victim.
     ///
     /// # Ensures
     /// `claim.victim` is `None`, and the frame holds no page: the replacer does not know it (T5).
@@ -224,8 +234,8 @@ impl FrameTable {
         todo!("task 3.1: let the victim go")
     }
 
-    /// The page's bytes are in the frame: it is resident from now on, and that it was brought in counts as its first access, whoever
-    /// asked for it. The claim's pin stays: it is the caller's now.
+    /// The page's bytes are in the frame: it is resident from now on, and that it was brought in counts as
+    /// its first access, whoever asked for it. The claim's pin stays: it is the caller's now.
     ///
     /// # Panics
     /// The claim still has a victim (T1: two pages in one frame).
@@ -240,7 +250,8 @@ impl FrameTable {
     /// The page will not come in: it is absent. The claim's pin is given back.
     ///
     /// # Ensures
-    /// If the victim is still there, it is resident in its frame as before, with its history; else the frame is free.
+    /// If the victim is still there, it is resident in its frame as before, with its history; else the frame
+    /// is free.
     ///
     /// # Cost
     /// O(1).
@@ -248,11 +259,12 @@ impl FrameTable {
         todo!("task 3.1: cancel a claim")
     }
 
-    /// Takes a resident page out of the table, pinned or not: it was freed. Does nothing if the page is not resident.
+    /// Takes a resident page out of the table, pinned or not: it was freed. Does nothing if the page is not
+    /// resident.
     ///
     /// # Ensures
-    /// The page is absent, so its number can come back in another frame. The frame it was in is detached: whoever pins it can
-    /// still look there, and it is free once nobody does.
+    /// The page is absent, so its number can come back in another frame. The frame it was in is detached: a
+    /// thread that has it pinned can still look there, and it is free when the last pin is given back.
     ///
     /// # Cost
     /// O(log frames).
@@ -268,7 +280,8 @@ impl FrameTable {
         pages
     }
 
-    /// The pages whose bytes are in a frame, in the order of frames: the resident ones, and the victims on their way out.
+    /// The pages whose bytes are in a frame, in the order of frames: the resident ones, and the victims that
+    /// are being evicted.
     pub fn in_frames(&self) -> Vec<(PageId, FrameId)> {
         let pages = self.frames.iter().enumerate();
         pages.filter_map(|(frame, state)| Some((state.page?, FrameId(frame)))).collect()

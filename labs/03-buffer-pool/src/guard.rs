@@ -1,7 +1,8 @@
 //! Guards: the only door to the bytes of a page (task 3.3).
 //!
-//! A guard is a pin and a latch. The pin keeps the page in its frame; the latch decides who may look. Both are given back
-//! when the guard is dropped, on every way out of a function, an early `?` too. The pool is a [`Pager`] through them.
+//! A guard is a pin and a latch. The pin keeps the page in its frame; the latch decides which threads may
+//! look. Both are given back when the guard is dropped, on every way out of a function, an early `?` too. The
+//! pool is a [`Pager`] through them.
 //!
 //! ```text
 //!                     +-------- guard --------+
@@ -15,17 +16,19 @@
 //! ```
 //!
 //! # Invariants
-//! - **G1** Pin first, then latch; give back the latch first, then the pin. So an unpinned frame has a free latch, and whoever
-//!   claims it need not wait.
-//! - **G2** A page is marked as dirty before its first byte can change: at the first `&mut` borrow. A write guard that was only read
-//!   through leaves a clean page clean.
-//! - **G3** While a latch is waited for, the page may be freed: the frame is still pinned, but it holds zeros. So who got a latch looks
-//!   at the page number in the header before it hands out a guard.
+//! - **G1** Pin first, then latch; give back the latch first, then the pin. So an unpinned frame has a free
+//!   latch, and whoever claims it need not wait.
+//! - **G2** A page is marked as dirty before its first byte can change: at the first `&mut` borrow. A write
+//!   guard that was only read through leaves a clean page clean.
+//! - **G3** While a latch is waited for, the page may be freed: the frame is still pinned, but it holds
+//!   zeros. So the page number in the header is compared when the latch was taken, before a guard is handed
+//!   out.
 //!
-//! Left out: guards that may be turned from shared to exclusive. Two threads that want that for one page wait for each other for ever.
+//! Left out: guards that may be turned from shared to exclusive. Two threads that want that for one page wait
+//! for each other for ever.
 //!
-//! Source: the idiom of a resource that is given back by a destructor is Stroustrup's, "The C++ Programming Language" (third edition, 1997),
-//! section 14.4.
+//! Source: the idiom of a resource that is given back by a destructor is Stroustrup's, "The C++ Programming
+//! Language" (third edition, 1997), section 14.4.
 
 use std::ops::{Deref, DerefMut};
 
@@ -120,8 +123,9 @@ impl Pager for BufferPool {
         todo!("task 3.3: latch a new page")
     }
 
-    /// Frees a page. In this order: the disk manager frees it, which may fail; its bytes are zeroed and it is marked as clean, so that
-    /// nobody writes it and who waits for the latch sees that it is gone (G3); `BufferPool::detach` takes it out of the table.
+    /// Frees a page. In this order: the disk manager frees it, which may fail; its bytes are zeroed and it is
+    /// marked as clean, so that it is not written, and a thread that waits for the latch sees that it is gone
+    /// (G3); `BufferPool::detach` takes it out of the table.
     fn free<'a>(&'a self, page: PageWriteGuard<'a>) -> Result<(), Error> {
         todo!("task 3.3: free a page")
     }

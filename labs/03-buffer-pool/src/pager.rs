@@ -1,18 +1,22 @@
 //! The seam between the structures that use pages and the part that keeps them in memory: [`Pager`].
 //!
-//! The table heap (tasks 3.5 and 3.6) and the B+Tree (lab 4) are written against this trait alone. The buffer pool is one
-//! pager. In lab 6 a mini-transaction is another: it keeps the write guards of changed pages until it ends, and logs what changed
-//! in all of them as one record. Neither heap nor tree changes for that.
+//! The table heap (tasks 3.5 and 3.6) and the B+Tree (lab 4) are written against this trait alone. The buffer
+//! pool is one pager. In lab 6 a mini-transaction is another: it keeps the write guards of changed pages
+//! until it ends, and logs what changed in all of them as one record. Neither heap nor tree changes for that.
 //!
 //! Rules for code that uses a pager:
 //!
-//! - U1: one thread has at most one guard of a page at a time. A thread that asks for a page it already holds may wait for ever.
-//! - U2: a thread that holds a guard waits for another page only in the order of its structure: parent before child, earlier
-//!   page of a chain before later one. Against that order it uses `try_write`, which does not wait.
-//! - U3: latch everything an operation needs before its first change, so that giving up leaves nothing half done.
-//! - U4: a unit of work is one operation of one heap or tree, and a thread has one unit at a time. In lab 6 a unit keeps the latches of
-//!   the pages that it changed until it ends; a second operation in it could wait for a page whose holder waits for one of those. For
-//!   the same reason no iterator is open in a unit, and no transaction lock is waited for.
+//! - U1: one thread has at most one guard of a page at a time. A thread that asks for a page it already holds
+//!   may wait for ever.
+//! - U2: a thread that holds a guard waits for another page only in the order of its structure: parent before
+//!   child, earlier page of a chain before later one. Against that order it uses `try_write`, which does not
+//!   wait.
+//! - U3: latch everything an operation needs before its first change, so that giving up leaves nothing half
+//!   done.
+//! - U4: a unit of work is one operation of one heap or tree, and a thread has one unit at a time. In lab 6 a
+//!   unit keeps the latches of the pages that it changed until it ends; a second operation in it could wait
+//!   for a page whose holder waits for one of those. For the same reason no iterator is open in a unit, and
+//!   no transaction lock is waited for.
 
 use std::ops::{Deref, DerefMut};
 
@@ -38,8 +42,8 @@ pub trait Pager {
     /// [`Error::Page`] if the page is not allocated or cannot be read, [`Error::AllPinned`].
     fn read(&self, id: PageId) -> Result<Self::Read<'_>, Error>;
 
-    /// As [`read`](Self::read), for a caller that reads the page once and will not come back to it, such as a scan. The pager need not
-    /// take that for a sign that the page will be used again.
+    /// As [`read`](Self::read), for a caller that reads the page once and will not come back to it, such as a
+    /// scan. The pager need not take that for a sign that the page will be used again.
     fn read_once(&self, id: PageId) -> Result<Self::Read<'_>, Error> {
         self.read(id)
     }
@@ -50,17 +54,18 @@ pub trait Pager {
     /// As [`read`](Self::read).
     fn write(&self, id: PageId) -> Result<Self::Write<'_>, Error>;
 
-    /// The page `id` for writing if no thread holds its latch, else `None`. The call does not wait for a latch, but it may
-    /// read the page from disk.
+    /// The page `id` for writing if no thread holds its latch, else `None`. The call does not wait for a
+    /// latch, but it may read the page from disk.
     ///
     /// # Errors
     /// As [`read`](Self::read).
     fn try_write(&self, id: PageId) -> Result<Option<Self::Write<'_>>, Error>;
 
-    /// A new page: its header names it and `kind`, all other bytes are zero. `slotted_page::header::id` says its number.
+    /// A new page: its header names it and `kind`, all other bytes are zero. `slotted_page::header::id` says
+    /// its number.
     ///
-    /// A page of a slotted kind is not a slotted page yet: make it one (`SlottedPage::init`) before you let go of the guard, because such pages are
-    /// checked when they are read from disk.
+    /// A page of a slotted kind is not a slotted page yet: make it one (`SlottedPage::init`) before you let
+    /// go of the guard, because such pages are checked when they are read from disk.
     ///
     /// # Errors
     /// Nothing is allocated: [`Error::Page`] if the disk is full, [`Error::AllPinned`].

@@ -6,11 +6,12 @@ use crate::FrameId;
 
 /// A pin count for each frame of a pool, shared by the frame table and the pins themselves.
 ///
-/// P1: a count grows only under the lock of the frame table, and shrinks at any time. So a frame that is seen unpinned under that
-/// lock stays unpinned while the lock is held. That is all the table needs, and giving a pin back costs no lock.
+/// P1: a count grows only under the lock of the frame table, and shrinks at any time. So a frame that is seen
+/// unpinned under that lock stays unpinned while the lock is held. That is all the table needs, and giving a
+/// pin back costs no lock.
 ///
-/// Who sees a count of zero also sees what was done under the pins that are gone: [`release`](Self::release) and [`get`](Self::get) are a
-/// release and an acquire.
+/// A thread that sees a count of zero also sees what was done under the pins that were given back:
+/// [`release`](Self::release) and [`get`](Self::get) are a release and an acquire.
 #[derive(Debug)]
 pub struct PinCounts {
     counts: Box<[AtomicU32]>,

@@ -1,8 +1,8 @@
-//! The buffer pool: keeps some pages of the file in memory, brings in what is asked for, and writes back what was changed
-//! (tasks 3.2 and 3.4).
+//! The buffer pool: keeps some pages of the file in memory, brings in what is asked for, and writes back what
+//! was changed (tasks 3.2 and 3.4).
 //!
-//! Called by everything above through the guards (task 3.3) and the [`Pager`](crate::Pager) trait; calls the frame table (task 3.1) for
-//! what is where, and the disk manager of lab 2 for the bytes.
+//! Called by everything above through the guards (task 3.3) and the [`Pager`](crate::Pager) trait; calls the
+//! frame table (task 3.1) for what is where, and the disk manager of lab 2 for the bytes.
 //!
 //! ```text
 //!      read(7)     write(9)    read(31)                  threads
@@ -33,35 +33,38 @@
 //! ```
 //!
 //! # Invariants
-//! - **B1** Who finds a page resident may look into its frame once it has the latch. Who finds it busy waits for `state_changed`,
-//!   then looks again: the page may be resident, absent or busy then.
-//! - **B2** Two requests that miss one page cause one read. Requests for different pages do not wait for each other's I/O.
-//! - **B3** A dirty page leaves its frame only after it was written. The flag is cleared only after a successful write, under
-//!   the page's latch, so that no change can slip in between.
-//! - **B4** A claim ends with `publish` or `cancel`, whatever fails, and each end is announced to `state_changed`. Nobody waits for a page that
-//!   nobody is working on.
-//! - **B5** A page of a slotted kind ([`PageKind::is_slotted`]) was checked when it was read, so a hit may take it for a slotted page
-//!   ([`SlottedPage::assume_valid`](slotted_page::SlottedPage::assume_valid)).
+//! - **B1** A thread that finds a page resident may look into its frame once it has the latch. A thread that
+//!   finds it busy waits for `state_changed`, then looks the page up again: it may be resident, absent or
+//!   busy then.
+//! - **B2** Two requests that miss one page cause one read. Requests for different pages do not wait for each
+//!   other's I/O.
+//! - **B3** A dirty page leaves its frame only after it was written. The flag is cleared only after a
+//!   successful write, under the page's latch, so that no change can slip in between.
+//! - **B4** A claim ends with `publish` or `cancel`, whatever fails, and after each of them `state_changed`
+//!   is notified. So no thread waits for a page that no thread is working on.
+//! - **B5** A page of a slotted kind ([`PageKind::is_slotted`]) was checked when it was read, so a hit may
+//!   take it for a slotted page ([`SlottedPage::assume_valid`](slotted_page::SlottedPage::assume_valid)).
 //!
 //! # Locks
 //!
-//! | rank | lock | protects | may be done under it |
-//! | --- | --- | --- | --- |
-//! | 1 | latch of a page (`Frame::bytes`) | the page's bytes; the dirty flag is changed under it | I/O on that page, other pages' latches by rule U2 of [`pager`](crate::pager), the pool |
-//! | 2 | `state` | frame table, counts | nothing that waits or does I/O |
+//! | rank | lock                           | protects                 | may be done under it               |
+//! | ---- | ------------------------------ | ------------------------ | ---------------------------------- |
+//! | 1    | a page's latch, `Frame::bytes` | its bytes and dirty flag | I/O on it, latches by U2, the pool |
+//! | 2    | `state`                        | frame table, counts      | nothing that waits or does I/O     |
 //!
-//! A claimed frame is nobody else's, so its latch is free. The disk manager has locks of its own, below these; no lock of the
-//! pool is held when the hook is called, but the latch of the page is.
+//! Rule U2 is that of [`pager`](crate::pager). A claimed frame belongs to one thread, so its latch is free.
+//! The disk manager has locks of its own, below these; no lock of the pool is held when the hook is called,
+//! but the latch of the page is.
 //!
 //! # What is left out, and its price
-//! - Nothing is written ahead of need: a miss may have to wait for the write of its victim. Systems with a background writer
-//!   keep clean frames in stock.
+//! - Nothing is written ahead of need: a miss may have to wait for the write of its victim. Systems with a
+//!   background writer keep clean frames in stock.
 //! - One lock for all pages: with many cores hits wait for each other. Others cut the page table into parts.
 //! - If a hook or a disk panics, the page that it was called for stays busy for ever.
 //! - Dropping a pool writes nothing: what was not flushed is gone, as in a crash.
 //!
-//! Source: Gray and Reuter, "Transaction Processing" (1993), section 13.4 on the buffer manager; Graefe, "A survey of B-tree locking
-//! techniques", ACM TODS 35(3), 2010, section 2, for latches against locks.
+//! Source: Gray and Reuter, "Transaction Processing" (1993), section 13.4 on the buffer manager; Graefe, "A
+//! survey of B-tree locking techniques", ACM TODS 35(3), 2010, section 2, for latches against locks.
 
 mod frame;
 mod load;
@@ -110,7 +113,7 @@ struct PoolState {
     newcomers: usize,
 }
 
-/// Keeps a page in its frame until it is dropped. Says nothing about who may look at the bytes: that is for guards.
+/// Keeps a page in its frame until it is dropped. It gives no access to the bytes: a guard does.
 #[must_use = "the page may be evicted as soon as the pin is dropped"]
 pub struct Pin<'p> {
     pool: &'p BufferPool,
@@ -153,9 +156,9 @@ impl BufferPool {
         })
     }
 
-    /// The file below, for its root page and its numbers. Who reads or writes pages there, past the pool, gets or leaves old bytes. Pages in
-    /// the pool are freed only through the pool: it waits for the end of a free whose page number comes back, and of one that went
-    /// past it there is no end.
+    /// The file below, for its root page and its statistics. A page that is read there may be older than the
+    /// one in the pool, and a page that is written there may be overwritten by the pool. Freeing a pooled
+    /// page directly on the disk manager can make a later `pin_new` wait for ever.
     pub fn disk(&self) -> &DiskManager {
         &self.disk
     }
@@ -168,12 +171,13 @@ impl BufferPool {
     /// Brings page `id` in, if it is not there, and keeps it there while the pin lives.
     ///
     /// # Ensures
-    /// The page is resident, and pinned once more. One hit or one miss is counted, however often the call had to wait; a miss
-    /// also if its read fails, but not if no frame could be had.
+    /// The page is resident, and pinned once more. One hit or one miss is counted, however often the call had
+    /// to wait; a miss also if its read fails, but not if no frame could be had.
     ///
     /// # Errors
-    /// [`Error::AllPinned`], at once, if no frame can be had. [`Error::Page`] if the page is not allocated, cannot be read or is damaged, or if the
-    /// victim could not be written; the victim is as it was then. Who only waited for another's load that failed tries for itself.
+    /// [`Error::AllPinned`], at once, if no frame can be had. [`Error::Page`] if the page is not allocated,
+    /// cannot be read or is damaged, or if the victim could not be written; the victim is as it was then. A
+    /// call that waited for another thread's load tries for itself if that load fails.
     ///
     /// # Cost
     /// A hit: one lock, no I/O. A miss: one read, and one write if the victim is dirty.
@@ -186,10 +190,12 @@ impl BufferPool {
     /// Allocates a page of kind `kind` and pins it.
     ///
     /// # Ensures
-    /// The page is empty ([`header::init`](slotted_page::header::init)), resident and dirty, and pinned once. It was not read. It is neither a hit nor a miss.
+    /// The page is empty ([`header::init`](slotted_page::header::init)), resident and dirty, and pinned once.
+    /// It was not read. It is neither a hit nor a miss.
     ///
     /// # Errors
-    /// The page is not allocated then: [`Error::AllPinned`]; [`Error::Page`] if the file cannot take it or the victim could not be written.
+    /// The page is not allocated then: [`Error::AllPinned`]; [`Error::Page`] if the file cannot take it or
+    /// the victim could not be written.
     pub fn pin_new(&self, kind: PageKind) -> Result<Pin<'_>, Error> {
         self.state.lock().newcomers += 1;
         let pin = self.load_new(kind);
@@ -203,8 +209,8 @@ impl BufferPool {
     /// The calling thread holds no write guard of the page: the call waits for whoever does.
     ///
     /// # Ensures
-    /// Each change of the page that was finished before the call has been given to the disk manager. If the page is busy, the call waits for
-    /// that to be settled. No access is counted.
+    /// Each change of the page that was finished before the call has been given to the disk manager. If the
+    /// page is busy, the call waits for that to be settled. No access is counted.
     ///
     /// # Errors
     /// [`Error::Page`], from the hook or from the disk. The page stays dirty.
@@ -219,7 +225,8 @@ impl BufferPool {
     /// As [`flush`](Self::flush), for all pages: the calling thread holds no write guard at all.
     ///
     /// # Ensures
-    /// As `flush`, for each page that is in the pool when the call begins, also for those that are on their way out then.
+    /// As `flush`, for each page that is in the pool when the call begins, also for those that are being
+    /// evicted then.
     ///
     /// # Errors
     /// Goes on after an error, and returns the first.
@@ -254,8 +261,9 @@ impl BufferPool {
         }
     }
 
-    /// True if page `id` is resident and changed since it was last written. False while the page is being evicted, although its bytes
-    /// may not be on the disk yet. So a checkpoint (lab 6) cannot learn from this which pages are unwritten: it keeps a table of its own.
+    /// True if page `id` is resident and changed since it was last written. False while the page is being
+    /// evicted, although its bytes may not be on the disk yet. So a checkpoint (lab 6) cannot learn from this
+    /// which pages are unwritten: it keeps a table of its own.
     pub fn is_dirty(&self, id: PageId) -> bool {
         match self.state.lock().table.lookup(id) {
             Lookup::Resident(frame) => self.frames[frame.0].is_dirty(),
@@ -275,7 +283,8 @@ impl BufferPool {
         self.state.lock().table.resident()
     }
 
-    /// Takes a freed page out of the table, and wakes who waits for its number. Task 3.3 needs it.
+    /// Takes a freed page out of the table, and wakes the threads that wait for its number. Task 3.3 needs
+    /// it.
     pub(crate) fn detach(&self, id: PageId) {
         self.state.lock().table.detach(id);
         self.state_changed.notify_all();

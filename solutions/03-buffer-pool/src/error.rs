@@ -42,7 +42,7 @@ pub enum Error {
         record: RecordId,
     },
 
-    // No room, or busy: try again when somebody let go.
+    // No room, or busy: try again when a guard or a lock was given back.
     /// Every frame is pinned, so no page can be brought in. Drop a guard and try again.
     #[error("all {frames} frames of the pool are pinned")]
     AllPinned {
@@ -60,8 +60,8 @@ pub enum Error {
     /// A page of the heap is sound as a slotted page, but what it holds makes no sense as a page of a heap.
     #[error("{page} is damaged: {what}")]
     BadHeapPage {
-        /// The page. Of a bad record it is that of the record id, of [`BadLast`](HeapDamage::BadLast) the first
-        /// page, of [`Circle`](HeapDamage::Circle) the page that the chain comes back to.
+        /// The page. Of a bad record it is that of the record id, of [`BadLast`](HeapDamage::BadLast) the
+        /// first page, of [`Circle`](HeapDamage::Circle) the page that the chain comes back to.
         page: PageId,
         /// What is wrong with it.
         what: HeapDamage,

@@ -1,8 +1,8 @@
 //! Lab 3: pages in memory, and records of a table in those pages.
 //!
-//! A file is larger than memory. The buffer pool keeps the pages that are used in frames, and hides that there are others: who asks for
-//! a page gets a guard, and through it the bytes. The table heap keeps records of any length in such pages, each
-//! under a record id for life.
+//! A file is larger than memory. The buffer pool keeps the pages that are in use in frames of memory, and
+//! reads and writes the others when they are needed: a caller that asks for a page gets a guard, and through
+//! it the bytes. The table heap keeps records of any length in such pages, each under a record id for life.
 //!
 //! ```text
 //!   TableHeap, Scan (3.5, 3.6)     B+Tree (lab 4)
@@ -17,16 +17,16 @@
 //!    (lab 6)     (lab 2)
 //! ```
 //!
-//! | file                                      | what it is                                      | task      |
-//! | ----------------------------------------- | ----------------------------------------------- | --------- |
-//! | [`frame_table`]                           | which page is where, and which may go           | 3.1, 3.4  |
-//! | [`pool`], `pool/load.rs`                  | pages come in, go out and are flushed           | 3.2, 3.4  |
-//! | [`guard`], `pool/write_new.rs`            | the only door to a page's bytes                 | 3.3, 3.4  |
-//! | [`heap`]                                  | records in a chain of pages                     | 3.5       |
-//! | `heap/scan.rs`: [`Scan`]                  | all records of a heap                           | 3.6       |
-//! | [`pager`], [`hook`]                       | the seams to what is above and below            | given     |
-//! | [`pins`], `pool/frame.rs`, `page_hash.rs` | pin counts, frames, a hash of page numbers      | given     |
-//! | `record_id.rs`, `error.rs`, `dump/`       | names of records, failures, text pictures       | given     |
+//! | file                                      | what it is                                | task     |
+//! | ----------------------------------------- | ----------------------------------------- | -------- |
+//! | [`frame_table`]                           | which page is where, and which may go     | 3.1, 3.4 |
+//! | [`pool`], `pool/load.rs`                  | pages come in, go out and are flushed     | 3.2, 3.4 |
+//! | [`guard`], `pool/write_new.rs`            | the only door to a page's bytes           | 3.3, 3.4 |
+//! | [`heap`]                                  | records in a chain of pages               | 3.5      |
+//! | `heap/scan.rs`: [`Scan`]                  | all records of a heap                     | 3.6      |
+//! | [`pager`], [`hook`]                       | the seams to what is above and below      | given    |
+//! | [`pins`], `pool/frame.rs`, `page_hash.rs` | pin counts, frames, a hash of page numbers | given    |
+//! | `record_id.rs`, `error.rs`, `dump/`       | names of records, failures, text pictures | given    |
 //!
 //! The tasks of the pool (3.1 to 3.4) and those of the heap (3.5, 3.6) meet only in the trait [`Pager`].
 

@@ -4,7 +4,8 @@ use std::fmt;
 
 use slotted_page::{PageId, SlotId};
 
-/// Name of a record of a heap. It stays the same for as long as the record lives, whatever its length becomes.
+/// Name of a record of a heap. It stays the same for as long as the record lives, whatever its length
+/// becomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId {
     /// The page that the record was inserted into.

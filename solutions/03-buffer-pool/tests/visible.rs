@@ -1,5 +1,5 @@
-//! The public examples of lab 3: read them beside the task, run them with `cargo test -p buffer-pool`, those of one
-//! task with `cargo test -p buffer-pool t3_1`. The grader has more, and harder ones.
+//! The public examples of lab 3: read them beside the task, run them with `cargo test -p buffer-pool`, those
+//! of one task with `cargo test -p buffer-pool t3_1`. The grader has more, and harder ones.
 
 use std::io::ErrorKind;
 
@@ -155,7 +155,8 @@ mod t3_1 {
 mod t3_2 {
     use super::*;
 
-    /// The first request for a page reads it, the second does not, and a pinned page stays while others come and go.
+    /// The first request for a page reads it, the second does not, and a pinned page stays while others come
+    /// and go.
     #[test]
     fn a_pinned_page_stays() {
         let (pool, ids) = pool(2, 4);
@@ -198,7 +199,7 @@ mod t3_2 {
         assert_eq!(pool.stats().writes, 1, "a clean page need not be written");
     }
 
-    /// A page that cannot be read is an error for who asks, and costs no frame.
+    /// A page that cannot be read is an error for the caller, and costs no frame.
     #[test]
     fn a_failed_read_leaves_a_free_frame() {
         let (pool, ids) = pool(1, 1);
@@ -354,7 +355,7 @@ mod t3_3 {
 mod t3_4 {
     use super::*;
 
-    /// A hook that writes down what it is asked, and refuses when it is told to.
+    /// A hook that writes down each call, and refuses when the test says so.
     #[derive(Default)]
     struct Diary {
         asked: Mutex<Vec<(PageId, Lsn)>>,
@@ -480,7 +481,8 @@ mod t3_5 {
 mod t3_6 {
     use super::*;
 
-    /// Each record is returned once, at its home, also one that moved; a scan goes on after a record that is gone.
+    /// Each record is returned once, at its home, also one that moved; a scan goes on after a record that is
+    /// gone.
     #[test]
     fn a_scan_returns_each_record_once() {
         let pool = empty_pool(3);

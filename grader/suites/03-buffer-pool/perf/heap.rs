@@ -110,7 +110,8 @@ impl Pager for Counting {
     }
 }
 
-/// Page requests for each insert: into a heap that grows, into the holes of deleted records, and into one that was just opened.
+/// Page requests for each insert: into a heap that grows, into the holes of deleted records, and into one
+/// that was just opened.
 fn requests_per_insert() -> f64 {
     let pager = Counting { pool: pool(64).1, requests: Cell::new(0) };
     let mut heap = TableHeap::create(&pager).expect("a page");

@@ -1,5 +1,5 @@
-//! Workloads of the pool (tasks 3.1 to 3.4): what a hit and a miss cost, how often the disk is asked, and what scans do to the
-//! pages that everybody uses.
+//! Workloads of the pool (tasks 3.1 to 3.4): what a hit and a miss cost, how often the disk is asked, and
+//! what scans do to the pages that everybody uses.
 
 use std::hint::black_box;
 
@@ -139,7 +139,8 @@ fn counted_over(pages: usize, frames: usize) -> (FaultDisk, BufferPool, Vec<Page
     (disk, BufferPool::new(manager, frames).expect("there are frames"), ids)
 }
 
-/// Reads and writes of the disk for a hundred requests: hot pages, a sweep over all of them, and now and then a new page.
+/// Reads and writes of the disk for a hundred requests: hot pages, a sweep over all of them, and now and then
+/// a new page.
 fn calls_per_request() -> f64 {
     let (disk, pool, ids) = counted_over(400, 100);
     let mut noise = Noise(2);
@@ -157,7 +158,8 @@ fn calls_per_request() -> f64 {
     (counts.reads + counts.writes) as f64 * 100.0 / count as f64
 }
 
-/// Reads of hot pages for a hundred requests of hot pages, while two scans go round and round, one behind the other.
+/// Reads of hot pages for a hundred requests of hot pages, while two scans go round and round, one behind the
+/// other.
 fn misses_beside_scans() -> f64 {
     let (disk, pool, ids) = counted_over(1_000, 100);
     let (hot, table) = ids.split_at(90);

@@ -1,5 +1,5 @@
-//! What the tests of heap and scan share: a second reader of the heap's format, written from its documentation
-//! alone, and a model that says what a heap must hold.
+//! What the tests of heap and scan share: a second reader of the heap's format, written from its
+//! documentation alone, and a model that says what a heap must hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -433,8 +433,8 @@ pub(crate) fn check_no_leak(pool: &BufferPool, heaps: &[&TableHeap]) {
     );
 }
 
-/// Syncs the pool and reads the whole file from its bytes, by code that shares nothing with the labs: each page is the disk
-/// manager's, free, or of exactly one of these heaps, and the heaps hold what they must.
+/// Syncs the pool and reads the whole file from its bytes, by code that shares nothing with the labs: each
+/// page is the disk manager's, free, or of exactly one of these heaps, and the heaps hold what they must.
 pub(crate) fn check_file(disk: &FaultDisk, pool: &BufferPool, tables: &[&Table]) {
     check_eq!(pool.sync(), Ok(()), "sync of the pool");
     let heaps: Vec<u32> = tables.iter().map(|table| table.heap.id().0).collect();

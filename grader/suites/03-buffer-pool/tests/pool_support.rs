@@ -1,5 +1,5 @@
-//! What the tests of the pool share: pages whose bytes are known, a disk that can be watched, held and made to fail, and
-//! a journal of what several threads do.
+//! What the tests of the pool share: pages whose bytes are known, a disk that can be watched, held and made
+//! to fail, and a journal of what several threads do.
 
 use std::fmt::Debug;
 use std::io::{self, ErrorKind};
@@ -17,7 +17,7 @@ pub(crate) const KIND: PageKind = PageKind(40);
 /// Pages from here on are not the disk manager's own, in files as small as those of these tests.
 const FIRST_PAGE: u32 = 4;
 
-/// What the body of a page holds, told by a number: 0 for a body of zeros.
+/// What the body of a page holds, as a number: 0 for a body of zeros.
 pub(crate) type Tag = u32;
 
 /// Writes the body that `tag` stands for; the header stays.
@@ -357,7 +357,7 @@ pub(crate) fn change_logged(pool: &BufferPool, id: PageId, tag: Tag) {
 }
 
 /// Looks at page `id` as a scan does.
-pub(crate) fn pass_by(pool: &BufferPool, id: PageId, tag: Tag) {
+pub(crate) fn look_once(pool: &BufferPool, id: PageId, tag: Tag) {
     testkit::step!("pool.read_once({id})");
     let page = must(&format!("read_once of {id}"), pool.read_once(id));
     check_page(&page, id, tag);
@@ -378,11 +378,11 @@ pub(crate) fn not_allocated(page: PageId) -> Error {
 pub(crate) struct Journal(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
 
 impl Journal {
-    /// Makes a call for the thread `who`, noted when it begins and when it ends.
-    pub(crate) fn call<T>(&self, who: &str, what: &str, call: impl FnOnce() -> T) -> T {
-        self.note(format!("{who}: {what} begins"));
+    /// Makes a call for the thread `name`, noted when it begins and when it ends.
+    pub(crate) fn call<T>(&self, name: &str, what: &str, call: impl FnOnce() -> T) -> T {
+        self.note(format!("{name}: {what} begins"));
         let result = call();
-        self.note(format!("{who}: {what} ends"));
+        self.note(format!("{name}: {what} ends"));
         result
     }
 
@@ -402,24 +402,24 @@ impl Journal {
     /// Starts a thread that reports what it does.
     pub(crate) fn spawn<T: Send + 'static>(
         &self,
-        who: &'static str,
+        name: &'static str,
         body: impl FnOnce(&Journal) -> T + Send + 'static,
     ) -> thread::JoinHandle<T> {
         let journal = self.clone();
-        let spawned = thread::Builder::new().name(who.to_string()).spawn(move || body(&journal));
+        let spawned = thread::Builder::new().name(name.to_string()).spawn(move || body(&journal));
         spawned.expect("a thread can be started")
     }
 
     /// Starts a thread that pins a page, lets go of it, and gives the error if there was one.
     pub(crate) fn spawn_visit(
         &self,
-        who: &'static str,
+        name: &'static str,
         pool: &Arc<BufferPool>,
         id: PageId,
     ) -> thread::JoinHandle<Result<(), Error>> {
         let pool = pool.clone();
-        self.spawn(who, move |journal| {
-            journal.call(who, &format!("pin({id})"), || pool.pin(id, Access::Again).map(drop))
+        self.spawn(name, move |journal| {
+            journal.call(name, &format!("pin({id})"), || pool.pin(id, Access::Again).map(drop))
         })
     }
 }

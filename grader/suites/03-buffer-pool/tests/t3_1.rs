@@ -129,7 +129,8 @@ fn a_new_table_is_empty() {
     }
 }
 
-/// A page that was claimed is busy, and resident only when it was published: nobody may see bytes that are not there yet.
+/// A page that was claimed is busy, and resident only when it was published: nobody may see bytes that are
+/// not there yet.
 #[testkit::test]
 fn a_claimed_page_is_busy_until_it_is_published() {
     let mut frames = Frames::new(2);
@@ -137,14 +138,15 @@ fn a_claimed_page_is_busy_until_it_is_published() {
     let frame = claim.frame;
     frames.check_lookup(9, Lookup::Busy, "after claim");
     check_eq!(frames.pins.get(frame), 1, "pins of the claimed frame");
-    check_eq!(frames.table.resident(), vec![], "resident pages while the claimed page is on its way");
+    check_eq!(frames.table.resident(), vec![], "resident pages before the claimed page is published");
     frames.table.publish(claim);
     frames.check_lookup(9, Lookup::Resident(frame), "after publish");
-    check_eq!(frames.pins.get(frame), 1, "pins after publish: who claimed the page holds it");
+    check_eq!(frames.pins.get(frame), 1, "pins after publish: the claim holds it");
     check_eq!(frames.table.resident(), vec![(PageId(9), frame)], "resident pages");
 }
 
-/// Each frame is given out once, and when all are pinned that is an error: a frame shared by two pages is the end of both.
+/// Each frame is given out once, and when all are pinned that is an error: a frame shared by two pages is the
+/// end of both.
 #[testkit::test]
 fn frames_are_given_out_once() {
     let mut frames = Frames::new(4);
@@ -158,9 +160,9 @@ fn frames_are_given_out_once() {
     }
 }
 
-/// Frames on their way count as pinned: a claim that finds nothing else is refused, it does not take them.
+/// Claimed frames count as pinned: a claim that finds nothing else is refused, it does not take them.
 #[testkit::test]
-fn frames_on_their_way_are_not_taken() {
+fn claimed_frames_are_not_taken() {
     let mut frames = Frames::new(2);
     let first = frames.claim(1);
     let second = frames.claim(2);
@@ -210,8 +212,8 @@ fn pinned_pages_stay() {
     frames.check_lookup(1, Lookup::Absent, "after three pages came that needed its frame");
 }
 
-/// The victim is busy until its bytes are safe, then absent: who asks for it in between must wait, else there would be
-/// two copies of one page.
+/// The victim is busy until its bytes are safe, then absent: a thread that asks for it in between must wait,
+/// else there would be two copies of one page.
 #[testkit::test]
 fn a_victim_is_busy_until_it_is_evicted() {
     let mut frames = Frames::new(1);
@@ -232,8 +234,8 @@ fn a_victim_is_busy_until_it_is_evicted() {
     check_eq!(frames.pins.get(frame), 1, "pins after publish");
 }
 
-/// The victim is that of LRU-2: a page used once goes before one used twice, and of those used once the one used longest
-/// ago.
+/// The victim is that of LRU-2: a page used once goes before one used twice, and of those used once the one
+/// used longest ago.
 #[testkit::test]
 fn the_victim_is_that_of_lru_2() {
     let mut frames = Frames::new(5);
@@ -264,7 +266,8 @@ fn an_unpin_is_no_use() {
     check_eq!(frames.victims(10), vec![1, 2, 3], "pages in the order in which they leave");
 }
 
-/// The pool pins a page to write it. That is no use either: a checkpoint must not make its pages look popular.
+/// The pool pins a page to write it. That is no use either: a checkpoint must not make its pages look
+/// popular.
 #[testkit::test]
 fn a_hold_is_no_use() {
     let mut frames = Frames::new(3);
@@ -289,7 +292,7 @@ fn a_hold_is_no_use() {
     check_eq!(frames.victims(10), vec![2, 3, 9], "pages in the order in which they leave");
 }
 
-/// A page counts as used when it is published: one that was long on its way is young.
+/// A page counts as used when it is published, not when it was claimed: one that took long to read is young.
 #[testkit::test]
 fn a_page_is_used_when_it_is_published() {
     let mut frames = Frames::new(3);
@@ -354,8 +357,8 @@ fn a_cancelled_claim_frees_the_frame() {
     check_eq!(frames.claim(2).victim, None, "the victim: a frame is free");
 }
 
-/// A claim given up before its victim was out leaves the victim as it was, its uses included: a write that failed is no
-/// reason to forget how often a page is used.
+/// A claim given up before its victim was out leaves the victim as it was, its uses included: a write that
+/// failed is no reason to forget how often a page is used.
 #[testkit::test]
 fn a_cancelled_claim_gives_the_victim_back() {
     let mut frames = Frames::new(2);
@@ -396,7 +399,8 @@ fn a_claim_may_be_cancelled_after_its_victim_is_out() {
     check_eq!(frames.claim(3).victim, None, "the victim: a frame is free");
 }
 
-/// A page that left and came back has been used once: what is known of a frame belongs to the page that was in it.
+/// A page that left and came back has been used once: what is known of a frame belongs to the page that was
+/// in it.
 #[testkit::test]
 fn a_page_that_comes_back_starts_anew() {
     let mut frames = Frames::new(2);
@@ -470,7 +474,8 @@ fn residents_come_in_the_order_of_frames() {
     frames.table.cancel(claim);
 }
 
-/// Hits leave nothing behind: what the table keeps of them is bounded by its frames, not by how often pages are used.
+/// Hits leave nothing behind: what the table keeps of them is bounded by its frames, not by how often pages
+/// are used.
 #[testkit::test]
 fn hits_take_no_room() {
     let mut frames = Frames::new(8);

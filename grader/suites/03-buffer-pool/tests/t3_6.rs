@@ -1,5 +1,5 @@
-//! Task 3.6: the scan. Every record exactly once, at the record id it is known by, in a pool of three frames, with
-//! nothing held between two calls.
+//! Task 3.6: the scan. Every record exactly once, at the record id it is known by, in a pool of three frames,
+//! with nothing held between two calls.
 
 mod basic;
 mod changes;

@@ -1,7 +1,7 @@
 //! Following links from page to page: links that name no page of the heap, and circles. Given.
 //!
-//! A link may be damaged, or old: read before another thread changed the chain. So each operation that follows
-//! one must end whatever the link says.
+//! A link may be damaged, or old: read before another thread changed the chain. So each operation that
+//! follows one must end whatever the link says.
 
 use slotted_page::PageId;
 

@@ -16,7 +16,7 @@
 //! | 0      | tag, data of 6 bytes or more           | `Home`: a record where it was inserted    |
 //! | 1..=6  | tag, data, as many zeros as tag says   | `Home`, padded to 7 bytes (H4)            |
 //! | 0x80   | tag, record id                         | `Forward`: the record moved there         |
-//! | 0x81   | tag, record id, data                   | `Moved`: a record that moved here; the record id is its home |
+//! | 0x81   | tag, record id, data                   | `Moved`: moved here from home, the record id |
 //!
 //! Source: PostgreSQL keeps such a redirection in its line pointers (`README.HOT`); "forwarding address" in
 //! Gray and Reuter, "Transaction Processing" (1993), section 14.2.

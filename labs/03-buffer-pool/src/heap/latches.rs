@@ -74,7 +74,7 @@ impl<'p, P: Pager> Latches<'p, P> {
 
     /// As [`latch`](Self::latch), and waits.
     pub(super) fn wait(&mut self, id: PageId) -> Result<usize, Error> {
-        Ok(self.latch(id, LatchMode::Wait)?.expect("who waits gets the latch"))
+        Ok(self.latch(id, LatchMode::Wait)?.expect("a call that waits gets the latch"))
     }
 
     /// Allocates an empty page of the heap. It is linked nowhere yet.

@@ -43,7 +43,7 @@ impl TableHeap {
 /// that the moved record still names `id` as its home; if not, it starts again from there.
 ///
 /// # Errors
-/// As [`TableHeap::get_with`]; a forward that leads nowhere although nobody is moving the record is
+/// As [`TableHeap::get_with`]; a forward without its record, although no thread is moving the record, is
 /// [`HeapDamage::BadForward`](crate::HeapDamage::BadForward), never an endless loop.
 pub(crate) fn read_record<P: Pager>(
     pager: &P,

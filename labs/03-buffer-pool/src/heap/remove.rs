@@ -18,7 +18,7 @@ impl TableHeap {
     /// # Cost
     /// One page, two for a moved record.
     pub fn delete<P: Pager>(&self, pager: &P, id: RecordId) -> Result<(), Error> {
-        // Nudge: which slots does a moved record have? And who should hear of the room?
+        // Nudge: which slots does a moved record have? And which pages have more room afterwards?
         todo!("task 3.5: delete a record")
     }
 
@@ -47,8 +47,8 @@ impl TableHeap {
     /// Nobody else uses the heap.
     ///
     /// # Errors
-    /// Those of `destroy_some`. What was freed stays freed; the rest is a heap that can be opened and destroyed
-    /// once the cause is gone.
+    /// Those of `destroy_some`. What was freed stays freed; the rest is a heap that can be opened and
+    /// destroyed once the cause is gone.
     ///
     /// # Cost
     /// Each page once, two latched at a time.
@@ -57,21 +57,21 @@ impl TableHeap {
         Ok(())
     }
 
-    /// Frees pages of the heap, `at_most` of them, and returns true if no page is left. A pager that keeps each changed
-    /// page until the end (lab 6) cannot free a long heap in one go; a batch for each call can.
+    /// Frees pages of the heap, `at_most` of them, and returns true if no page is left. A pager that keeps
+    /// each changed page until the end (lab 6) cannot free a long heap in one go; a batch for each call can.
     ///
     /// # Requires
     /// Nobody else uses the heap. After `true` there is no heap: the handle is dropped.
     ///
     /// # Ensures
-    /// The pages go one by one, the first page last, and the chain leads around those that are gone: H1 and H2
-    /// hold after each. After `false` the rest is a heap, without the records of the freed pages, and the next call
-    /// goes on, also after it was opened again.
+    /// The pages go one by one, the first page last, and the chain leads around those that are gone: H1 and
+    /// H2 hold after each. After `false` the rest is a heap, without the records of the freed pages, and the
+    /// next call goes on, also after it was opened again.
     ///
     /// # Errors
-    /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`] if the chain comes back to the first page. (Any
-    /// other circle comes back to a page that is free by then, and the pager says `NotAllocated`.) What was freed
-    /// stays freed. A page of another heap is never freed.
+    /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`] if the chain comes back to the first page.
+    /// (Any other circle comes back to a page that is free by then, and the pager says `NotAllocated`.) What
+    /// was freed stays freed. A page of another heap is never freed.
     ///
     /// # Cost
     /// Each page freed once, and the first page; two latched at a time.

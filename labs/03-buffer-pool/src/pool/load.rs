@@ -1,7 +1,7 @@
 //! How a page comes in, and how another goes out for it (tasks 3.2 and 3.4).
 //!
-//! Each function here is one step of the picture in [`pool`](super). A step that does I/O holds no lock of the pool; it has a
-//! [`Claim`] instead, or a pin.
+//! Each function here is one step of the picture in [`pool`](super). A step that does I/O holds no lock of
+//! the pool; it has a [`Claim`] instead, or a pin.
 
 use kit::sync::Arc;
 use slotted_page::{Corruption, PageBuf, PageId, PageKind, SlottedPage, header};
@@ -11,11 +11,12 @@ use crate::frame_table::Claim;
 use crate::{Error, FlushHook, Lookup};
 
 impl BufferPool {
-    /// Settles the claim of a page that is to be read: makes room, reads the page into the frame, checks it (B5), publishes it.
+    /// Settles the claim of a page that is to be read: makes room, reads the page into the frame, checks it
+    /// (B5), publishes it.
     ///
     /// # Errors
-    /// The claim is cancelled (B4). [`Error::Page`]: the victim could not be written, and is resident and dirty as before; or the page
-    /// is not allocated, cannot be read, or is damaged, and its frame is free.
+    /// The claim is cancelled (B4). [`Error::Page`]: the victim could not be written, and is resident and
+    /// dirty as before; or the page is not allocated, cannot be read, or is damaged, and its frame is free.
     ///
     /// # Cost
     /// One read; and one write if the victim is dirty.
@@ -24,22 +25,26 @@ impl BufferPool {
         todo!("task 3.2: load a page")
     }
 
-    /// Allocates a page, makes it an empty page in a frame, marks it as dirty, and publishes it. `pin_new` says the rest.
+    /// Allocates a page, makes it an empty page in a frame, marks it as dirty, and publishes it. `pin_new`
+    /// says the rest.
     ///
-    /// The number may have belonged to a page that was freed a moment ago. If somebody asks for that page, or is not quite done with freeing it, the number
-    /// is not absent yet: [`claim_absent`](Self::claim_absent) waits.
+    /// The number may have belonged to a page that was freed a moment ago. While another thread asks for that
+    /// page, or has not finished freeing it, the number is not absent: [`claim_absent`](Self::claim_absent)
+    /// waits.
     ///
     /// # Errors
-    /// Nothing is allocated. The page is freed *before* its claim is cancelled, so that nobody finds it allocated and unwritten.
+    /// Nothing is allocated. The page is freed *before* its claim is cancelled, so that nobody finds it
+    /// allocated and unwritten.
     pub(super) fn load_new(&self, kind: PageKind) -> Result<Pin<'_>, Error> {
         // Nudge: two steps can fail after the page was allocated.
         todo!("task 3.2: bring in a new page")
     }
 
-    /// Gives the victim of `claim` back to the disk: writes it if it is dirty, and lets it go. Does nothing if there is none.
+    /// Gives the victim of `claim` back to the disk: writes it if it is dirty, and lets it go. Does nothing
+    /// if there is none.
     ///
     /// # Ensures
-    /// The victim is absent, one eviction is counted, and who waits for the victim is woken.
+    /// The victim is absent, one eviction is counted, and the threads that wait for the victim are woken.
     ///
     /// # Errors
     /// Whatever [`write_back`](Self::write_back) says. The claim still has its victim.
@@ -48,13 +53,15 @@ impl BufferPool {
         todo!("task 3.2: make room")
     }
 
-    /// Writes page `id`, which is in `frame`, if it is dirty: asks the hook if there is one, writes, clears the flag (B3), counts one write.
+    /// Writes page `id`, which is in `frame`, if it is dirty: asks the hook if there is one, writes, clears
+    /// the flag (B3), counts one write.
     ///
     /// # Requires
     /// The frame is pinned, by a claim or by a pin, and the calling thread does not hold its write latch.
     ///
     /// # Errors
-    /// The page stays dirty: [`Error::Page`] from the hook, and then nothing was written, or from [`DiskManager::write_page`](slotted_page::DiskManager::write_page).
+    /// The page stays dirty: [`Error::Page`] from the hook, and then nothing was written, or from
+    /// [`DiskManager::write_page`](slotted_page::DiskManager::write_page).
     ///
     /// # Cost
     /// No I/O if the page is clean, else one write.
@@ -84,7 +91,8 @@ impl BufferPool {
         state.table.claim(id)
     }
 
-    /// The page of `claim` is in its frame: tells the table, and everybody who waits for it. Given.
+    /// The page of `claim` is in its frame: publishes it in the table, and wakes the threads that wait for
+    /// it. Given.
     pub(super) fn publish(&self, claim: Claim) -> Pin<'_> {
         let pin = Pin { pool: self, page: claim.page, frame: claim.frame };
         self.state.lock().table.publish(claim);
@@ -92,10 +100,12 @@ impl BufferPool {
         pin
     }
 
-    /// The page of `claim` does not come: tells the table, and everybody who waits for it. Gives back `error` for who asked for the page. Given.
+    /// The page of `claim` cannot be brought in: cancels the claim in the table, and wakes the threads that
+    /// wait for the page. Returns `error`, for the caller to return. Given.
     ///
-    /// One error is put in other words: if a page was never written while new ones are being brought in, it is most likely one of them. It was asked for under
-    /// an old link, its former owner has freed it, and its new one has not begun. For who asks, such a page is not allocated.
+    /// One error is replaced: a page that was never written, while new pages are being brought in, is most
+    /// likely one of these. The caller has an old link to a page that was freed, and the new owner of the
+    /// page has not filled it yet. For the caller, such a page is not allocated.
     pub(super) fn cancel(&self, claim: Claim, error: Error) -> Error {
         let page = claim.page;
         let mut state = self.state.lock();
@@ -112,7 +122,8 @@ impl BufferPool {
     }
 }
 
-/// Checks once what hits then take for granted (B5): a page of a slotted kind ([`PageKind::is_slotted`]) is a sound slotted page. Given.
+/// Checks once what hits then take for granted (B5): a page of a slotted kind ([`PageKind::is_slotted`]) is a
+/// sound slotted page. Given.
 fn check(page: &PageBuf) -> Result<(), Error> {
     let kind = header::kind(page);
     if kind.is_slotted() {

@@ -6,8 +6,8 @@ use kit::draw;
 
 use crate::BufferPool;
 
-/// Draws the frames of a pool that hold a page: frame, page, pins, and whether it is dirty. Then what the pool did so far. Takes
-/// no latch, so it can be called while guards are held.
+/// Draws the frames of a pool that hold a page: frame, page, pins, and whether it is dirty. Then what the
+/// pool did so far. Takes no latch, so it can be called while guards are held.
 pub fn dump_pool(pool: &BufferPool) -> String {
     let stats = pool.stats();
     let rows: Vec<Vec<String>> = pool

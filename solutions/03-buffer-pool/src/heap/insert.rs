@@ -67,8 +67,8 @@ impl TableHeap {
     ///
     /// # Errors
     /// As `insert`. [`Error::NotAdmitted`] if `admit` refused all ids that were offered, those of a page that
-    /// was added for this record among them. After `NotAdmitted`, or a panic, the heap may have one empty page
-    /// more, which later inserts fill.
+    /// was added for this record among them. After `NotAdmitted`, or a panic, the heap may have one empty
+    /// page more, which later inserts fill.
     ///
     /// # Cost
     /// As `insert`, if the first id is admitted; a few more pages otherwise, at most three at a time.
@@ -115,8 +115,8 @@ impl TableHeap {
     }
 
     //# hide
-    /// Writes `bytes` into a slot of the latched page `at` that `admit` agrees to, and tells the hints. `None`: it
-    /// refused all of them.
+    /// Writes `bytes` into a slot of the latched page `at` that `admit` agrees to, and tells the hints.
+    /// `None`: it refused all of them.
     fn put_admitted<P: Pager>(
         &self,
         latches: &mut Latches<'_, P>,
@@ -143,16 +143,16 @@ impl TableHeap {
     /// With [`LatchMode::Wait`], nothing is held.
     ///
     /// # Ensures
-    /// The looks of one insert or move are earned (`RoomHints::earn`), before any page is looked at. Of the pages
-    /// looked at, only the one found stays latched; what was held before still is. All of them
-    /// are told to the hints. A hint or unseen page that turns out not to be the heap's is lost, and no
-    /// error.
+    /// The looks of one insert or move are earned (`RoomHints::earn`), before any page is looked at. Of the
+    /// pages looked at, only the one found stays latched; what was held before still is. The room of each is
+    /// remembered. A hint or an unseen page that is not one of the heap's is forgotten, and is no error.
     ///
     /// # Errors
     /// The pager's.
     ///
     /// # Cost
-    /// At most 4 hints beside those left out, and the looks saved up; one page latched at a time beside those held.
+    /// At most 4 hints beside those left out, and the looks saved up; one page latched at a time beside those
+    /// held.
     pub(super) fn find_room<P: Pager>(
         &self,
         latches: &mut Latches<'_, P>,
@@ -223,8 +223,8 @@ impl TableHeap {
     /// Nothing is held.
     ///
     /// # Errors
-    /// The chain is as before: [`HeapDamage::BadLast`] if `last` is not the end of the chain, or no page of the heap at all; else the
-    /// pager's.
+    /// The chain is as before: [`HeapDamage::BadLast`] if `last` is not the end of the chain, or no page of
+    /// the heap at all; else the pager's.
     ///
     /// # Cost
     /// Two pages and a new one, latched in the order of the chain.
@@ -241,7 +241,7 @@ impl TableHeap {
         let bad_last = Error::BadHeapPage { page: self.first, what: damage };
         let last = match latches.latch(end, LatchMode::Wait) {
             Err(error) if is_no_heap_page(&error) => return Err(bad_last),
-            other => other?.expect("who waits gets the latch"),
+            other => other?.expect("a call that waits gets the latch"),
         };
         if format::next(&latches.page(last)) != PageId::NONE {
             return Err(bad_last);
@@ -314,7 +314,8 @@ impl Look {
 //# end
 
 //# hide
-/// The slots of `page` into which a record of `len` bytes could be inserted now: the free ones, then new ones.
+/// The slots of `page` into which a record of `len` bytes could be inserted now: the free ones, then new
+/// ones.
 fn slots_for(page: &SlottedPage<&PageBuf>, len: usize) -> impl Iterator<Item = SlotId> {
     let count = page.slot_count();
     let oldest = if page.free_slots() > 0 { 0 } else { count };

@@ -34,8 +34,8 @@ impl TableHeap {
     /// [`get_with`](Self::get_with)), then the pager's if a page is needed.
     ///
     /// # Cost
-    /// One page as a rule; at most three at a time: home, the one it moves to, and the body's, or the first if
-    /// a page is put behind the last.
+    /// One page as a rule; at most three at a time: home, the one it moves to, and the body's, or the first
+    /// if a page is put behind the last.
     pub fn update<P: Pager>(&self, pager: &P, id: RecordId, record: &[u8]) -> Result<(), Error> {
         //# task 3.5 update a record
         //+ // Nudge: three cases, as in the module's picture; work out which it is before you change a byte.

@@ -231,8 +231,8 @@ impl Both {
     }
 }
 
-/// The table does what a simple one does that keeps every use of every page: any sequence of claims, pins and unpins, with
-/// claims that overlap, fail, and pages that are freed.
+/// The table does what a simple one does that keeps every use of every page: any sequence of claims, pins and
+/// unpins, with claims that overlap, fail, and pages that are freed.
 #[testkit::test]
 fn any_sequence_is_that_of_the_model() {
     testkit::prop::check(400, (1..6_usize, steps()), |(frames, steps)| {
@@ -243,7 +243,8 @@ fn any_sequence_is_that_of_the_model() {
     });
 }
 
-/// The model meets what it is for: victims, refusals, cancelled claims with a victim, frames detached while pinned.
+/// The model meets what it is for: victims, refusals, cancelled claims with a victim, frames detached while
+/// pinned.
 #[testkit::test]
 fn the_sequences_have_what_matters() {
     let seen = std::cell::RefCell::new(BTreeMap::<&str, usize>::new());

@@ -128,7 +128,8 @@ fn a_made_page_needs_no_read() {
     check_eq!(pool.stats().hits, 1, "hits: the pin of the page that was made before");
 }
 
-/// A made page is an empty page of its kind, whatever was in its frame: old rows must not leak into new pages.
+/// A made page is an empty page of its kind, whatever was in its frame: old rows must not leak into new
+/// pages.
 #[testkit::test]
 fn a_made_page_is_empty() {
     let (tap, pool, ids) = pool_over(2, 2);
@@ -220,7 +221,8 @@ fn flush_all_goes_in_the_order_of_pages() {
     check_log(&tap, &expected, "flush_all, four dirty pages");
 }
 
-/// After `sync` everything is on the disk for good: the pages written, then the disk synced, not the other way round.
+/// After `sync` everything is on the disk for good: the pages written, then the disk synced, not the other
+/// way round.
 #[testkit::test]
 fn sync_makes_everything_durable() {
     let (tap, pool, _) = pool_over(2, 4);

@@ -1,4 +1,4 @@
-//! Claims that end while others wait: everybody is told as soon as he can go on, and of the truth.
+//! Claims that end while other threads wait: each is woken as soon as it can go on, and gets the right error.
 
 use std::io::ErrorKind;
 
@@ -9,7 +9,8 @@ use crate::pool_support::{
     Io, Journal, KIND, check_frames, io_error, joined, make, not_allocated, pin, pool_over, visit,
 };
 
-/// A victim that is gone can be read again at once: who waits for it does not wait for the page that takes its frame.
+/// A victim that is gone can be read again at once: a thread that waits for it does not wait for the page
+/// that takes its frame.
 #[testkit::test]
 fn a_victim_does_not_wait_for_its_successor() {
     testkit::schedule::explore(120, || {
@@ -32,8 +33,8 @@ fn a_victim_does_not_wait_for_its_successor() {
     });
 }
 
-/// A page that could not be made is free before anybody else can look for it: who asks by its number is told that there is
-/// no such page, not that one is damaged.
+/// A page that could not be made is free before any other thread can look for it: a request for its number
+/// fails because there is no such page, not because one is damaged.
 #[testkit::test]
 fn a_page_that_was_not_made_is_not_there() {
     testkit::schedule::pct(200, 3, || {

@@ -11,7 +11,8 @@ use crate::pool_support::{
     visit,
 };
 
-/// A read that fails is the caller's error; the next try reads again, and no frame is lost, however often it happens.
+/// A read that fails is the caller's error; the next try reads again, and no frame is lost, however often it
+/// happens.
 #[testkit::test]
 fn a_failed_read_costs_nothing() {
     let (tap, pool, ids) = pool_over(4, 2);
@@ -99,7 +100,8 @@ fn a_failed_flush_leaves_the_page_dirty() {
     check_eq!(pool.stats().writes, 1, "stats().writes");
 }
 
-/// `flush_all` goes on after an error: one bad sector must not keep the others from the disk. The first error is told.
+/// `flush_all` goes on after an error: one bad sector must not keep the others from the disk. It returns the
+/// first error.
 #[testkit::test]
 fn flush_all_goes_on_after_an_error() {
     let (tap, pool, _) = pool_over(1, 6);
@@ -151,7 +153,7 @@ fn a_page_that_cannot_be_made_is_given_back() {
     check_eq!(pool.resident(), vec![other], "pages in the pool");
 }
 
-/// A full disk is the error of who wants a page, and takes no frame.
+/// A full disk is the error of the call that wants a page, and takes no frame.
 #[testkit::test]
 fn a_full_disk_takes_no_frame() {
     let (tap, pool, ids) = pool_over(2, 2);
@@ -187,8 +189,8 @@ fn a_damaged_page_is_refused() {
     visit(&pool, ids[1]);
 }
 
-/// A page that was allocated past the pool and never written is damage. It may only be taken for a page that is not there
-/// yet while new pages are being made, and those that were made before are none of these.
+/// A page that was allocated past the pool and never written is damage. It may only be taken for a page that
+/// is not there yet while new pages are being made, and those that were made before are none of these.
 #[testkit::test]
 fn a_page_that_was_never_written_is_damage() {
     let (_, pool, ids) = pool_over(2, 3);
@@ -206,8 +208,8 @@ fn a_page_that_was_never_written_is_damage() {
 const SLOTTED: [PageKind; 5] =
     [PageKind::HEAP, PageKind::BTREE_LEAF, PageKind::BTREE_INTERNAL, PageKind(6), PageKind(31)];
 
-/// A slotted page is checked when it is read, though its checksum is right: the program that wrote it may have been wrong,
-/// and hits do not check it again.
+/// A slotted page is checked when it is read, though its checksum is right: the program that wrote it may
+/// have been wrong, and hits do not check it again.
 #[testkit::test]
 fn a_damaged_slotted_page_is_refused_when_it_is_read() {
     for kind in SLOTTED {
@@ -236,8 +238,8 @@ fn a_damaged_slotted_page_is_refused_when_it_is_read() {
     }
 }
 
-/// Whether a page is a slotted page is a property of its kind's number. The pool does not look at the body of any other
-/// page: a later lab may put into it what it likes.
+/// Whether a page is a slotted page is a property of its kind's number. The pool does not look at the body of
+/// any other page: a later lab may put into it what it likes.
 #[testkit::test]
 fn a_page_of_a_kind_that_is_not_slotted_is_not_checked() {
     for kind in

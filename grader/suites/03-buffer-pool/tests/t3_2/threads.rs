@@ -19,7 +19,7 @@ fn a_page_missed_by_many_is_read_once() {
         let (tap, pool, ids) = pool_over(2, 3);
         let journal = Journal::default();
         let others: Vec<_> =
-            ["one", "two"].into_iter().map(|who| journal.spawn_visit(who, &pool, ids[0])).collect();
+            ["one", "two"].into_iter().map(|name| journal.spawn_visit(name, &pool, ids[0])).collect();
         let pinned = journal.call("main", "pin", || pool.pin(ids[0], Access::Again).map(|pin| pin.id()));
         check_eq!(pinned, Ok(ids[0]), "pin of a page that others miss too");
         others.into_iter().for_each(|other| joined("pin of a page that others miss too", other));
@@ -31,14 +31,16 @@ fn a_page_missed_by_many_is_read_once() {
     });
 }
 
-/// Two misses of different pages wait for the disk at the same time: no lock of the pool is held across a read.
+/// Two misses of different pages wait for the disk at the same time: no lock of the pool is held across a
+/// read.
 #[testkit::test]
 fn misses_of_different_pages_overlap() {
     testkit::schedule::explore(60, || {
         let (tap, pool, ids) = pool_over(3, 2);
         ids[..2].iter().for_each(|id| tap.hold(Io::Read(*id)));
         let journal = Journal::default();
-        let threads = [("one", ids[0]), ("two", ids[1])].map(|(who, id)| journal.spawn_visit(who, &pool, id));
+        let threads =
+            [("one", ids[0]), ("two", ids[1])].map(|(name, id)| journal.spawn_visit(name, &pool, id));
         ids[..2].iter().for_each(|id| tap.await_held(Io::Read(*id)));
         journal.note("main: both reads are under way".to_string());
         ids[..2].iter().for_each(|id| tap.let_go(Io::Read(*id)));
@@ -87,7 +89,8 @@ fn others_go_through_while_a_write_back_hangs() {
     });
 }
 
-/// Who wants the victim while it is written waits, and reads it only after: before, the disk has old bytes.
+/// A thread that wants the victim while it is written waits, and reads it only after that: before, the disk
+/// has old bytes.
 #[testkit::test]
 fn a_victim_is_read_again_only_after_it_was_written() {
     testkit::schedule::explore(200, || {
@@ -97,7 +100,7 @@ fn a_victim_is_read_again_only_after_it_was_written() {
         let journal = Journal::default();
         let evictor = journal.spawn_visit("evictor", &pool, ids[1]);
         let wanted = journal.call("main", "pin of the victim", || pool.pin(made, Access::Again).map(drop));
-        check_eq!(wanted, Ok(()), "pin of a page that may be on its way out");
+        check_eq!(wanted, Ok(()), "pin of a page that may be in eviction");
         joined("pin", evictor);
         let log = tap.log();
         let written = log.iter().position(|io| *io == Io::Write(made));
@@ -112,7 +115,7 @@ fn a_victim_is_read_again_only_after_it_was_written() {
 
 /// A write-back that fails while somebody waits for the victim: he gets it from its frame, still dirty.
 #[testkit::test]
-fn a_failed_write_back_serves_who_waits() {
+fn a_failed_write_back_wakes_the_threads_that_wait() {
     testkit::schedule::explore(150, || {
         let (tap, pool, ids) = pool_over(3, 1);
         let made = make(&pool);
@@ -140,7 +143,7 @@ fn a_failed_read_is_the_error_of_one() {
         let (tap, pool, ids) = pool_over(3, 2);
         tap.fail(Io::Read(ids[0]), 1, ErrorKind::TimedOut);
         let journal = Journal::default();
-        let threads = ["one", "two", "three"].map(|who| journal.spawn_visit(who, &pool, ids[0]));
+        let threads = ["one", "two", "three"].map(|name| journal.spawn_visit(name, &pool, ids[0]));
         let results = threads.map(|thread| thread.join().expect("the thread ends"));
         let errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
         check_eq!(errors, vec![io_error(ErrorKind::TimedOut)], "errors of three pins, of one failed read");
@@ -149,9 +152,10 @@ fn a_failed_read_is_the_error_of_one() {
     });
 }
 
-/// Frames on their way count as pinned: with all of them taken a pin is refused, and does not wait for ever.
+/// Frames that are being loaded count as pinned: with all of them taken a pin is refused, and does not wait
+/// for ever.
 #[testkit::test]
-fn a_pool_on_its_way_is_full() {
+fn a_pin_is_refused_while_every_frame_is_loading() {
     testkit::schedule::explore(60, || {
         let (tap, pool, ids) = pool_over(3, 1);
         tap.hold(Io::Read(ids[0]));
@@ -172,7 +176,8 @@ fn a_pool_on_its_way_is_full() {
     });
 }
 
-/// A page that is pinned is in the pool, whatever others bring in and push out meanwhile, and is read only once for it.
+/// A page that is pinned is in the pool, whatever others bring in and push out meanwhile, and is read only
+/// once for it.
 #[testkit::test]
 fn pinned_pages_stay_whatever_others_do() {
     testkit::schedule::explore(150, || {
@@ -180,10 +185,11 @@ fn pinned_pages_stay_whatever_others_do() {
         let journal = Journal::default();
         let threads: Vec<_> = [("one", [0, 1, 2]), ("two", [2, 3, 0]), ("three", [4, 0, 3])]
             .into_iter()
-            .map(|(who, wanted)| {
+            .map(|(name, wanted)| {
                 let (pool, ids) = (pool.clone(), ids.clone());
-                journal
-                    .spawn(who, move |journal| wanted.iter().for_each(|n| hold(journal, who, &pool, ids[*n])))
+                journal.spawn(name, move |journal| {
+                    wanted.iter().for_each(|n| hold(journal, name, &pool, ids[*n]))
+                })
             })
             .collect();
         threads.into_iter().for_each(|thread| thread.join().expect("the thread ends"));
@@ -194,11 +200,11 @@ fn pinned_pages_stay_whatever_others_do() {
     });
 }
 
-fn hold(journal: &Journal, who: &str, pool: &BufferPool, id: PageId) {
-    let pin = journal.call(who, &format!("pin({id})"), || pool.pin(id, Access::Again));
+fn hold(journal: &Journal, name: &str, pool: &BufferPool, id: PageId) {
+    let pin = journal.call(name, &format!("pin({id})"), || pool.pin(id, Access::Again));
     let pin = pin.expect("at most three pages are pinned, in three frames");
     for _ in 0..2 {
-        check!(pool.pin_count(id) >= 1, "pin_count of {id}, which {who} has pinned");
+        check!(pool.pin_count(id) >= 1, "pin_count of {id}, which {name} has pinned");
         check_resident(pool, id, true, "while it is pinned");
         kit::sync::thread::yield_now();
     }
@@ -211,9 +217,9 @@ fn made_pages_are_different() {
     testkit::schedule::explore(100, || {
         let (tap, pool, _) = pool_over(1, 2);
         let journal = Journal::default();
-        let threads = ["one", "two"].map(|who| {
+        let threads = ["one", "two"].map(|name| {
             let pool = pool.clone();
-            journal.spawn(who, move |_| [(); 2].map(|()| pool.pin_new(KIND).map(|pin| pin.id())))
+            journal.spawn(name, move |_| [(); 2].map(|()| pool.pin_new(KIND).map(|pin| pin.id())))
         });
         let made: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().expect("it ends")).collect();
         let mut made: Vec<PageId> = made.into_iter().map(|id| id.expect("two pins in two frames")).collect();
@@ -225,10 +231,10 @@ fn made_pages_are_different() {
     });
 }
 
-/// After `sync` returned, a page that was dirty before is durable, also if another thread is just writing it back: its
-/// write may not have happened yet.
+/// After `sync` returned, a page that was dirty before is durable, also if another thread is just writing it
+/// back: its write may not have happened yet.
 #[testkit::test]
-fn sync_does_not_forget_what_is_on_its_way_out() {
+fn sync_waits_for_pages_that_are_being_evicted() {
     testkit::schedule::explore(200, || {
         let (tap, pool, ids) = pool_over(3, 2);
         let made = make(&pool);

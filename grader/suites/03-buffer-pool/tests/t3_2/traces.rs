@@ -1,4 +1,4 @@
-//! Scripted traces, whose reads and writes are exact: LRU-2 decides who leaves.
+//! Scripted traces, whose reads and writes are exact: LRU-2 decides which page leaves.
 
 use buffer_pool::Access;
 use slotted_page::PageId;
@@ -29,7 +29,8 @@ fn pages_used_once_leave_first() {
 /// Of pages used often, the one whose last use but one is longest ago leaves, whatever its last use is.
 #[testkit::test]
 fn the_last_use_but_one_counts() {
-    // After the uses 0 1 1 0: 0 was used at 1 and 4, 1 at 2 and 3. Page 2 takes the frame of 0, though 0 was used last.
+    // After the uses 0 1 1 0: 0 was used at 1 and 4, 1 at 2 and 3. Page 2 takes the frame of 0, though 0 was
+    // used last.
     check_trace(
         2,
         &[0, 1, 1, 0, 2, 1, 0],
@@ -42,7 +43,8 @@ fn the_last_use_but_one_counts() {
 /// What is known of a frame belongs to the page in it: the next page in that frame has been used once.
 #[testkit::test]
 fn a_new_page_starts_anew() {
-    // Page 2 comes into the frame of page 0, which was used just before, and leaves before page 1, which was used twice.
+    // Page 2 comes into the frame of page 0, which was used just before, and leaves before page 1, which was
+    // used twice.
     check_trace(2, &[0, 1, 1, 0, 2, 3, 1], &[0, 1, 2, 3], "page 2 takes the frame of page 0, not its uses");
     check_trace(
         2,
@@ -70,7 +72,8 @@ fn a_late_unpin_is_noticed() {
     check_eq!(pool.resident(), vec![ids[4], ids[5]], "pages in the pool at the end");
 }
 
-/// Made pages count as used once when they are made; each is written once when it leaves, in the order of LRU-2.
+/// Made pages count as used once when they are made; each is written once when it leaves, in the order of
+/// LRU-2.
 #[testkit::test]
 fn made_pages_leave_in_their_turn() {
     let (tap, pool, ids) = pool_over(4, 3);

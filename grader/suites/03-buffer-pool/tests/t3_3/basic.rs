@@ -63,7 +63,8 @@ fn only_a_change_makes_a_page_dirty() {
     );
 }
 
-/// A dirty page stays dirty when others look at it, through guards of any kind: they did not write it to the disk.
+/// A dirty page stays dirty when others look at it, through guards of any kind: they did not write it to the
+/// disk.
 #[testkit::test]
 fn a_look_does_not_make_a_page_clean() {
     let (tap, pool, ids) = pool_over(4, 2);
@@ -134,7 +135,8 @@ fn a_guard_changes_its_page_again_and_again() {
     check_log(&tap, &[Io::Read(ids[0]), Io::Write(ids[0])], "one guard, several changes, one flush");
 }
 
-/// `try_write` gives the page if nobody holds its latch, and `None`, at once and without a trace, if somebody does.
+/// `try_write` gives the page if nobody holds its latch, and `None`, at once and without a trace, if somebody
+/// does.
 #[testkit::test]
 fn try_write_does_not_wait() {
     let (_, pool, ids) = pool_over(2, 2);
@@ -194,7 +196,8 @@ fn guards_of_different_pages_live_side_by_side() {
     check_reads(&pool, ids[2], 63);
 }
 
-/// A new page comes empty, under a write guard, whatever its frame held before; it is dirty, and there to be read.
+/// A new page comes empty, under a write guard, whatever its frame held before; it is dirty, and there to be
+/// read.
 #[testkit::test]
 fn a_new_page_is_empty() {
     let (tap, pool, ids) = pool_over(3, 2);
@@ -207,7 +210,7 @@ fn a_new_page_is_empty() {
     check_eq!(header::kind(&page), KIND, "the kind of a new page");
     check_eq!(header::lsn(&page), Lsn::ZERO, "the LSN of a new page");
     check!(pool.is_dirty(id) && pool.disk().is_allocated(id), "{id} is dirty and allocated");
-    check!(must("try_write", pool.try_write(id)).is_none(), "a new page is latched for who made it");
+    check!(must("try_write", pool.try_write(id)).is_none(), "a new page is latched for its maker");
     crate::pool_support::fill(&mut page, 90);
     drop(page);
     check_reads(&pool, id, 90);

@@ -63,7 +63,8 @@ fn a_page_that_cannot_be_freed_stays() {
     check_eq!(tap.tag_on_disk(ids[0]), Some(60), "the page on the disk");
 }
 
-/// A number may be given out again at once. The new page is empty, and what it holds is what reaches the disk.
+/// A number may be given out again at once. The new page is empty, and what it holds is what reaches the
+/// disk.
 #[testkit::test]
 fn a_number_may_be_used_again_at_once() {
     let (tap, pool, ids) = pool_over(3, 3);
@@ -96,20 +97,21 @@ fn a_number_may_be_used_again_at_once() {
     check!(again > 0, "some freed number is given out again at once");
 }
 
-/// Who waits for the latch of a page while it is freed gets an error, not the bytes of a page that is no more.
+/// A thread that waits for the latch of a page while it is freed gets an error, not the bytes of a page that
+/// no longer exists.
 #[testkit::test]
-fn who_waits_for_a_freed_page_is_told() {
+fn a_request_that_waits_for_a_freed_page_gets_an_error() {
     testkit::schedule::explore(250, || {
         let (tap, pool, ids) = pool_over(4, 3);
         let journal = Journal::default();
         let page = must("write", pool.write(ids[0]));
-        let waiters = [("reader", 0), ("writer", 1), ("taker", 2)].map(|(who, what)| {
+        let waiters = [("reader", 0), ("writer", 1), ("taker", 2)].map(|(name, what)| {
             let (pool, id) = (pool.clone(), ids[0]);
-            journal.spawn(who, move |journal| {
-                journal.call(who, &format!("{who} asks for {id}"), || match what {
+            journal.spawn(name, move |journal| {
+                journal.call(name, &format!("{name} asks for {id}"), || match what {
                     0 => pool.read(id).map(|page| tag_of(&page, id)).err(),
                     1 => pool.write(id).map(|page| tag_of(&page, id)).err(),
-                    // Refused while the latch is held, else told as the others.
+                    // Refused while the latch is held, else the same error as the others.
                     _ => pool.try_write(id).map(|page| check!(page.is_none(), "a freed page is given")).err(),
                 })
             })
@@ -125,8 +127,8 @@ fn who_waits_for_a_freed_page_is_told() {
     });
 }
 
-/// A page is freed and its number used again while others ask for it: each sees the old page, the new one, or an error;
-/// never bytes of both, and nothing of the old one reaches the disk under the new one.
+/// A page is freed and its number used again while others ask for it: each sees the old page, the new one, or
+/// an error; never bytes of both, and nothing of the old one reaches the disk under the new one.
 #[testkit::test]
 fn a_number_is_used_again_while_others_ask() {
     testkit::schedule::explore(300, || {
@@ -167,7 +169,8 @@ fn a_number_is_used_again_while_others_ask() {
     });
 }
 
-/// A flush that waited for the latch looks at what it got: the page may have been freed, and another be in its place.
+/// A flush that waited for the latch looks at what it got: the page may have been freed, and another be in
+/// its place.
 #[testkit::test]
 fn a_flush_does_not_write_a_freed_page() {
     testkit::schedule::explore(200, || {

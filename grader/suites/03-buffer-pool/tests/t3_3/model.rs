@@ -1,4 +1,5 @@
-//! Any sequence of calls on one thread, guards kept and calls of the disk that fail included, against a plain map of pages.
+//! Any sequence of calls on one thread, guards kept and calls of the disk that fail included, against a plain
+//! map of pages.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -186,7 +187,7 @@ impl<'p> Both<'p> {
                 testkit::step!("drop(the guard of {})", guard.id());
             }
             Step::Allocate => self.allocate(),
-            // Who holds a page that he changes must not wait for its latch.
+            // A thread that holds a page for writing must not wait for its latch.
             Step::FlushAll if !has_writer => drop(self.flush("flush_all()", self.pool.flush_all())),
             Step::Sync if !has_writer => {
                 let is_done = self.flush("sync()", self.pool.sync());
@@ -241,7 +242,8 @@ impl<'p> Both<'p> {
     }
 }
 
-/// The pool holds what a plain map of pages holds, whatever is called in whatever order, and however often the disk fails.
+/// The pool holds what a plain map of pages holds, whatever is called in whatever order, and however often
+/// the disk fails.
 #[testkit::test]
 fn any_sequence_is_that_of_a_plain_map() {
     testkit::prop::check(250, (1..5_usize, steps()), |(frames, steps)| {

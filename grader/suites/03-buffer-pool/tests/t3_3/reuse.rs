@@ -8,8 +8,8 @@ use crate::pool_support::{
     Journal, KIND, check_frames, check_reads, fill, joined, make, must, pool_over, visit,
 };
 
-/// One thread frees a page, one brings in another and may push the first out for it, one makes a new page and may be given
-/// the number: the new page is not taken for the freed one.
+/// One thread frees a page, one brings in another and may push the first out for it, one makes a new page and
+/// may be given the number: the new page is not taken for the freed one.
 #[testkit::test]
 fn a_new_page_is_not_taken_for_the_freed_one() {
     testkit::schedule::pct(1_000, 3, || {

@@ -79,7 +79,8 @@ fn readers_share_a_page() {
     });
 }
 
-/// Every change counts, whoever makes it, while pages come and go: with two frames for one page, one change would be lost.
+/// Every change counts, whoever makes it, while pages come and go: with two frames for one page, one change
+/// would be lost.
 #[testkit::test]
 fn no_change_is_lost() {
     testkit::schedule::explore(250, || {
@@ -108,8 +109,8 @@ fn no_change_is_lost() {
     });
 }
 
-/// A change made while a flush writes the page is not lost: a page is clean only if nobody changed it since it was copied
-/// out.
+/// A change made while a flush writes the page is not lost: a page is clean only if nobody changed it since
+/// it was copied out.
 #[testkit::test]
 fn a_flush_does_not_lose_a_change() {
     testkit::schedule::explore(300, || {
@@ -183,7 +184,7 @@ fn sync_waits_for_a_writer() {
     });
 }
 
-/// Who waits for a latch holds up nobody else: not hits, not misses, not flushes of other pages.
+/// A thread that waits for a latch blocks no other thread: not hits, not misses, not flushes of other pages.
 #[testkit::test]
 fn a_wait_for_a_latch_holds_nobody_up() {
     testkit::schedule::explore(100, || {
@@ -210,8 +211,8 @@ fn a_wait_for_a_latch_holds_nobody_up() {
     });
 }
 
-/// A thread that holds one page and waits for the next gets along with a flush of everything: a flush holds one latch at a
-/// time.
+/// A thread that holds one page and waits for the next gets along with a flush of everything: a flush holds
+/// one latch at a time.
 #[testkit::test]
 fn flush_all_holds_one_latch_at_a_time() {
     testkit::schedule::explore(150, || {
@@ -265,7 +266,7 @@ fn try_write_breaks_a_tie() {
     });
 }
 
-/// A page that is on its way out is not seen with old bytes: who asks for it gets what was written last.
+/// A page that is being evicted is not seen with old bytes: a request for it gets what was written last.
 #[testkit::test]
 fn a_victim_comes_back_with_its_last_bytes() {
     testkit::schedule::explore(200, || {
@@ -284,8 +285,8 @@ fn a_victim_comes_back_with_its_last_bytes() {
     });
 }
 
-/// A page is written under its own latch: a write that hangs holds up who wants to change that page, and nobody sees it
-/// change meanwhile.
+/// A page is written under its own latch: a write that hangs blocks a thread that wants to change that page,
+/// and no thread sees it change meanwhile.
 #[testkit::test]
 fn a_page_is_not_changed_while_it_is_written() {
     testkit::schedule::explore(100, || {

@@ -50,8 +50,8 @@ fn a_damaged_page_is_written_without_being_read() {
     check!(pool.disk().is_allocated(ids[0]), "{} is allocated", ids[0]);
 }
 
-/// The page is clean until its bytes are borrowed as `&mut`, whatever it was before: an empty page that nobody filled does not
-/// reach the disk, because its LSN says nothing about the log.
+/// The page is clean until its bytes are borrowed as `&mut`, whatever it was before: an empty page that
+/// nobody filled does not reach the disk, because its LSN says nothing about the log.
 #[testkit::test]
 fn a_page_that_was_taken_is_clean_until_it_is_changed() {
     for was in ["absent", "clean", "dirty"] {
@@ -159,7 +159,8 @@ fn taking_a_page_is_no_hit_and_no_miss() {
     check_eq!((after.evictions, after.writes), (before.evictions + 1, before.writes), "evictions and writes");
 }
 
-/// Two uses of a page are two uses, also if both wrote it anew: it stays, and pages that were used once leave.
+/// Two uses of a page are two uses, also if both wrote it anew: it stays, and pages that were used once
+/// leave.
 #[testkit::test]
 fn taking_a_page_counts_as_a_use() {
     let (tap, pool, ids) = pool_over(6, 3);
@@ -172,7 +173,8 @@ fn taking_a_page_counts_as_a_use() {
     check_log(&tap, &[], "read of a page that was used twice, after five pages that were used once");
 }
 
-/// Nobody sees the page before its writer has filled it: not the reader that asks first, and not the one that waits for it.
+/// Nobody sees the page before its writer has filled it: not the reader that asks first, and not the one that
+/// waits for it.
 #[testkit::test]
 fn nobody_sees_the_page_before_it_is_filled() {
     for was_resident in [false, true] {
@@ -216,8 +218,8 @@ fn nobody_sees_the_page_before_it_is_filled() {
     }
 }
 
-/// A page that is being evicted is taken when its write has ended, however that ended; the old bytes are written before the
-/// new ones, never after.
+/// A page that is being evicted is taken when its write has ended, however that ended; the old bytes are
+/// written before the new ones, never after.
 #[testkit::test]
 fn a_page_that_is_being_evicted_is_waited_for() {
     for fails in [false, true] {

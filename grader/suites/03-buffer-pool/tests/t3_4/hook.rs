@@ -10,8 +10,8 @@ use crate::pool_support::{
     hooked_over, io_error, joined, make, must, visit,
 };
 
-/// The hook is asked before each write, with the page and its LSN, whatever the write is for: lab 6 makes the log durable
-/// there, and a page on the disk without its log is a change that nobody can undo.
+/// The hook is asked before each write, with the page and its LSN, whatever the write is for: lab 6 makes the
+/// log durable there, and a page on the disk without its log is a change that nobody can undo.
 #[testkit::test]
 fn the_hook_goes_before_each_write() {
     let (tap, pool, ids) = hooked_over(4, 2);
@@ -68,7 +68,8 @@ fn the_hook_is_not_asked_without_a_write() {
     check_log(&tap, &[], "a pool with a changed page is dropped");
 }
 
-/// A hook that says no: the page is not written, and stays in the pool as it is, dirty. Who caused the write is told.
+/// A hook that says no: the page is not written, and stays in the pool as it is, dirty. The call that caused
+/// the write returns the error.
 #[testkit::test]
 fn a_hook_that_fails_forbids_the_write() {
     let (tap, pool, ids) = hooked_over(3, 1);
@@ -131,9 +132,10 @@ fn others_go_through_while_the_hook_hangs() {
     });
 }
 
-/// A hook that hangs and then says no, while somebody waits for the victim: he gets it, dirty, from its frame.
+/// A hook that hangs and then says no, while somebody waits for the victim: he gets it, dirty, from its
+/// frame.
 #[testkit::test]
-fn a_hook_that_fails_serves_who_waits() {
+fn a_hook_that_fails_wakes_the_threads_that_wait() {
     testkit::schedule::explore(120, || {
         let (tap, pool, ids) = hooked_over(2, 1);
         change_logged(&pool, ids[0], 45);

@@ -20,7 +20,8 @@ impl Frames {
         Frames { table: FrameTable::new(pins.clone()), pins }
     }
 
-    /// Uses a page as `access` says: brings it in if it is not there. It stays pinned. Gives the page that left for it.
+    /// Uses a page as `access` says: brings it in if it is not there. It stays pinned. Gives the page that
+    /// left for it.
     fn want(&mut self, page: u32, access: Access) -> (FrameId, Option<u32>) {
         if let Lookup::Resident(frame) = self.table.lookup(PageId(page)) {
             testkit::step!("table.pin({frame:?}, {access:?}) // page {page}");
@@ -68,7 +69,7 @@ fn a_look_does_not_count() {
     );
 }
 
-/// A page that was used twice keeps what it has when somebody passes by.
+/// A page that was used twice keeps its history when a scan reads it.
 #[testkit::test]
 fn a_look_takes_nothing_away() {
     let mut frames = Frames::new(3);
@@ -102,7 +103,8 @@ fn a_page_brought_in_for_a_look_was_used_once() {
     check_eq!(frames.visit(6, Access::Once), Some(4), "the victim: page 4, brought in before page 5");
 }
 
-/// The victims are those of LRU-2 over the accesses that count, in any sequence of both kinds, with pages pinned meanwhile.
+/// The victims are those of LRU-2 over the accesses that count, in any sequence of both kinds, with pages
+/// pinned meanwhile.
 #[testkit::test]
 fn victims_are_those_of_the_accesses_that_count() {
     let step = (1..9_u32, any::<bool>(), 0..4_u8);

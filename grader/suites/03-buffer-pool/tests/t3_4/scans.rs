@@ -1,4 +1,4 @@
-//! The pool and who only passes by: a scan must not push out what everybody uses.
+//! The pool and scans: a scan must not push out the pages that are in use.
 
 use std::io::ErrorKind;
 
@@ -7,8 +7,8 @@ use slotted_page::PageId;
 use testkit::{check, check_eq};
 
 use crate::pool_support::{
-    Io, Journal, Tap, change, check_frames, check_page, check_reads, io_error, must, not_allocated, pass_by,
-    pool_over, visit,
+    Io, Journal, Tap, change, check_frames, check_page, check_reads, io_error, look_once, must,
+    not_allocated, pool_over, visit,
 };
 
 /// Uses each hot page twice.
@@ -35,8 +35,8 @@ fn read_once_is_a_read() {
     check_page(&page, ids[0], 30);
     check_eq!(pool.pin_count(ids[0]), 1, "pin_count while the guard lives");
     check!(must("try_write", pool.try_write(ids[0])).is_none(), "nobody may write the page meanwhile");
-    pass_by(&pool, ids[1], 2);
-    pass_by(&pool, ids[2], 3);
+    look_once(&pool, ids[1], 2);
+    look_once(&pool, ids[2], 3);
     check_page(&page, ids[0], 30);
     drop(page);
     check_eq!(pool.pin_count(ids[0]), 0, "pin_count after the guard is gone");
@@ -69,10 +69,10 @@ fn passing_by_does_not_make_a_page_hot() {
     let (tap, pool, ids) = pool_over(4, 2);
     visit(&pool, ids[0]);
     visit(&pool, ids[1]);
-    (0..5).for_each(|_| pass_by(&pool, ids[0], 1));
+    (0..5).for_each(|_| look_once(&pool, ids[0], 1));
     visit(&pool, ids[2]);
     check_eq!(pool.resident(), vec![ids[1], ids[2]], "pages in the pool: page 0 was used first");
-    pass_by(&pool, ids[0], 1);
+    look_once(&pool, ids[0], 1);
     check_eq!(tap.count(Io::Read(ids[0])), 2, "reads of the page that left");
 }
 
@@ -84,16 +84,16 @@ fn the_hot_set_survives_a_scan() {
     warm_up(&pool, hot);
     for round in 0..3 {
         for (tag, id) in (7..).zip(table) {
-            pass_by(&pool, *id, tag);
-            pass_by(&pool, *id, tag);
+            look_once(&pool, *id, tag);
+            look_once(&pool, *id, tag);
         }
         check_hot(&tap, &pool, hot, &format!("after scan {round}, which looks at each page twice"));
     }
     check_eq!(pool.resident().len(), 8, "pages in the pool");
 }
 
-/// Two scans, one close behind the other, see each page twice: that does not make it hot. (It would if each look counted: then
-/// the table would fill the pool.)
+/// Two scans, one close behind the other, see each page twice: that does not make it hot. (It would if each
+/// look counted: then the table would fill the pool.)
 #[testkit::test]
 fn the_hot_set_survives_two_scans_that_chase_each_other() {
     for distance in 1..4 {
@@ -102,10 +102,10 @@ fn the_hot_set_survives_two_scans_that_chase_each_other() {
         warm_up(&pool, hot);
         for ahead in 0..table.len() + distance {
             if ahead < table.len() {
-                pass_by(&pool, table[ahead], ahead as u32 + 7);
+                look_once(&pool, table[ahead], ahead as u32 + 7);
             }
             if ahead >= distance {
-                pass_by(&pool, table[ahead - distance], (ahead - distance) as u32 + 7);
+                look_once(&pool, table[ahead - distance], (ahead - distance) as u32 + 7);
             }
         }
         check_hot(&tap, &pool, hot, &format!("after two scans {distance} pages apart"));
@@ -122,13 +122,13 @@ fn a_page_passed_by_can_become_hot() {
     warm_up(&pool, old);
     let new = &table[..4];
     for (n, id) in new.iter().enumerate() {
-        pass_by(&pool, *id, n as u32 + 5);
+        look_once(&pool, *id, n as u32 + 5);
         visit(&pool, *id);
         visit(&pool, *id);
     }
     tap.take_log();
     for (n, id) in table.iter().enumerate().skip(4) {
-        pass_by(&pool, *id, n as u32 + 5);
+        look_once(&pool, *id, n as u32 + 5);
     }
     new.iter().for_each(|id| visit(&pool, *id));
     let reads: usize = new.iter().map(|id| tap.count(Io::Read(*id))).sum();

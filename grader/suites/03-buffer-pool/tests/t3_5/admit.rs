@@ -1,4 +1,5 @@
-//! `insert_with`: a record goes under a record id that the caller agrees to, before any other thread can see it.
+//! `insert_with`: a record goes under a record id that the caller agrees to, before any other thread can see
+//! it.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,7 +36,8 @@ fn insert_with<P: Pager>(
     result
 }
 
-/// An admitted record is inserted, and an id that is refused is not used: others are offered, of the same page or of another.
+/// An admitted record is inserted, and an id that is refused is not used: others are offered, of the same
+/// page or of another.
 #[testkit::test]
 fn a_refused_id_is_not_used() {
     for len in [0, 60, 1_000, MAX_HEAP_RECORD_LEN] {
@@ -62,7 +64,8 @@ fn a_refused_id_is_not_used() {
     }
 }
 
-/// Ids of deleted records that a transaction has locked are left alone as long as it has them, and used again after that.
+/// Ids of deleted records that a transaction has locked are left alone as long as it has them, and used again
+/// after that.
 #[testkit::test]
 fn locked_ids_of_deleted_records_are_left_alone() {
     let (_, pool) = pool(8);
@@ -95,7 +98,8 @@ fn locked_ids_of_deleted_records_are_left_alone() {
     check_no_leak(&pool, &[&table.heap]);
 }
 
-/// A caller that refuses everything gets an error: the insert ends, the heap holds what it held, and has at most one page more.
+/// A caller that refuses everything gets an error: the insert ends, the heap holds what it held, and has at
+/// most one page more.
 #[testkit::test]
 fn an_insert_that_is_always_refused_ends() {
     for (count, len) in [(0, 10), (5, 10), (30, 900), (30, MAX_HEAP_RECORD_LEN), (200, 100)] {
@@ -121,7 +125,8 @@ fn an_insert_that_is_always_refused_ends() {
     }
 }
 
-/// While `admit` decides, the page is latched and as it was: nobody can come between the decision and the insert.
+/// While `admit` decides, the page is latched and as it was: nobody can come between the decision and the
+/// insert.
 #[testkit::test]
 fn the_page_is_latched_and_unchanged_while_admit_decides() {
     let pager = CountingPager::new(pool(8).1);

@@ -19,8 +19,8 @@ fn gives_back_what_was_inserted() {
     check_no_leak(&pool, &[&table.heap]);
 }
 
-/// A new heap is one empty page that names itself as heap and as the last of its chain, and the first record goes
-/// there.
+/// A new heap is one empty page that names itself as heap and as the last of its chain, and the first record
+/// goes there.
 #[testkit::test]
 fn a_new_heap_is_one_page() {
     let (_, pool) = pool(3);
@@ -46,7 +46,8 @@ fn empty_records_are_records() {
     table.check(&pool);
 }
 
-/// A record that no page could take after it moved is refused, and nothing happens: no page is allocated for it.
+/// A record that no page could take after it moved is refused, and nothing happens: no page is allocated for
+/// it.
 #[testkit::test]
 fn refuses_a_record_that_is_too_long() {
     let (_, pool) = pool(4);
@@ -198,8 +199,8 @@ fn survives_in_the_file() {
     check_no_leak(&pool, &[&table.heap]);
 }
 
-/// Undo puts a deleted record back under its old id, also one that was the last of its page, where the slot itself
-/// is gone.
+/// Undo puts a deleted record back under its old id, also one that was the last of its page, where the slot
+/// itself is gone.
 #[testkit::test]
 fn restores_a_deleted_record() {
     let (_, pool) = pool(4);
@@ -242,7 +243,8 @@ fn restores_a_record_that_had_moved() {
     table.check(&pool);
 }
 
-/// A restore finds room elsewhere when others have taken it at home: the record id must come back, wherever the bytes are.
+/// A restore finds room elsewhere when others have taken it at home: the record id must come back, wherever
+/// the bytes are.
 #[testkit::test]
 fn restores_although_the_room_is_taken() {
     let (_, pool) = pool(6);
@@ -257,8 +259,8 @@ fn restores_although_the_room_is_taken() {
     check!(survey.moved.contains_key(&ids[0]) || survey.moved.contains_key(&neighbour), "one of them moved");
 }
 
-/// A slot that is gone costs its four bytes again when its record comes back: with room for the record alone, a forward
-/// comes, and with room for neither, nothing changes.
+/// A slot that is gone costs its four bytes again when its record comes back: with room for the record alone,
+/// a forward comes, and with room for neither, nothing changes.
 #[testkit::test]
 fn a_restore_counts_the_slots() {
     for left in [0, 4, 6, 7, 10, 11, 14, 15, 104, 105, 109, 110] {
@@ -303,7 +305,7 @@ fn the_pages_are_as_documented() {
     check_eq!(survey(&pool, table.heap.id()).records.len(), 2, "records");
 }
 
-/// A damaged page is told apart from a missing record.
+/// A damaged page and a missing record are different errors.
 #[testkit::test]
 fn damage_is_not_a_missing_record() {
     let (_, pool) = pool(4);

@@ -8,7 +8,8 @@ use testkit::{check, check_eq, step};
 
 use crate::heap_support::{Table, check_no_leak, owner, pool};
 
-/// The chain is whole before and after each page that fills up: every page linked once, the first page knows the last.
+/// The chain is whole before and after each page that fills up: every page linked once, the first page knows
+/// the last.
 #[testkit::test]
 fn the_chain_holds_at_every_full_page() {
     let (_, pool) = pool(4);

@@ -6,7 +6,8 @@ use testkit::{check, check_eq, step};
 
 use crate::heap_support::{Table, allocated, check_file, check_no_leak, must, pool};
 
-/// Each call frees as many pages as it may, and between two calls the rest is a heap: sound, opened again or not.
+/// Each call frees as many pages as it may, and between two calls the rest is a heap: sound, opened again or
+/// not.
 #[testkit::test]
 fn a_heap_is_destroyed_in_parts() {
     for at_most in [1, 2, 3, 7, 100] {
@@ -50,7 +51,8 @@ fn no_page_is_freed_where_none_may_be() {
     check_no_leak(&pool, &[&table.heap]);
 }
 
-/// What is left of a heap is used as any other: records go into it, and what is remembered of freed pages does no harm.
+/// What is left of a heap is used as any other: records go into it, and what is remembered of freed pages
+/// does no harm.
 #[testkit::test]
 fn what_is_left_can_be_used() {
     let (_, pool) = pool(8);
@@ -70,8 +72,8 @@ fn what_is_left_can_be_used() {
     }
 }
 
-/// Under a pager that keeps each changed page until the end, as lab 6 does, a batch for each call holds few pages; and a batch that
-/// is taken back has freed nothing.
+/// Under a pager that keeps each changed page until the end, as lab 6 does, a batch for each call holds few
+/// pages; and a batch that is taken back has freed nothing.
 #[testkit::test]
 fn a_batch_for_each_call_keeps_few_pages() {
     let pager = CountingPager::new(pool(6).1);

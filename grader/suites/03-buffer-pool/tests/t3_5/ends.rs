@@ -1,12 +1,13 @@
-//! The two ends of a chain: the last page is filled before another is linked, and what a destroy could not free is a heap.
+//! The two ends of a chain: the last page is filled before another is linked, and what a destroy could not
+//! free is a heap.
 
 use buffer_pool::Error;
 use testkit::{check_eq, step};
 
 use crate::heap_support::{Table, check_no_leak, pool};
 
-/// An opened heap knows nothing, and its chain is too long to be looked through: but the first page knows the last, and
-/// that has room.
+/// An opened heap knows nothing, and its chain is too long to be looked through: but the first page knows the
+/// last, and that has room.
 #[testkit::test]
 fn an_opened_heap_fills_its_last_page() {
     let (_, pool) = pool(4);
@@ -23,7 +24,8 @@ fn an_opened_heap_fills_its_last_page() {
     }
 }
 
-/// The first page cannot be freed, all others are: what is left is a sound heap of one page (H2), which grows again.
+/// The first page cannot be freed, all others are: what is left is a sound heap of one page (H2), which grows
+/// again.
 #[testkit::test]
 fn what_destroy_leaves_can_be_used() {
     for count in [1, 6, 30] {

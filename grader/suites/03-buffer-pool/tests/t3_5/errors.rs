@@ -184,7 +184,8 @@ fn disk_faults(fail: impl Fn(&FaultDisk, u64)) -> usize {
         for n in 0..8 {
             let (disk, pool) = pool(3);
             let (mut table, id) = build(&pool, case);
-            // Changed pages of nobody fill the pool: each page of the heap must be read, and one of these written.
+            // Changed pages of nobody fill the pool: each page of the heap must be read, and one of these
+            // written.
             let spare = [(); 3].map(|()| must(pool.pin_new(SPARE), "pin_new").id());
             step!("// call {n} of the disk fails from here on");
             fail(&disk, n);
@@ -308,7 +309,8 @@ fn a_heap_that_cannot_be_made_leaks_nothing() {
     }
 }
 
-/// A destroy that fails half-way has not lost the pages that are left: the heap can be opened and destroyed again.
+/// A destroy that fails half-way has not lost the pages that are left: the heap can be opened and destroyed
+/// again.
 #[testkit::test]
 fn a_destroy_that_fails_can_be_finished() {
     let mut failures = 0;

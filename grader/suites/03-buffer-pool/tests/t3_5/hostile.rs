@@ -1,5 +1,5 @@
-//! Pages that a program wrote wrongly: their checksums are right, their content makes no sense. Whatever they hold,
-//! the heap answers with an error, and in the end.
+//! Pages that a program wrote wrongly: their checksums are right, their content makes no sense. Whatever they
+//! hold, the heap answers with an error, and in the end.
 
 use buffer_pool::{BufferPool, Error, HeapDamage, Pager, RecordId};
 use proptest::prelude::*;
@@ -47,8 +47,8 @@ fn refuses_bad_tags() {
     }
 }
 
-/// A forward must lead to a moved record that names it as its home. Anything else is damage: not a wrong record, not
-/// a search without end.
+/// A forward must lead to a moved record that names it as its home. Anything else is damage: not a wrong
+/// record, not a search without end.
 #[testkit::test]
 fn refuses_bad_forwards() {
     let (_, pool) = pool(6);
@@ -99,8 +99,8 @@ fn refuses_bad_forwards() {
     other.check(&pool);
 }
 
-/// A body never lies in the page that had no room for it: a forward to its own page is damage for every call, even if a
-/// moved record is there that names it.
+/// A body never lies in the page that had no room for it: a forward to its own page is damage for every call,
+/// even if a moved record is there that names it.
 #[testkit::test]
 fn refuses_forwards_to_their_own_page() {
     let (_, pool) = pool(6);
@@ -158,8 +158,8 @@ fn refuses_forwards_out_of_the_heap() {
     check_eq!(left, Some(body), "the other heap's bytes");
 }
 
-/// A chain that goes in a circle, or whose first page knows a wrong last one, ends every call all the same, and no
-/// page of another heap is touched.
+/// A chain that goes in a circle, or whose first page knows a wrong last one, ends every call all the same,
+/// and no page of another heap is touched.
 #[testkit::test]
 fn a_bad_chain_ends() {
     for case in 0..14 {

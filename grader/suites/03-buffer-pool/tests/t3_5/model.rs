@@ -64,7 +64,8 @@ fn is_a_map_of_records_after_each_operation() {
     });
 }
 
-/// A long life: thousands of operations in a small pool and in a large one, with the file closed now and then.
+/// A long life: thousands of operations in a small pool and in a large one, with the file closed now and
+/// then.
 #[testkit::test]
 fn lives_long() {
     for frames in [3, 64] {

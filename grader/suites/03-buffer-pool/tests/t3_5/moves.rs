@@ -18,7 +18,8 @@ fn updates_in_place_when_it_fits() {
     }
 }
 
-/// A record grows by one byte at a time until its page is full, moves, and goes on growing to the longest there is.
+/// A record grows by one byte at a time until its page is full, moves, and goes on growing to the longest
+/// there is.
 #[testkit::test]
 fn grows_until_it_moves() {
     let (_, pool) = pool(4);
@@ -159,7 +160,8 @@ fn deleting_a_moved_record_frees_both() {
     }
 }
 
-/// Where a body lies is nobody's business: that place is no record id, and asking by it cannot harm the record.
+/// Where a body lies is nobody's business: that place is no record id, and asking by it cannot harm the
+/// record.
 #[testkit::test]
 fn the_place_of_a_body_is_no_record_id() {
     let (_, pool) = pool(6);

@@ -1,5 +1,5 @@
-//! Rule U2, watched call by call: with a page held, the heap waits for another only in the order of the chain; and it
-//! holds so few that three frames are enough.
+//! Rule U2, watched call by call: with a page held, the heap waits for another only in the order of the
+//! chain; and it holds so few that three frames are enough.
 
 use buffer_pool::{BufferPool, RecordId};
 use pager_kit::{Call, CountingPager, What};
@@ -19,8 +19,8 @@ fn chain(pool: &BufferPool, first: PageId) -> Vec<PageId> {
     }
 }
 
-/// Checks all that was recorded: who waited for a page held only pages before it. A thread that waits the other way round
-/// waits for ever if a second one does the same from the other end.
+/// Checks all that was recorded: a thread that waited for a page held only pages before it. A thread that
+/// waits the other way round waits for ever if a second one does the same from the other end.
 fn check_waits(pager: &CountingPager<BufferPool>, first: PageId, what: &str) {
     let events = pager.take_events();
     let is_wait =
@@ -55,8 +55,8 @@ fn waits_go_along_the_chain() {
     }
 }
 
-/// Two moved records that lie crosswise: with a body before its home and one behind it, one of the two leads against the
-/// order, for update, delete and get.
+/// Two moved records that lie crosswise: with a body before its home and one behind it, one of the two leads
+/// against the order, for update, delete and get.
 #[testkit::test]
 fn forwards_against_the_order_are_not_waited_for() {
     for is_deleted in [false, true] {
@@ -82,8 +82,8 @@ fn forwards_against_the_order_are_not_waited_for() {
     }
 }
 
-/// A heap of three pages without room; the record returned has its home in the last and its body in the second, if the heap
-/// puts records where there is room.
+/// A heap of three pages without room; the record returned has its home in the last and its body in the
+/// second, if the heap puts records where there is room.
 fn moved_back(pool: &BufferPool) -> (Table, RecordId) {
     let (mut table, ids) = Table::filled(pool, 9, 1_300);
     let id = ids[8];
@@ -97,8 +97,8 @@ fn moved_back(pool: &BufferPool) -> (Table, RecordId) {
     (table, id)
 }
 
-/// A record of the last page that has moved to an earlier one moves on, and no page has room: with three frames, home, the
-/// old body and the new page are all there can be.
+/// A record of the last page that has moved to an earlier one moves on, and no page has room: with three
+/// frames, home, the old body and the new page are all there can be.
 #[testkit::test]
 fn three_frames_are_enough_to_move_on() {
     let (disk, built) = pool(8);

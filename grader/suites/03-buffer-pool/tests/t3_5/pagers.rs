@@ -6,7 +6,8 @@ use testkit::{check, check_eq, step};
 
 use crate::heap_support::{Table, check_file, check_no_leak, dice, must, pool, some_op};
 
-/// On pages in memory, whose numbers go down as the chain goes on: nothing relies on the pool or on an order of pages.
+/// On pages in memory, whose numbers go down as the chain goes on: nothing relies on the pool or on an order
+/// of pages.
 #[testkit::test]
 fn works_on_pages_in_memory() {
     let pager = MemPager::new(300);
@@ -23,8 +24,8 @@ fn works_on_pages_in_memory() {
     check_eq!(pager.allocated(), Vec::from_iter(pages), "allocated pages");
 }
 
-/// No page is asked for twice in one operation while it is held (U1), nothing is held after it, and never more than
-/// three at once, so that a pool of three frames is enough.
+/// No page is asked for twice in one operation while it is held (U1), nothing is held after it, and never
+/// more than three at once, so that a pool of three frames is enough.
 #[testkit::test]
 fn holds_few_pages_and_none_twice() {
     let pager = CountingPager::new(pool(16).1);
@@ -39,7 +40,8 @@ fn holds_few_pages_and_none_twice() {
     table.check(&pager);
 }
 
-/// A reader holds one page at a time, also where it follows a forward: that may lead against the order of the chain.
+/// A reader holds one page at a time, also where it follows a forward: that may lead against the order of the
+/// chain.
 #[testkit::test]
 fn a_reader_holds_one_page() {
     let pager = CountingPager::new(pool(16).1);
@@ -74,8 +76,8 @@ fn works_when_changed_pages_are_kept() {
     check_file(&disk, &pool, &[&table]);
 }
 
-/// What the heap remembers is no more than a hint: a batch that is taken back leaves memory and pages apart, and the
-/// heap must believe the pages.
+/// What the heap remembers is no more than a hint: a batch that is taken back leaves memory and pages apart,
+/// and the heap must believe the pages.
 #[testkit::test]
 fn survives_operations_that_are_taken_back() {
     let (_, pool) = pool(64);

@@ -89,8 +89,8 @@ impl Shared {
     }
 }
 
-/// Threads that insert at once fill pages together and make the chain longer together: no record is lost or put over
-/// another, no page is linked twice or not at all.
+/// Threads that insert at once fill pages together and make the chain longer together: no record is lost or
+/// put over another, no page is linked twice or not at all.
 #[testkit::test]
 fn inserts_at_once_are_all_there() {
     testkit::schedule::explore(120, || {
@@ -117,8 +117,8 @@ fn inserts_at_once_are_all_there() {
     });
 }
 
-/// A shared heap in which record `a` has its home in the first page and its body in the second, and `b` the other
-/// way round, if the heap puts records where there is room.
+/// A shared heap in which record `a` has its home in the first page and its body in the second, and `b` the
+/// other way round, if the heap puts records where there is room.
 fn crossed() -> (Shared, RecordId, RecordId) {
     let (shared, ids) = shared(10, &[1_300, 2_000, 1_300, 2_000]);
     let [a, x, b, y] = ids[..] else { unreachable!("four records were inserted") };
@@ -130,8 +130,8 @@ fn crossed() -> (Shared, RecordId, RecordId) {
     (shared, a, b)
 }
 
-/// Two updates of moved records, each with its home in the page where the other's body lies: whoever waits for the
-/// second page while holding the first waits for ever.
+/// Two updates of moved records, each with its home in the page where the other's body lies: whoever waits
+/// for the second page while holding the first waits for ever.
 #[testkit::test]
 fn crossing_updates_do_not_deadlock() {
     testkit::schedule::explore(120, || {
@@ -190,8 +190,8 @@ fn moves_out_of_two_pages_at_once() {
     });
 }
 
-/// A record of the last page moves to the first, while an insert goes from the first page to the last to make the chain
-/// longer: whoever waits for the first page while holding the last waits for ever.
+/// A record of the last page moves to the first, while an insert goes from the first page to the last to make
+/// the chain longer: whoever waits for the first page while holding the last waits for ever.
 #[testkit::test]
 fn a_move_and_a_growing_chain_do_not_deadlock() {
     testkit::schedule::explore(150, || {
@@ -249,8 +249,8 @@ fn a_reader_sees_a_moving_record() {
     });
 }
 
-/// Whoever follows a forward while the record is deleted, and its places are used again at once, sees the record or
-/// nothing, never another's bytes.
+/// Whoever follows a forward while the record is deleted, and its places are used again at once, sees the
+/// record or nothing, never another's bytes.
 #[testkit::test]
 fn a_reader_never_sees_another_record() {
     testkit::schedule::explore(200, || {

@@ -60,7 +60,8 @@ fn take_last_page_back(pool: &buffer_pool::BufferPool, table: &mut Table) -> Pag
     last
 }
 
-/// A page that the heap remembers but that is no longer allocated is forgotten: that is no error of an insert.
+/// A page that the heap remembers but that is no longer allocated is forgotten: that is no error of an
+/// insert.
 #[testkit::test]
 fn a_hint_of_a_free_page_is_dropped() {
     let (_, pool) = pool(6);

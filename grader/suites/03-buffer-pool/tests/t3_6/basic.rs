@@ -159,7 +159,7 @@ fn works_on_any_pager() {
     table.update(&batch, ids[7], 3_000);
     table.delete(&batch, ids[20]);
     table.insert(&batch, 3_900);
-    let what = "a scan by who changed the pages";
+    let what = "a scan in the batch that changed the pages";
     check_records(&collect(table.heap.scan(&batch), what), &table.model, what);
     must(batch.commit(), "commit");
     check_records(&collect(table.heap.scan(&pager), "a scan"), &table.model, "a scan after the commit");

@@ -1,5 +1,5 @@
-//! The heap changes between two calls of a scan: what was there all the time comes exactly once, what came or went
-//! comes at most once.
+//! The heap changes between two calls of a scan: what was there all the time comes exactly once, what came or
+//! went comes at most once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,8 @@ use testkit::{Failure, check, check_eq, step};
 
 use crate::heap_support::{Op, Table, check_records, dice, must, pool, some_len};
 
-/// Scans `table`, and lets `change` do something after each record. The scan may give a record as it was at any time,
-/// or not at all if it was not there all the time.
+/// Scans `table`, and lets `change` do something after each record. The scan may give a record as it was at
+/// any time, or not at all if it was not there all the time.
 fn scan_while(
     pool: &BufferPool,
     table: &mut Table,
@@ -77,8 +77,8 @@ fn others_may_come_and_go() {
     check!(found.len() >= 40, "{} records came", found.len());
 }
 
-/// Each record that has come grows, so that it moves, mostly to pages that the scan has not seen yet: it must not come
-/// again from there.
+/// Each record that has come grows, so that it moves, mostly to pages that the scan has not seen yet: it must
+/// not come again from there.
 #[testkit::test]
 fn what_has_come_may_move_ahead() {
     let (_, pool) = pool(3);
@@ -97,7 +97,7 @@ fn what_is_to_come_may_move_behind() {
     let found = scan_while(&pool, &mut table, |table, id| {
         turn += 1;
         match turn {
-            // Room behind the scan, and somebody from the end who needs it.
+            // Room behind the scan, and a record from the end that needs it.
             ..=8 => table.delete(&pool, id),
             9..=20 => table.update(&pool, ids[48 - turn], 1_300),
             21..=30 => table.update(&pool, ids[60 - turn], 100),
@@ -130,9 +130,10 @@ fn the_page_under_the_scan_may_change() {
     }
 }
 
-/// A moved record that is deleted between two calls, with another put where it was, is passed over: that is no error.
+/// A moved record that is deleted between two calls, with another put where it was, is passed over: that is
+/// no error.
 #[testkit::test]
-fn a_forward_may_lead_nowhere_by_then() {
+fn the_record_of_a_forward_may_be_gone_by_then() {
     let (_, pool) = pool(4);
     let (mut table, ids) = Table::filled(&pool, 8, 480);
     table.update(&pool, ids[4], 3_000);
@@ -166,7 +167,7 @@ fn a_forward_may_lead_to_another_record_by_then() {
     });
 }
 
-/// The chain grows while the scan is on its way to the end.
+/// The chain grows before the scan has reached its end.
 #[testkit::test]
 fn the_chain_may_grow() {
     let (_, pool) = pool(3);

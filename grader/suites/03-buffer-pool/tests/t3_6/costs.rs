@@ -1,4 +1,5 @@
-//! What a scan asks of the pool: each page once, by the way that does not count as use, and nothing in between.
+//! What a scan asks of the pool: each page once, by the way that does not count as use, and nothing in
+//! between.
 
 use buffer_pool::Pager;
 use pager_kit::CountingPager;
@@ -47,7 +48,7 @@ fn a_moved_record_costs_one_page() {
     check!(asked <= pages + moved, "{asked} page requests for {pages} pages and {moved} moved records");
 }
 
-/// A scan passes by: it must not look to the pool like somebody who comes back, or it pushes out the pages that are
+/// A scan reads each page once: if the pool took that for a use, the scan would push out the pages that are
 /// in use.
 #[testkit::test]
 fn asks_by_the_way_that_does_not_count() {

@@ -76,7 +76,7 @@ fn does_not_leave_the_heap() {
 
 /// What has no sound tag is an error that names it, and nothing else comes in its place.
 #[testkit::test]
-fn bad_tags_are_told() {
+fn bad_tags_are_reported() {
     for bytes in
         [vec![7; 20], vec![0x7F; 20], vec![0xFF; 8], vec![], vec![5, 1], vec![FORWARD, 1, 2], vec![MOVED, 1]]
     {
@@ -91,9 +91,10 @@ fn bad_tags_are_told() {
     }
 }
 
-/// A forward that leads to no moved record of its own is damage, not an endless search, and not another's record.
+/// A forward that leads to no moved record of its own is damage, not an endless search, and not another's
+/// record.
 #[testkit::test]
-fn bad_forwards_are_told() {
+fn bad_forwards_are_reported() {
     let (_, pool) = pool(4);
     let (mut table, ids) = Table::filled(&pool, 12, 950);
     let (_, others) = Table::filled(&pool, 4, 950);
@@ -119,7 +120,7 @@ fn bad_forwards_are_told() {
 
 /// A page whose bytes are damaged is an error at that page.
 #[testkit::test]
-fn a_damaged_page_is_told() {
+fn a_damaged_page_is_reported() {
     let (disk, pool) = pool(3);
     let (table, _) = Table::filled(&pool, 24, 950);
     let all = ids_of(table.heap.scan(&pool), "a scan");

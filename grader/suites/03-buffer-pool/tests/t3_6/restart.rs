@@ -26,7 +26,8 @@ fn goes_on_after_any_record() {
     }
 }
 
-/// The record to go on after may be gone, be it the first of a page, inside or the last, whose slot is gone with it.
+/// The record to go on after may be gone, be it the first of a page, inside or the last, whose slot is gone
+/// with it.
 #[testkit::test]
 fn goes_on_after_a_record_that_is_gone() {
     for gone in 0..16 {
@@ -91,7 +92,8 @@ fn a_heap_can_be_read_in_parts() {
     }
 }
 
-/// A record id of another heap, or of no heap page at all, is an error, not the end and not the other heap's records.
+/// A record id of another heap, or of no heap page at all, is an error, not the end and not the other heap's
+/// records.
 #[testkit::test]
 fn does_not_go_on_in_another_heap() {
     let (_, pool) = pool(4);
@@ -109,7 +111,7 @@ fn does_not_go_on_in_another_heap() {
     }
 }
 
-/// A read that fails is told; the scan can be taken up again where it was.
+/// A read that fails is returned as an error, and the scan can be taken up again where it was.
 #[testkit::test]
 fn goes_on_after_an_error() {
     let (disk, pool) = pool(3);
