@@ -174,14 +174,22 @@ impl FrameTable {
     #[inline]
     pub fn pin(&mut self, frame: FrameId, access: Access) {
         match access {
-            Access::Again => {
-                todo!("task 3.1: pin a frame and count the access")
-            }
-            Access::Once => {
-                // Nudge: which two things does a pin do, and which of them makes a page look popular?
-                todo!("task 3.4: pin a frame for one look")
-            }
+            Access::Again => self.pin_again(frame),
+            Access::Once => self.pin_once(frame),
         }
+    }
+
+    /// Pins a frame for [`Access::Again`].
+    #[inline]
+    fn pin_again(&mut self, frame: FrameId) {
+        todo!("task 3.1: pin a frame and count the access")
+    }
+
+    /// Pins a frame for [`Access::Once`].
+    #[inline]
+    fn pin_once(&mut self, frame: FrameId) {
+        // Nudge: which two things does a pin do, and which of them makes a page look popular?
+        todo!("task 3.4: pin a frame for one look")
     }
 
     /// Pins the frame of a resident page for the pool's own purposes, which are no access: to write the page.

@@ -174,19 +174,27 @@ impl FrameTable {
     #[inline]
     pub fn pin(&mut self, frame: FrameId, access: Access) {
         match access {
-            Access::Again => {
-                //# task 3.1 pin a frame and count the access
-                self.hold(frame);
-                self.replacer.record_access(frame.0);
-                //# end
-            }
-            Access::Once => {
-                //# task 3.4 pin a frame for one look
-                //+ // Nudge: which two things does a pin do, and which of them makes a page look popular?
-                self.hold(frame);
-                //# end
-            }
+            Access::Again => self.pin_again(frame),
+            Access::Once => self.pin_once(frame),
         }
+    }
+
+    /// Pins a frame for [`Access::Again`].
+    #[inline]
+    fn pin_again(&mut self, frame: FrameId) {
+        //# task 3.1 pin a frame and count the access
+        self.hold(frame);
+        self.replacer.record_access(frame.0);
+        //# end
+    }
+
+    /// Pins a frame for [`Access::Once`].
+    #[inline]
+    fn pin_once(&mut self, frame: FrameId) {
+        //# task 3.4 pin a frame for one look
+        //+ // Nudge: which two things does a pin do, and which of them makes a page look popular?
+        self.hold(frame);
+        //# end
     }
 
     /// Pins the frame of a resident page for the pool's own purposes, which are no access: to write the page.

@@ -39,7 +39,8 @@
 //! - **B2** Two requests that miss one page cause one read. Requests for different pages do not wait for each
 //!   other's I/O.
 //! - **B3** A dirty page leaves its frame only after it was written. The flag is cleared only after a
-//!   successful write, under the page's latch, so that no change can slip in between.
+//!   successful write, under the page's latch, so that no change can slip in between. Only `free` and
+//!   `write_new`, which hold the write latch, give up bytes that were not written.
 //! - **B4** A claim ends with `publish` or `cancel`, whatever fails, and after each of them `state_changed`
 //!   is notified. So no thread waits for a page that no thread is working on.
 //! - **B5** A page of a slotted kind ([`PageKind::is_slotted`]) was checked when it was read, so a hit may
@@ -228,7 +229,7 @@ impl BufferPool {
     ///
     /// # Ensures
     /// Each change of the page that was finished before the call has been given to the disk manager. If the
-    /// page is busy, the call waits for that to be settled. No access is counted.
+    /// page is busy, the call waits until it is not. No access is counted.
     ///
     /// # Errors
     /// [`Error::Page`], from the hook or from the disk. The page stays dirty.

@@ -11,8 +11,8 @@ use crate::frame_table::Claim;
 use crate::{Error, FlushHook, Lookup};
 
 impl BufferPool {
-    /// Settles the claim of a page that is to be read: makes room, reads the page into the frame, checks it
-    /// (B5), publishes it.
+    /// Ends the claim of a page that is to be read: evicts the victim, reads the page into the frame, checks
+    /// it (B5), publishes it.
     ///
     /// # Errors
     /// The claim is cancelled (B4). [`Error::Page`]: the victim could not be written, and is resident and
