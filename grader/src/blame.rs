@@ -1,7 +1,7 @@
 //! Which earlier lab is at fault when a test of a later one fails.
 //!
-//! A lab stands on the learner's own earlier labs, so a mistake in lab 2 may first show in lab 4. Called by `cargo grade run`
-//! with a finished report; grades the failing tests again on other stacks.
+//! A lab stands on the learner's own earlier labs, so a mistake in lab 2 may first show in lab 4. Called by
+//! `cargo grade run` with a finished report; grades the failing tests again on other stacks.
 //!
 //! ```text
 //!   lab 4 fails on        reference 1 2 3         passes: the mistake is below lab 4
@@ -9,10 +9,12 @@
 //!                         mine 1 2, reference 3   fails: the mistake is in lab 2
 //! ```
 //!
-//! The first stack that fails names its topmost lab: all below it are known to do. A second mistake, higher up, shows when
-//! the first is mended. Then the lab's own tests are run, because one of them is easier to follow than a later lab's.
+//! The first stack that fails names its topmost lab, because the stack without that lab passes. A second
+//! mistake, higher up, shows after the first is corrected. Then the lab's own tests are run, because one of
+//! them is easier to follow than a later lab's.
 //!
-//! What is left out: gates. A slow earlier lab makes a later one slow, which `compare` on the earlier lab shows.
+//! What is left out: gates. A slow earlier lab makes a later one slow, which `compare` on the earlier lab
+//! shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -68,7 +70,7 @@ fn failing(report: &LabReport) -> impl Iterator<Item = &TestReport> {
     tests.filter(|test| !matches!(test.outcome, TestOutcome::Pass | TestOutcome::NotRun))
 }
 
-/// A hole of an earlier lab that the test fell into: no need to run anything.
+/// A hole of an earlier lab that the test reached: nothing has to be run to know the lab at fault.
 fn hole_below(test: &TestReport, lab: &Lab, earlier: &[&Lab]) -> Option<Blame> {
     let TestOutcome::Todo(failure) = &test.outcome else { return None };
     let (_, text) = failure.what.split_once("task ")?;
@@ -110,7 +112,8 @@ impl<'a> Stacks<'a> {
         Ok(tests.iter().cloned().partition(|test| passed.contains(test)))
     }
 
-    /// Goes up the earlier labs, the learner's up to each and the reference's above, and tells which tests start to fail where.
+    /// For each earlier lab, the tests that fail once the learner's labs up to this one take the place of the
+    /// reference's.
     fn lowest_that_fail(
         &self,
         earlier: &[&'a Lab],

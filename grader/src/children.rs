@@ -1,15 +1,15 @@
-//! The processes the grader started, and those that came to it unasked.
+//! The processes that the grader started, and those that the system gave it.
 //!
 //! A test process leads a process group of its own, which is killed as a whole when the test ends. A
-//! descendant can leave the group (`setsid`). On Linux the grader is therefore *subreaper*: a descendant
-//! whose parents are gone becomes the grader's own child, and every child that the grader did not start
-//! itself is killed by [`sweep`].
+//! descendant can leave the group (`setsid`). On Linux the grader is therefore a *subreaper*: a descendant
+//! whose parents have ended becomes a child of the grader, and [`sweep`] kills every child that the grader
+//! did not start.
 //!
 //! Invariants:
-//! - I1: a process started here is in the registry before anybody can sweep: starting and sweeping hold
+//! - I1: a process started here is in the registry before a sweep can see it: starting and sweeping hold
 //!   the same lock.
 //! - I2: a process leaves the registry only after its group was killed and it was reaped, so no
-//!   number in the registry can have been given to somebody else.
+//!   number in the registry can belong to another process.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -88,12 +88,12 @@ fn pid(id: u32) -> Option<Pid> {
 
 fn kill_group(id: u32) {
     if let Some(pid) = pid(id) {
-        // Nobody left in the group is no error worth telling.
+        // An empty group is no error.
         let _ = rustix::process::kill_process_group(pid, Signal::KILL);
     }
 }
 
-/// Becomes subreaper and makes an interrupt take the children along; once.
+/// Makes the grader a subreaper, and an interrupt kill the children; once.
 fn prepare() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -115,7 +115,7 @@ fn on_interrupt() {
             let _ = signal_hook::low_level::emulate_default_handler(signal);
         }
     };
-    // Without the thread an interrupt ends the grader all the same, only less tidily.
+    // Without the thread an interrupt still ends the grader, and leaves its children running.
     let _ = std::thread::Builder::new().name("interrupt".to_owned()).spawn(watch);
 }
 
@@ -129,8 +129,8 @@ pub fn catches_runaways() -> bool {
 pub fn sweep() -> usize {
     let started = started();
     let mut killed = 0;
-    // Killing one can hand us its children, so look again until there is nobody; a process that forks
-    // faster than this loop is left to the next sweep.
+    // The children of a killed process become the grader's, so look again until there are none. A process
+    // that forks faster than this loop is left to the next sweep.
     for _ in 0..64 {
         let strangers: Vec<u32> = adopted_ids().unwrap_or_default();
         let strangers: Vec<u32> = strangers.into_iter().filter(|id| !started.contains(id)).collect();
@@ -150,7 +150,7 @@ pub fn sweep() -> usize {
     killed
 }
 
-/// The ids of all our children; `None` where the system does not tell.
+/// The ids of all children of the grader; `None` where the system does not list them.
 #[cfg(target_os = "linux")]
 fn adopted_ids() -> Option<Vec<u32>> {
     let mut ids = Vec::new();
@@ -174,7 +174,7 @@ fn adopted_ids() -> Option<Vec<u32>> {
     None
 }
 
-/// Processor milliseconds a running process has used; `None` where the system does not tell.
+/// Processor milliseconds a running process has used; `None` where the system does not say.
 pub fn cpu_ms(id: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     // The command's name is in parentheses and may hold anything; count fields after the last one.

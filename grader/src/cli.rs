@@ -1,4 +1,4 @@
-//! The command line: what can be asked. [`crate::cmd`] answers.
+//! The command line: commands and their arguments. [`crate::cmd`] runs them.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
-/// What can be asked for.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Grade a lab, a task of it or one test.
@@ -55,7 +55,7 @@ pub enum Command {
         #[arg(long)]
         seed: Option<u64>,
     },
-    /// For those who write labs.
+    /// Commands for the authors of labs.
     #[command(subcommand)]
     Author(AuthorCommand),
 }

@@ -1,4 +1,5 @@
-//! Compiling what the stage holds, and saying whose fault it is when that fails.
+//! Compiles what the stage holds, and decides whether the submission, its fit to the tests, or the course is
+//! at fault when that fails.
 //!
 //! ```text
 //!   cargo build  (own environment, own target folder, current folder /)
@@ -63,9 +64,10 @@ pub enum Compiled {
     },
 }
 
-/// Compiles `target` of the stage, as patiently and with as many compilers as `request` says.
+/// Compiles `target` of the stage, with the time limit and the number of compilers that `request` has.
 ///
-/// Errs when the submission is not at fault: no cargo, no network for a first fetch, a broken reference.
+/// Returns an error when the submission is not at fault: no cargo, no network for a first fetch, a broken
+/// reference.
 pub fn compile(
     course: &Course,
     stage: &Stage,
@@ -160,7 +162,7 @@ fn earlier_labs(stage: &Stage, course: &Course, lab: &Lab, errors: &[CompilerMes
         let folder = format!("{}/{}/", stage.seat(other).folder(), other.id);
         if errors.iter().any(|error| error.file.as_ref().is_some_and(|file| file.starts_with(&folder))) {
             notes.push(format!(
-                "{} does not compile, and {} stands on it; `--earlier reference` grades without it",
+                "{} does not compile, and {} stands on it; `--earlier reference` grades on the reference's instead",
                 other.path(),
                 lab.path()
             ));

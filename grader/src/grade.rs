@@ -4,8 +4,8 @@
 //!   Request -> stage -> compile -> run -> gates -> LabReport
 //! ```
 //!
-//! [`grade`] errs only where nothing can be said about the submission (no cargo, no network for the
-//! first fetch, a broken reference). Whatever the submission does is a [`LabReport`].
+//! [`grade`] returns an error only where the submission cannot be judged (no cargo, no network for the
+//! first fetch, a broken reference). Whatever the submission does becomes a [`LabReport`].
 
 mod gates;
 
@@ -95,7 +95,7 @@ fn deduplicate(notes: &mut Vec<String>) {
     notes.retain(|note| seen.insert(note.clone()));
 }
 
-/// What runs the programs of one stage and makes task reports of what they say.
+/// Runs the programs of one stage and makes the reports of the tasks.
 struct Judge<'a> {
     course: &'a Course,
     request: &'a Request<'a>,
@@ -130,7 +130,7 @@ impl Judge<'_> {
         Ok(tasks)
     }
 
-    /// Runs the tests that were asked for, and remembers how those of a learner ended.
+    /// Runs the selected tests, and remembers how those of a learner ended.
     fn run_tests(&self, listed: &[Listed], observer: &mut dyn Observer) -> Result<Results> {
         let (request, lab) = (self.request, self.request.lab);
         if let Some(stray) = listed.iter().find(|test| lab.task(&test.task()).is_none()) {
@@ -139,7 +139,7 @@ impl Judge<'_> {
         let is_wanted = |test: &&Listed| request.wants_test(&test.name);
         let wanted: Vec<Listed> = listed.iter().filter(is_wanted).cloned().collect();
         if let (true, Selection::NamePart { part, .. }) = (wanted.is_empty(), &request.selection) {
-            bail!("no hidden test of what was asked for has \"{part}\" in its name");
+            bail!("none of the selected hidden tests has \"{part}\" in its name");
         }
         let settings = Settings { limits: lab.limits, seed: request.seed, jobs: request.resources.test_jobs };
         let path = self.stage.history(lab);

@@ -10,7 +10,7 @@
 //!   compile, run, perf         build the stage; run its tests; measure its gates
 //!   stage                      the workspace that is built
 //!   report, progress, live     how a run is shown and remembered
-//!   request, observer          what is asked of a run, and who hears of it
+//!   request, observer          what to grade, and the interface that reports while it runs
 //!   catalog, model             what a lab is, what a report is
 //!   children, paint, functions processes, colour and line breaks, Rust functions in a text
 //! ```

@@ -26,7 +26,7 @@ pub struct LabReport {
     pub title: String,
     /// Whether the lab and the hidden tests against it compiled.
     pub build: BuildReport,
-    /// The tasks asked for, in the order of `lab.toml`.
+    /// The selected tasks, in the order of `lab.toml`.
     pub tasks: Vec<TaskReport>,
     /// Facts about the run: files without effect, confinement in force, processes left behind.
     pub notes: Vec<String>,
@@ -37,15 +37,15 @@ pub struct LabReport {
     /// What the bonus tasks in this report earned and are worth, where there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bonus: Option<Points>,
-    /// The seed that was asked for; `None` for each suite's default.
+    /// The seed of the request; `None` for each suite's default.
     pub seed: Option<u64>,
     /// Wall seconds of the build and of the tests.
     pub times: Times,
 }
 
 impl LabReport {
-    /// Whether everything asked for passed. A lab passes without its bonus tasks; they count when nothing
-    /// else was asked for.
+    /// Whether everything that was selected passed. A lab passes without its bonus tasks; they count when nothing
+    /// else was selected.
     pub fn passed(&self) -> bool {
         let only_bonus = self.tasks.iter().all(|task| task.is_bonus);
         let mut counted = self.tasks.iter().filter(|task| only_bonus || !task.is_bonus);
@@ -96,9 +96,9 @@ pub enum BuildReport {
     },
     /// Nothing was run.
     Failed {
-        /// What rustc says, errors first come, in its own words.
+        /// The messages of rustc in its own words, in the order in which they came.
         messages: Vec<CompilerMessage>,
-        /// The same in ours: "you changed the signature of ..", "src/lib.rs is missing".
+        /// The same in the grader's words: "you changed the signature of ..", "src/lib.rs is missing".
         notes: Vec<String>,
     },
 }
@@ -137,7 +137,7 @@ pub struct TaskReport {
     pub points_earned: u32,
     /// Points the task is worth: tests and gates.
     pub points_max: u32,
-    /// The task's tests, by name. Only those asked for.
+    /// The tests of the task that were selected.
     pub tests: Vec<TestReport>,
     /// The task's performance gates.
     pub perf: Vec<PerfReport>,
@@ -193,7 +193,7 @@ pub struct TestReport {
     pub cpu_ms: u64,
     /// The end of what the test printed.
     pub output_tail: String,
-    /// The earlier lab that makes it fail, where one does and somebody looked.
+    /// The earlier lab that makes it fail, if the run looked for one and found it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blame: Option<Blame>,
 }
@@ -241,7 +241,7 @@ pub enum TestOutcome {
         /// The exit code, which counts for nothing.
         code: i32,
     },
-    /// More output than anybody reads.
+    /// More output than the limit.
     OutputFlood,
     /// Not run; the reason is in the report's notes or build.
     NotRun,
@@ -323,9 +323,9 @@ pub enum GateKind {
 pub enum PerfVerdict {
     /// Within the threshold.
     Pass,
-    /// Past the threshold, beyond doubt.
+    /// Above the threshold, and the interval leaves no doubt.
     Fail,
-    /// The interval covers the threshold even after the extra rounds; no points, no blame.
+    /// The interval covers the threshold even after the extra rounds: no points, and no failure.
     TooNoisy,
     /// The workload panicked, hung or gave a wrong answer: what happened.
     Broken(String),

@@ -1,7 +1,7 @@
 //! Reports what the grader does while it does it.
 //!
-//! Called by every layer that takes time. The terminal's [`Live`](crate::live::Live) line is one observer, and the
-//! author's check another.
+//! Called by every layer that takes time. The terminal's [`Live`](crate::live::Live) line is one observer,
+//! and the author's check another.
 
 use crate::model::TestReport;
 

@@ -1,8 +1,8 @@
 //! The performance gates of a lab.
 //!
-//! One process a workload, so that one that hangs or aborts takes only its own figure along, and one at a
-//! time, because a neighbour on the same cores is the largest error there is. The program measures; here the
-//! figure is held against the gate:
+//! Each workload has a process of its own, so that one that hangs or aborts loses only its own figure. They
+//! run one at a time, because other work on the same cores is the largest error of measurement. The program
+//! measures; this module compares the figure with the gate:
 //!
 //! | gate | pass | fail | too noisy |
 //! | --- | --- | --- | --- |
@@ -72,12 +72,12 @@ pub fn broken(gate: &PerfGate, what: &str) -> PerfReport {
 
 /// The measured value, or what happened instead.
 fn figure(ended: &Ended, id: &str, limits: &Limits, wall: Duration) -> Result<Value, String> {
-    let told = ended.report.as_ref().filter(|report| report.outcome == Outcome::Pass);
-    let measurement = told.and_then(|report| report.measurements.iter().find(|found| found.id == id));
+    let passed = ended.report.as_ref().filter(|report| report.outcome == Outcome::Pass);
+    let measurement = passed.and_then(|report| report.measurements.iter().find(|found| found.id == id));
     match measurement.map(|found| found.value.clone()) {
         Some(Value::Broken { failure }) => Err(sentence(&failure)),
         Some(value) => Ok(value),
-        None if told.is_some() => Err(format!("the suite has no workload called {id}")),
+        None if passed.is_some() => Err(format!("the suite has no workload called {id}")),
         None => Err(match outcome::of(ended, limits, wall) {
             TestOutcome::Timeout(_) => {
                 format!("far too slow: still measuring after {CPU_SECONDS} s of computing")

@@ -1,7 +1,7 @@
 //! What the learner has done so far, in `progress.toml` at the root of the course.
 //!
 //! Called by the commands: `run` and `watch` record, `hint` counts, the map reads. Never read for grading:
-//! a learner who writes "18 points" into it deceives nobody but the map.
+//! a learner who writes "18 points" into it changes only what the map shows.
 //!
 //! ```toml
 //! version = 1

@@ -1,8 +1,8 @@
-//! How a [`LabReport`](crate::model::LabReport) is told: terminal, JSON, JUnit, Gradescope, GitHub step
+//! How a [`LabReport`](crate::model::LabReport) is written: terminal, JSON, JUnit, Gradescope, GitHub step
 //! summary, page.
 //!
-//! Called by the commands. Every writer takes the report and a [`Context`] and gives text; none of them
-//! prints or decides an exit code. What a failure means is put into words once, in [`explain`].
+//! Called by the commands. Every writer takes the report and a [`Context`] and returns text; none of them
+//! prints or decides an exit code. What a failure means is written once, in [`explain`].
 
 pub mod explain;
 pub mod gradescope;
@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use crate::catalog::Lab;
 use crate::model::TaskReport;
 
-/// What a report cannot know: where the files are and how the run was asked for.
+/// What a report cannot know: where the files are and how the run was started.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
     /// Number of the lab.
@@ -35,9 +35,9 @@ pub struct Context {
     pub tasks: usize,
     /// Options that a rerun needs besides the test: ` --solution`.
     pub options: String,
-    /// Whether only some tests of a task were asked for, so that points say nothing.
+    /// Whether only some tests of a task were run, so that points mean nothing.
     pub part_of_task: bool,
-    /// The seed asked for.
+    /// The seed of the request.
     pub seed: Option<u64>,
     /// Hints shown so far, by task.
     pub hints: BTreeMap<String, usize>,

@@ -11,8 +11,8 @@
 //!     resources  Resources    folders, jobs, time limit of the compiler
 //! ```
 //!
-//! What excludes each other is one enum: gates that are measured alone run no test, and a part of a task's tests
-//! decides no gate.
+//! What excludes each other is one enum: gates that are measured alone run no test, and a part of a task's
+//! tests decides no gate.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -67,7 +67,7 @@ impl<'a> Request<'a> {
         tasks[range].iter()
     }
 
-    /// The one task that was asked for by its id.
+    /// The task that the selection names by its id.
     pub fn task(&self) -> Option<&str> {
         match &self.selection {
             Selection::Tasks(Tasks::One(id), _)

@@ -171,14 +171,14 @@ fn run_one(test: &Listed, settings: &Settings) -> io::Result<(TestReport, Facts)
     };
     let ended = process::run(&job)?;
     let outcome = outcome::of(&ended, &settings.limits, wall);
-    let told_ms = ended.report.as_ref().map(|report| report.cpu_ms);
+    let reported_ms = ended.report.as_ref().map(|report| report.cpu_ms);
     let report = TestReport {
         name: test.name.clone(),
         task: test.task(),
         doc: test.doc.clone(),
         outcome,
         wall_ms: ended.wall.as_millis() as u64,
-        cpu_ms: told_ms.or(ended.cpu_ms).unwrap_or(0),
+        cpu_ms: reported_ms.or(ended.cpu_ms).unwrap_or(0),
         output_tail: outcome::tail(&ended.output),
         blame: None,
     };
@@ -189,7 +189,7 @@ fn run_one(test: &Listed, settings: &Settings) -> io::Result<(TestReport, Facts)
 /// Facts of all processes together.
 #[derive(Debug, Default)]
 struct Seen {
-    /// Layers in force in every process that told, `None` before the first.
+    /// Layers in force in every process that reported them, `None` before the first.
     layers: Option<BTreeSet<String>>,
     runaways: usize,
     forgers: Vec<String>,

@@ -1,8 +1,8 @@
 //! How long a learner waits after saving: `cargo grade author loop`.
 //!
-//! For each task the reference stands in for the learner's labs, in a copy. One line is added to the first hole of the
-//! task's file; while its number is 0 the line panics, and otherwise it does nothing. So a save changes one line, and the
-//! tests fail or pass as wanted:
+//! For each task the reference stands in for the learner's labs, in a copy. One line is added to the first
+//! hole of the task's file; while its number is 0 the line panics, and otherwise it does nothing. So a save
+//! changes one line, and the tests fail or pass as wanted:
 //!
 //! ```text
 //!   number = 0   save ----- build ----- first failing test ----- complete
@@ -42,7 +42,8 @@ const FIRST_BELOW: f64 = 2.5;
 /// Longest wait for the report of a task that passes, in seconds.
 const COMPLETE: f64 = 3.0;
 
-/// Measures the tasks of `labs` and prints the table line by line; true when every figure is within its limit.
+/// Measures the tasks of `labs` and prints the table line by line; true when every figure is within its
+/// limit.
 pub fn run(course: &Course, labs: &[&Lab], paint: Paint) -> Result<bool> {
     let start = cargo_start(course)?;
     println!(

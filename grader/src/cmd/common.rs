@@ -7,7 +7,7 @@ use crate::catalog::{Course, Lab};
 use crate::progress::{Progress, ProgressFile};
 use crate::report::Context;
 
-/// The learner's progress; what is wrong with the file is told and is no error.
+/// The learner's progress. A broken file is a warning, not an error.
 pub fn progress(course: &Course) -> (ProgressFile, Progress) {
     let file = ProgressFile::of(&course.root);
     let progress = match file.read() {
@@ -25,7 +25,7 @@ pub fn progress(course: &Course) -> (ProgressFile, Progress) {
     (file, progress)
 }
 
-/// Keeps the progress; a read-only tree is told and is no error.
+/// Saves the progress. A read-only tree is a warning, not an error.
 pub fn keep(file: &ProgressFile, progress: &Progress) {
     if let Err(error) = file.write(progress) {
         eprintln!("warning: progress is not kept: {error:#}");
@@ -47,7 +47,7 @@ pub fn shown(path: &Path) -> String {
     path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
 
-/// Asks a yes-or-no question on a terminal. Without a terminal nobody can answer, which is a no.
+/// Asks a yes-or-no question on a terminal. Without a terminal the answer is no.
 pub fn confirm(question: &str) -> bool {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return false;
@@ -57,7 +57,7 @@ pub fn confirm(question: &str) -> bool {
     std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
 }
 
-/// Prints a report. A reader who has seen enough (`| head`) is no error.
+/// Prints a report. A pipe that its reader has closed (`| head`) is no error.
 pub fn print(text: &str) {
     let mut to = std::io::stdout().lock();
     let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());

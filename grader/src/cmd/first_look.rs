@@ -1,7 +1,7 @@
 //! Shows the first failing test as soon as it has ended, while the others still run.
 //!
-//! Used by `run` and `watch`, on a terminal only. The text stands above the line that says what is going on, and the
-//! report takes its place: it has every task, and shows the failure that is easiest to follow.
+//! Used by `run` and `watch`, on a terminal only. The text stands above the line that says what is going on,
+//! and the report takes its place: it has every task, and shows the failure that is easiest to follow.
 
 use std::io::IsTerminal as _;
 

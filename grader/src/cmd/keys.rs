@@ -19,7 +19,8 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Calls `press` with each key, in lower case, until it returns false; `None` where standard input is no terminal.
+    /// Calls `press` with each key, in lower case, until it returns false; `None` where standard input is no
+    /// terminal.
     pub fn start(mut press: impl FnMut(u8) -> bool + Send + 'static) -> Option<Self> {
         let stdin = std::io::stdin();
         if !stdin.is_terminal() {

@@ -27,7 +27,7 @@ pub fn run(course: &Course, args: &RunArgs) -> Result<ExitCode> {
     let context = context(lab, &progress, args);
     let mut live = FirstLook::new(lab, context.clone());
     let mut report = grade(course, &request, &mut live)?;
-    // A task is run again and again while it is written; the others are for a closer look.
+    // A learner runs one task again and again while writing it, so only other runs look for the lab at fault.
     if args.task.is_none() {
         blame::assign(course, &request, &mut report, &mut live)?;
     }
@@ -87,7 +87,7 @@ fn request<'a>(course: &Course, lab: &'a Lab, args: &RunArgs) -> Result<Request<
     let task = args.task.as_deref().map(|task| task_id(lab, task)).transpose()?;
     let mut request = Request::new(lab, sources);
     request.selection = match &args.test {
-        // One test is asked for to look at it; its task's gates say nothing about it.
+        // `--test` is for a closer look at a test; the gates of its task say nothing about it.
         Some(part) => Selection::NamePart { task, part: part.clone() },
         None => {
             let measuring = if args.no_perf { Measuring::Off } else { Measuring::Gates(Rounds::Full) };

@@ -97,7 +97,7 @@ fn current_lab<'a>(course: &'a Course, progress: &Progress) -> Result<&'a Lab> {
     lab.ok_or_else(|| anyhow::anyhow!("the course has no lab yet"))
 }
 
-/// Sends an event for each change below `folder`; `None` where the system cannot tell.
+/// Sends an event for each change below `folder`; `None` where the system sends none.
 fn file_events(folder: &Path, events: Sender<Event>) -> Option<notify::RecommendedWatcher> {
     let handler = move |event: notify::Result<notify::Event>| {
         if event.is_ok_and(|event| !event.kind.is_access()) {
@@ -207,7 +207,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Grades; what could not be graded is told, and the watch goes on.
+    /// Grades. If that is impossible, the error is printed and the watch goes on.
     fn grade(&mut self, task: Option<String>, measuring: Measuring) -> Option<LabReport> {
         let mut request = Request::new(self.lab, Sources::labs(self.course.root.join("labs")));
         request.selection = Selection::Tasks(task.map_or(Tasks::All, Tasks::One), measuring);

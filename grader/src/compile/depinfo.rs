@@ -26,7 +26,7 @@ pub fn foreign_sources(
     for artifact in artifacts.iter().filter(|artifact| artifact.package == package) {
         let texts: Vec<String> = artifact.files.iter().filter_map(|file| dep_info(file)).collect();
         if texts.is_empty() {
-            bail!("cannot tell which files went into {}", lab.path());
+            bail!("cannot find out which files were compiled into {}", lab.path());
         }
         for text in texts {
             for source in sources(&text) {

@@ -1,7 +1,7 @@
 //! When the hidden tests do not fit a lab: which public item differs from the one they were written for.
 //!
 //! The reference has every signature the tests use, so both sources are read, their public items put
-//! side by side, and the differences that rustc's messages mention are told in words:
+//! side by side, and the differences that rustc's messages mention are put into words:
 //!
 //! ```text
 //!   the tests call `pub fn push(&mut self, value: u64)` of `Bag`;
@@ -22,8 +22,8 @@ use super::messages::{Found, Origin};
 use crate::catalog::{Course, Lab};
 use crate::stage::{Seat, Stage};
 
-/// Most differences told.
-const TOLD: usize = 8;
+/// Most differences in a report.
+const DIFFERENCES: usize = 8;
 
 /// One public item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub fn explain(course: &Course, stage: &Stage, lab: &Lab, found: &[Found]) -> Ve
         "your lab compiles, but the hidden tests do not fit it: a public item they use was changed or removed"
             .to_owned(),
     ];
-    notes.extend(chosen.into_iter().take(TOLD));
+    notes.extend(chosen.into_iter().take(DIFFERENCES));
     notes
 }
 

@@ -1,4 +1,5 @@
-//! The gates of a run: whether each is measured, and the performance program, compiled when the first one needs it.
+//! The gates of a run: whether each is measured, and the performance program, compiled when the first one
+//! needs it.
 
 use std::path::PathBuf;
 

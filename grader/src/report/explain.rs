@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::paint::plural;
 
-/// A failure, told.
+/// A failure in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explained {
     /// What failed and how, in a line.
@@ -23,16 +23,16 @@ pub struct Explained {
     pub doc: String,
     /// Facts, in reading order.
     pub rows: Vec<Row>,
-    /// Whether this is a hole nobody filled yet, no mistake.
+    /// Whether the code is not written yet, which is no mistake.
     pub todo: bool,
 }
 
-/// A fact: its name and what is said of it.
+/// A fact: its name and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// "expected", "found", ...
     pub label: &'static str,
-    /// What is said.
+    /// The text.
     pub body: Body,
 }
 
@@ -187,7 +187,7 @@ fn row(label: &'static str, body: Body) -> Row {
     Row { label, body }
 }
 
-/// Which earlier lab is at fault, and what is known of the mistake.
+/// Which earlier lab has the mistake, and what is known of it.
 fn blame_text(blame: &Blame) -> String {
     let Blame { lab, folder, task, test } = blame;
     match (task, test) {
@@ -195,17 +195,18 @@ fn blame_text(blame: &Blame) -> String {
             format!("task {task} of lab {lab} ({folder}) is not written yet, and this test needs it")
         }
         (None, Some(test)) => format!(
-            "it passes on the reference's lab {lab} and fails on yours ({folder}); there {test} fails too and is easier \
-             to follow"
+            "it passes with the reference's lab {lab} and fails with yours ({folder}); {test} of that lab fails too, and is \
+             easier to follow"
         ),
         (None, None) => format!(
-            "it passes on the reference's lab {lab} and fails on yours ({folder}), although your lab {lab} passes its own \
+            "it passes with the reference's lab {lab} and fails with yours ({folder}), although your lab {lab} passes its own \
              tests: they miss a mistake there"
         ),
     }
 }
 
-/// The command that shows the mistake; where the earlier lab's own tests miss it, the one that goes on without that lab.
+/// The command that shows the mistake. Where the earlier lab's own tests miss it, the command grades without
+/// that lab.
 fn blame_command(context: &Context, blame: &Blame) -> String {
     match (&blame.task, &blame.test) {
         (Some(task), _) => format!("cargo grade run {}{} --task {task}", blame.lab, context.options),
@@ -214,7 +215,7 @@ fn blame_command(context: &Context, blame: &Blame) -> String {
     }
 }
 
-/// What the check, the panic or the scheduler has to say.
+/// What the check, the panic or the scheduler reported.
 fn facts(rows: &mut Vec<Row>, failure: &Failure, full: bool) {
     if !failure.what.trim().is_empty() {
         rows.push(row("looking at", Body::Prose(failure.what.trim().to_string())));
@@ -296,12 +297,12 @@ fn how(outcome: &TestOutcome) -> String {
         TestOutcome::OutOfMemory(_) => "runs out of memory".into(),
         TestOutcome::Killed { signal } => format!("is ended by signal {signal}"),
         TestOutcome::ExitedEarly { code } => format!("ends the process early, with code {code}"),
-        TestOutcome::OutputFlood => "prints without end".into(),
+        TestOutcome::OutputFlood => "prints more than the limit".into(),
         TestOutcome::NotRun => "was not run".into(),
     }
 }
 
-/// What an outcome usually means, where that is not plain.
+/// What usually causes an outcome, where its name does not say it.
 fn meaning(outcome: &TestOutcome) -> Option<String> {
     let text = match outcome {
         TestOutcome::Timeout(_) => "a loop that never ends, or far too many steps",

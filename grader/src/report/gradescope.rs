@@ -27,7 +27,7 @@ struct Entry {
     visibility: &'static str,
 }
 
-/// Most failures told in one entry; more would be read by nobody.
+/// Most failures in one entry.
 const FAILURES: usize = 5;
 
 /// Renders the report.

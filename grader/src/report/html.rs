@@ -83,7 +83,7 @@ fn failures(context: &Context, task: &TaskReport) -> Markup {
     html! {
         @if !task.passed {
             h2 id={"task-" (task.id)} { "Task " (task.id) ": " (task.title) }
-            @for failure in explain::failures(context, task) { (told(&failure)) }
+            @for failure in explain::failures(context, task) { (section(&failure)) }
         }
         @for gate in noisy {
             p { "Gate " code { (gate.id) } " of task " (task.id) ": too noisy to tell." }
@@ -91,7 +91,7 @@ fn failures(context: &Context, task: &TaskReport) -> Markup {
     }
 }
 
-fn told(failure: &Explained) -> Markup {
+fn section(failure: &Explained) -> Markup {
     html! {
         section.(if failure.todo { "open" } else { "bad" }) {
             h3 { (failure.title) }

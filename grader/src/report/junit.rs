@@ -49,8 +49,8 @@ fn suite(out: &mut String, context: &Context, task: &TaskReport) {
         } else if skipped_test(&test.outcome) {
             let _ = writeln!(out, "    {case}><skipped/></testcase>");
         } else {
-            let told = explain::test(context, task, test, true);
-            failure(out, &case, test.outcome.label(), &told);
+            let explained = explain::test(context, task, test, true);
+            failure(out, &case, test.outcome.label(), &explained);
         }
     }
     for gate in &task.perf {
@@ -64,13 +64,13 @@ fn suite(out: &mut String, context: &Context, task: &TaskReport) {
     out.push_str("  </testsuite>\n");
 }
 
-fn failure(out: &mut String, case: &str, kind: &str, told: &explain::Explained) {
+fn failure(out: &mut String, case: &str, kind: &str, explained: &explain::Explained) {
     let _ = writeln!(
         out,
         "    {case}>\n      <failure type=\"{}\" message=\"{}\">{}</failure>\n    </testcase>",
         escape(kind),
-        escape(&told.title),
-        escape(&plain::text(told))
+        escape(&explained.title),
+        escape(&plain::text(explained))
     );
 }
 

@@ -189,7 +189,7 @@ pub fn first_look(context: &Context, task: &TaskReport, test: &TestReport, paint
 /// How many of the other failing tests are named.
 const OTHERS: usize = 6;
 
-/// How much else fails, so that nobody takes the first failure for the only one.
+/// How much else fails, so that the first failure is not taken for the only one.
 fn more(out: &mut String, report: &LabReport, context: &Context, paint: Paint) {
     let tests = || report.tasks.iter().flat_map(|task| &task.tests);
     let holes = tests().filter(|test| explain::is_hole(&test.outcome)).count();
@@ -261,7 +261,7 @@ fn build_failed(
     }
 }
 
-/// The run's notes. Which confinement was in force is for those who ask.
+/// The run's notes. Which confinement was in force is shown only with `-v`.
 fn notes_at_end(out: &mut String, report: &LabReport, paint: Paint, verbose: bool) {
     let is_shown = |note: &&String| verbose || !note.starts_with("confinement");
     for (index, note) in report.notes.iter().filter(is_shown).enumerate() {

@@ -1,8 +1,9 @@
 //! The order in which the tests of a run start.
 //!
-//! What failed in the run before starts first, so that a learner sees at once whether it passes now. Of the others one
-//! worker takes the lightest first, which shows a new mistake early, and the other workers take the heaviest first, so
-//! that no heavy test is left over at the end when only one worker has something to do.
+//! What failed in the run before starts first, so that a learner sees at once whether it passes now. Of the
+//! others one worker takes the lightest first, which shows a new mistake early, and the other workers take
+//! the heaviest first, so that no heavy test is left over at the end when only one worker has something to
+//! do.
 //!
 //! ```text
 //!   worker 0    failed before, then light ->
@@ -10,8 +11,8 @@
 //!   workers 1..  failed before, then heavy ->
 //! ```
 //!
-//! How a test ended and what it cost is kept beside the stage, in a file that only decides this order. A file that cannot
-//! be read counts as empty: no verdict depends on it.
+//! How a test ended and what it cost is kept beside the stage, in a file that only decides this order. A file
+//! that cannot be read counts as empty: no verdict depends on it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;

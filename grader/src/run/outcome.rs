@@ -12,9 +12,9 @@
 //! | another signal | killed |
 //! | any exit code | exited early |
 //!
-//! Safe code cannot cause SIGSEGV but by running out of stack; on a stack that is not a thread's own (the
+//! Safe code causes SIGSEGV only when it runs out of stack; on a stack that is not a thread's own (the
 //! controlled scheduler's) the runtime does not recognise the guard page and prints nothing.
-//! Flood goes before a report: who prints a gigabyte has not passed, whatever was printed.
+//! A flood counts before a report: a test that prints a gigabyte has not passed, whatever it reported.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub fn of(ended: &Ended, limits: &Limits, wall: Duration) -> TestOutcome {
         return TestOutcome::OutputFlood;
     }
     if let Some(report) = &ended.report {
-        return told(report.outcome.clone());
+        return reported(report.outcome.clone());
     }
     if ended.stop == Some(Stop::Wall) {
         return out_of_time(ended, limits, wall);
@@ -74,7 +74,7 @@ pub fn of(ended: &Ended, limits: &Limits, wall: Duration) -> TestOutcome {
     }
 }
 
-fn told(outcome: Outcome) -> TestOutcome {
+fn reported(outcome: Outcome) -> TestOutcome {
     match outcome {
         Outcome::Pass => TestOutcome::Pass,
         Outcome::Fail(failure) => TestOutcome::Fail(failure),
@@ -141,7 +141,7 @@ pub fn tail(output: &[u8]) -> String {
     let text = String::from_utf8_lossy(&output[output.len().saturating_sub(TAIL_BYTES)..]);
     let lines: Vec<&str> = text.lines().collect();
     let start = lines.len().saturating_sub(TAIL_LINES);
-    // Escape sequences in a learner's output must not repaint the terminal of whoever reads the report.
+    // Escape sequences in a learner's output must not repaint the reader's terminal.
     let is_kept = |ch: &char| *ch == '\n' || *ch == '\t' || !ch.is_control();
     lines[start..].join("\n").chars().filter(is_kept).collect()
 }

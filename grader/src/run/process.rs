@@ -246,7 +246,7 @@ impl Watch {
         }
     }
 
-    /// Reads what was still under way when the process ended.
+    /// Reads what the process had sent before it ended.
     fn drain(&mut self) {
         self.pull();
     }

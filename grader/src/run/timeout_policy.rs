@@ -1,7 +1,8 @@
 //! Shortens the limits of a task whose tests run out of time again and again.
 //!
 //! A loop without an end usually stops every test of its task, and the learner waits for each of them. After
-//! [`ENOUGH`] timeouts the other tests of the task get a part of the time, which is still many times what a test needs.
+//! [`ENOUGH`] timeouts the other tests of the task get a part of the time, which is still many times what a
+//! test needs.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -48,14 +49,14 @@ impl TimeoutPolicy {
 
     /// One note for each task whose limits were shortened.
     pub fn notes(&self, all: Limits) -> Vec<String> {
-        let told = |(task, count): (&String, &usize)| {
+        let note = |(task, count): (&String, &usize)| {
             let less = self.limits(task, all).cpu_seconds;
             let after = plural(ENOUGH, "test");
             (*count >= ENOUGH)
                 .then(|| format!("task {task}: after {after} ran out of time, the others got {less} s each"))
         };
         let counts = self.timeouts().clone();
-        counts.iter().filter_map(told).collect()
+        counts.iter().filter_map(note).collect()
     }
 }
 
@@ -78,7 +79,8 @@ mod tests {
         }
     }
 
-    /// Thirty tests that never end must not take thirty times the limit, and a slow task must not shorten the limits of another.
+    /// Thirty tests that never end must not take thirty times the limit, and a slow task must not shorten the
+    /// limits of another.
     #[test]
     fn limits_shorten_after_three_timeouts_of_the_same_task() {
         let all = Limits { wall_seconds: 20, cpu_seconds: 10, memory_mib: 512 };
