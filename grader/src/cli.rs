@@ -149,6 +149,9 @@ pub enum AuthorCommand {
         /// Only this lab.
         #[arg(long)]
         lab: Option<String>,
+        /// Only this task, for instance 4.3.
+        #[arg(long, conflicts_with = "lab")]
+        task: Option<String>,
     },
     /// Prove that reference, skeleton, tests, metadata and handout of each lab agree.
     Check(CheckArgs),

@@ -25,12 +25,13 @@ pub fn run(course: &Course, command: AuthorCommand) -> Result<ExitCode> {
             println!("{}", serde_json::to_string(&labs)?);
             true
         }
-        AuthorCommand::Loop { lab } => {
-            let labs: Vec<&Lab> = match &lab {
-                Some(key) => vec![course.lab(key)?],
-                None => course.labs.iter().collect(),
+        AuthorCommand::Loop { lab, task } => {
+            let labs: Vec<&Lab> = match (&lab, &task) {
+                (Some(key), _) => vec![course.lab(key)?],
+                (None, Some(id)) => vec![course.task(id)?.0],
+                (None, None) => course.labs.iter().collect(),
             };
-            loop_times::run(course, &labs, Paint::stdout())?
+            loop_times::run(course, &labs, task.as_deref(), Paint::stdout())?
         }
     };
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

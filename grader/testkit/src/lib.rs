@@ -14,6 +14,7 @@
 //! - [`scene`]: the operations so far and a picture, for whatever fails next.
 //! - [`prop`], [`schedule`], [`disk`]: properties, thread interleavings, storage faults.
 //! - [`drops`], [`alloc`], [`counted`], [`hashers`], [`generate`]: counting and generating.
+//! - [`bytes`]: contents for pages and records, made fast although the suites are not optimised.
 //! - [`pages`]: what is in a file of pages, by code that shares nothing with the labs.
 //! - [`perf`]: paired measurements of a learner's code beside the reference.
 //! - [`harness`]: runs the tests and tells the grader how they ended.
@@ -21,6 +22,7 @@
 //! Everything random comes from [`seed`], so a failure always shows again with the same seed.
 
 pub mod alloc;
+pub mod bytes;
 mod checks;
 pub mod counted;
 pub mod disk;

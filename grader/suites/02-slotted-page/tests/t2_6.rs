@@ -68,12 +68,8 @@ fn page(id: PageId, tag: Tag) -> Box<PageBuf> {
     let mut page = Box::new([0; PAGE_SIZE]);
     header::init(&mut page, id, PageKind::HEAP);
     header::put_u32(&mut page[..], header::HEADER_SIZE, tag);
-    // The body repeats every 256 bytes. Copying is what keeps this cheap in a build without optimisation.
-    let factor = tag.wrapping_mul(31).wrapping_add(id.0) as u8;
-    let row: [u8; 256] = std::array::from_fn(|at| (at as u8).wrapping_mul(factor));
-    for part in page[header::HEADER_SIZE + 4..].chunks_mut(row.len()) {
-        part.copy_from_slice(&row[..part.len()]);
-    }
+    let factor = tag.wrapping_mul(31).wrapping_add(id.0);
+    testkit::bytes::fill_with_multiples(&mut page[header::HEADER_SIZE + 4..], factor);
     page
 }
 

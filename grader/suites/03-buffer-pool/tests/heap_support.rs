@@ -74,9 +74,7 @@ pub(crate) fn must<T, E: Debug>(result: Result<T, E>, what: &str) -> T {
 
 /// A record of `len` bytes that differ between tags and within one record.
 pub(crate) fn record(len: usize, tag: usize) -> Vec<u8> {
-    (0..len)
-        .map(|index| (index.wrapping_mul(31) ^ (index >> 8) ^ tag.wrapping_mul(167) ^ 0x5A) as u8)
-        .collect()
+    testkit::bytes::tagged(len, tag)
 }
 
 /// What the owner's bytes of a heap page say.

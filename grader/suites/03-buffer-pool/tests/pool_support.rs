@@ -32,9 +32,7 @@ fn body(id: PageId, tag: Tag) -> Box<PageBuf> {
     if tag != 0 {
         header::put_u32(&mut page[..], header::HEADER_SIZE, tag);
         let factor = tag.wrapping_mul(31).wrapping_add(id.0);
-        for (at, byte) in page.iter_mut().enumerate().skip(header::HEADER_SIZE + 4) {
-            *byte = (at as u32).wrapping_mul(factor) as u8;
-        }
+        testkit::bytes::fill_with_multiples(&mut page[header::HEADER_SIZE + 4..], factor);
     }
     page
 }

@@ -64,7 +64,7 @@ fn any_crash_leaves_one_sync_or_the_next() {
 #[testkit::test]
 fn any_crash_between_pieces_of_a_page_leaves_one_sync_or_the_next() {
     for seed in 4..6 {
-        crash_everywhere(&long_script(seed, 30), true, 12);
+        crash_everywhere(&long_script(seed, 30), true, 8);
     }
 }
 
