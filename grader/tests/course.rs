@@ -41,8 +41,8 @@ const MISTAKES: [Mistake; 3] = [
 /// The test of lab 4 that looks: a tree through the pool, in a file, opened again and again.
 const LOOKING: &str = "t4_2::a_tree_survives_reopening";
 
-/// A tree stands on a pool, the pool on pages and a replacer. Whose mistake it is must be said, and what to run, or a
-/// learner looks for days in the wrong lab.
+/// A tree stands on a pool, the pool on pages and a replacer. Whose mistake it is must be said, and what to
+/// run, or a learner looks for days in the wrong lab.
 #[test]
 fn a_mistake_three_labs_below_is_blamed_on_its_lab() {
     let course = Course::open(&repository()).unwrap();

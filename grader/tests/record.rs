@@ -1,5 +1,5 @@
-//! The author's check with a record, on the fixture course: what was proven once is not proven again by `--record`, and the
-//! gate rejects a record that is stale or was edited.
+//! The author's check with a record, on the fixture course: what was proven once is not proven again by
+//! `--record`, and the gate rejects a record that is stale or was edited.
 
 mod common;
 

@@ -14,9 +14,10 @@
 //!   gates      the reference passes them, and each limit is far from what is measured on both sides
 //! ```
 //!
-//! Every step collects its problems; none stops the check, so that one run shows all problems. Stubs, mutants, variants and
-//! the stack run side by side (`lane.rs`); what is timed runs alone, after them. What was proven is kept in a record
-//! (`record.rs`), so that a change runs again what it may have broken, and a sample of the rest (`ledger.rs`).
+//! Every step collects its problems; none stops the check, so that one run shows all problems. Stubs,
+//! mutants, variants and the stack run side by side (`lane.rs`); what is timed runs alone, after them. What
+//! was proven is kept in a record (`record.rs`), so that a change runs again what it may have broken, and a
+//! sample of the rest (`ledger.rs`).
 
 mod base;
 mod book;
@@ -64,7 +65,8 @@ pub enum Part {
     Variants,
     /// A learner's labs fit below and above the reference's.
     Ladder,
-    /// Gates are far from correct designs and from mistakes; measures those of the reference, variants and mutants.
+    /// Gates are far from correct designs and from mistakes; measures those of the reference, variants and
+    /// mutants.
     Gates,
 }
 
@@ -74,7 +76,8 @@ pub enum Scope {
     /// Every one, whatever the record says.
     #[default]
     All,
-    /// The gate: the record has to prove each, and what changed since the base runs again, and a sample of the rest.
+    /// The gate: the record has to prove each, and what changed since the base runs again, and a sample of
+    /// the rest.
     Gate {
         /// The base; by default a commit that is some hours older than HEAD.
         since: Option<String>,

@@ -1,11 +1,13 @@
 //! The base of a gate run: the commit whose results still count, and the seed of the sample.
 //!
-//! What changed since the base is proven again whole. The base is what `--since` names: the commit that a pull request or a
-//! push starts from. Without it, the newest commit before HEAD, along first parents, that is at least [`HOURS`] older. Where
-//! there is none, or where the history was cut off (a shallow clone), everything counts as changed.
+//! What changed since the base is proven again whole. The base is what `--since` names: the commit that a
+//! pull request or a push starts from. Without it, the newest commit before HEAD, along first parents, that
+//! is at least [`HOURS`] older. Where there is none, or where the history was cut off (a shallow clone),
+//! everything counts as changed.
 //!
-//! Dates are those of the commits, so the clock of the machine that checks does not matter. A wrong date in a commit can
-//! narrow what is proven again whole, to the last commit at least; it cannot make a stale record current.
+//! Dates are those of the commits, so the clock of the machine that checks does not matter. A wrong date in a
+//! commit can narrow what is proven again whole, to the last commit at least; it cannot make a stale record
+//! current.
 
 use std::path::Path;
 use std::process::Command;

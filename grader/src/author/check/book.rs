@@ -1,9 +1,10 @@
 //! The documents: every excerpt is in the source it names, every link leads somewhere.
 //!
-//! Called by the check once, before the labs. Reads Markdown line by line; there is no need to know more of it.
+//! Called by the check once, before the labs. Reads Markdown line by line; there is no need to know more of
+//! it.
 //!
-//! An excerpt is a Rust block under a line `<!-- from: path -->`, the path from the root of the course. Its lines stand in
-//! that file in the same order; what lies between two of them may be left out.
+//! An excerpt is a Rust block under a line `<!-- from: path -->`, the path from the root of the course. Its
+//! lines stand in that file in the same order; what lies between two of them may be left out.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -6,9 +6,9 @@
 //!             slowest  <-- 1.5 --> | <-- 1.5 -->    fastest
 //! ```
 //!
-//! A ratio depends on the processor, and nobody has seen every processor. So a timed gate needs room on both sides of its
-//! limit ([`MARGIN`]): else a correct design loses it on another machine, or a mistake passes it there. A count is the same
-//! everywhere and needs none.
+//! A ratio depends on the processor, and nobody has seen every processor. So a timed gate needs room on both
+//! sides of its limit ([`MARGIN`]): else a correct design loses it on another machine, or a mistake passes it
+//! there. A count is the same everywhere and needs none.
 
 use std::collections::BTreeMap;
 
@@ -85,7 +85,8 @@ fn ratio(gate: &PerfReport) -> Option<(String, f64)> {
     Some((gate.id.clone(), ratio.min(BEYOND)))
 }
 
-/// A problem when a correct design is past the limit. A busy machine may leave that open, which is nobody's fault.
+/// A problem when a correct design is past the limit. A busy machine may leave that open, which is nobody's
+/// fault.
 pub(super) fn gate_lost(gate: &PerfReport) -> Option<String> {
     match &gate.verdict {
         PerfVerdict::Fail => {
@@ -148,8 +149,8 @@ impl Nearest {
         }
     }
 
-    /// For each timed gate of the lab its name and how near the figures are. A gate that no mutant names is a problem: nothing
-    /// shows that it catches a mistake. A side without a figure is left out.
+    /// For each timed gate of the lab its name and how near the figures are. A gate that no mutant names is a
+    /// problem: nothing shows that it catches a mistake. A side without a figure is left out.
     pub(super) fn margins(&self, lab: &Lab) -> Vec<(String, Found)> {
         let named = gates_with_a_mutant(lab);
         let timed = lab.perf.iter().filter(|gate| gate.kind == GateKind::Ratio);

@@ -8,10 +8,11 @@
 //! ```
 //!
 //! - K1: a key depends on contents and paths below the course, never on times or on the machine.
-//! - K2: what cannot change a verdict is in neither: handouts, hints, points, reports, commands, other labs' suites.
+//! - K2: what cannot change a verdict is in neither: handouts, hints, points, reports, commands, other labs'
+//!   suites.
 //!
-//! A file that is in neither by mistake makes a result look current that is not, so the grader's sources are taken whole
-//! except for a list of what is left out.
+//! A file that is in neither by mistake makes a result look current that is not, so the grader's sources are
+//! taken whole except for a list of what is left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -30,7 +31,8 @@ use crate::stage::manifests::{COMMONS, Manifests};
 /// Changes when keys are taken from other things than before.
 const VERSION: &str = "1";
 
-/// Parts of the grader that say how something is shown or asked for, or read documents; they cannot change a verdict.
+/// Parts of the grader that say how something is shown or asked for, or read documents; they cannot change a
+/// verdict.
 const NO_VERDICT: [&str; 19] = [
     "src/author/check/base.rs",
     "src/author/check/book.rs",
@@ -183,7 +185,8 @@ impl Content {
         self.package(&course.root.join("solutions"), Path::new(&lab.id))
     }
 
-    /// The versions that the stage takes from the reference's workspace. A lab or a bench more changes nothing here.
+    /// The versions that the stage takes from the reference's workspace. A lab or a bench more changes
+    /// nothing here.
     fn versions(&mut self, solutions: &Path) -> Result<()> {
         let read = |name: &str| -> Result<Table> {
             let path = solutions.join(name);

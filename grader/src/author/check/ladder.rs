@@ -6,11 +6,12 @@
 //!   stack        learner    reference  reference  learner
 //! ```
 //!
-//! The learner here is somebody who wrote exactly the reference, so every test must pass on both. The first shows that a
-//! learner's labs fit each other. The second is what a failing test is run on to find the lab at fault: the only stack in
-//! which the reference's labs stand on a learner's and a learner's stands on them, so that a lab that reaches for what an
-//! earlier one keeps private, or a type that is there twice, shows. Where more or fewer of the labs below are a learner's, the
-//! same two joints appear again, one lab higher; so one stack is enough, whatever the number of labs.
+//! The learner here is somebody who wrote exactly the reference, so every test must pass on both. The first
+//! shows that a learner's labs fit each other. The second is what a failing test is run on to find the lab at
+//! fault: the only stack in which the reference's labs stand on a learner's and a learner's stands on them,
+//! so that a lab that reaches for what an earlier one keeps private, or a type that is there twice, shows.
+//! Where more or fewer of the labs below are a learner's, the same two joints appear again, one lab higher;
+//! so one stack is enough, whatever the number of labs.
 
 use std::fs;
 use std::path::{Path, PathBuf};

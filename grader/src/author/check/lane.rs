@@ -1,7 +1,7 @@
 //! Lanes: steps of the check that run side by side.
 //!
-//! Most steps compile one changed file and run one test, and use one core for nearly all of that time. So there
-//! is a lane for each core, with a stage and a build folder of its own, and the steps are shared out.
+//! Most steps compile one changed file and run one test, and use one core for nearly all of that time. So
+//! there is a lane for each core, with a stage and a build folder of its own, and the steps are shared out.
 //!
 //! ```text
 //!   lane 0   |reference|skeleton|stub 1.1|mutant a|mutant d| ... |gates|gates of a variant|

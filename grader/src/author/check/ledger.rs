@@ -7,10 +7,11 @@
 //!   in the record       stale: a problem           allowed                        current
 //! ```
 //!
-//! "Changed since the base" is read from the record of the base: a step is changed when that record does not prove its own
-//! key of today. So a change that was taken back is none, and uncommitted changes count.
+//! "Changed since the base" is read from the record of the base: a step is changed when that record does not
+//! prove its own key of today. So a change that was taken back is none, and uncommitted changes count.
 //!
-//! - L1: what runs is a function of the contents, the two records and the seed; nothing of it is left to chance or to a clock.
+//! - L1: what runs is a function of the contents, the two records and the seed; nothing of it is left to
+//!   chance or to a clock.
 //! - L2: with other seeds every step is in the sample sooner or later.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,7 +146,8 @@ impl<'a> Ledger<'a> {
         content.number()
     }
 
-    /// Whether `--record` has to prove the step: the lab changed, or with `is_all` anything that it depends on.
+    /// Whether `--record` has to prove the step: the lab changed, or with `is_all` anything that it depends
+    /// on.
     pub(super) fn is_due(&self, name: &str, is_all: bool) -> bool {
         match self.state(name) {
             State::Current => false,
@@ -154,7 +156,8 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Enters what a step proved and writes the record. Nothing is entered when a file was changed since the step began.
+    /// Enters what a step proved and writes the record. Nothing is entered when a file was changed since the
+    /// step began.
     pub(super) fn enter(&mut self, name: &str, ratios: &BTreeMap<String, f64>) -> Result<()> {
         let Some(keys) = self.keys.get(name) else { return Ok(()) };
         if LabKeys::of(self.course, self.lab)? != self.shared {

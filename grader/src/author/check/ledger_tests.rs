@@ -158,7 +158,8 @@ fn a_lab_without_a_record_is_a_problem_and_runs_whole() {
     assert_eq!(runs.len(), 3 + MUTANTS);
 }
 
-/// A change of the lab makes its record stale and everything run. A change of one mutant does that to the mutant.
+/// A change of the lab makes its record stale and everything run. A change of one mutant does that to the
+/// mutant.
 #[test]
 fn a_changed_lab_is_stale_and_a_changed_mutant_only_itself() {
     let small = Small::new();

@@ -277,8 +277,8 @@ impl Lane<'_> {
         Ok(found)
     }
 
-    /// A variant passes every test of its own task and of those after it. Tests of earlier tasks do not reach what it
-    /// changes: that is what the stubs prove.
+    /// A variant passes every test of its own task and of those after it. Tests of earlier tasks do not reach
+    /// what it changes: that is what the stubs prove.
     fn variant(&mut self, lab: &Lab, plan: &Plan) -> Result<Found> {
         let selection = Selection::Tasks(Tasks::From(plan.task.clone()), Measuring::Off);
         let report = self.grade(Request::new(lab, plan.sources()).selecting(selection))?;

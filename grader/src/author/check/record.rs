@@ -1,4 +1,5 @@
-//! The record of a lab: what was proven, and on which contents. Kept in the repository as `proven.toml` beside `lab.toml`.
+//! The record of a lab: what was proven, and on which contents. Kept in the repository as `proven.toml`
+//! beside `lab.toml`.
 //!
 //! ```toml
 //! [proven]
@@ -7,11 +8,11 @@
 //! ```
 //!
 //! - R1: an entry is written only after its step ran without a problem on the contents of its keys.
-//! - R2: the seal is a digest of the lab, the name and the rest of the entry, so an entry that was changed by hand or
-//!   copied to another name is noticed. It is no signature: whoever wants to cheat can run this code. That is found by what
-//!   runs again anyway, everything that changed and a sample of the rest.
-//! - R3: each entry is a line of its own and sealed by itself. Two branches that proved different things merge; where both
-//!   changed a lab, no entry has the keys of the merged lab, and so it is stale.
+//! - R2: the seal is a digest of the lab, the name and the rest of the entry, so an entry that was changed by
+//!   hand or copied to another name is noticed. It is no signature: whoever wants to cheat can run this code.
+//!   That is found by what runs again anyway, everything that changed and a sample of the rest.
+//! - R3: each entry is a line of its own and sealed by itself. Two branches that proved different things
+//!   merge; where both changed a lab, no entry has the keys of the merged lab, and so it is stale.
 
 use std::collections::BTreeMap;
 use std::fs;

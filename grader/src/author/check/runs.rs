@@ -37,8 +37,8 @@ pub(super) fn steps<'a>(lab: &'a Lab) -> Vec<Step<'a>> {
 }
 
 impl Lane<'_> {
-    /// The reference, graded as the work of a learner whose labs are all the reference, passes every test, and every test
-    /// is in order itself.
+    /// The reference, graded as the work of a learner whose labs are all the reference, passes every test,
+    /// and every test is in order itself.
     fn reference(&mut self, lab: &Lab) -> Result<Found> {
         let sources = Sources::labs(self.copy_of_reference(lab)?);
         let request = Request::new(lab, sources).selecting(Selection::Tasks(Tasks::All, Measuring::Off));

@@ -188,7 +188,8 @@ fn workload_ids(text: &str) -> Vec<String> {
     ids
 }
 
-/// The tests of a task are a program of their own, so its module is declared plainly and names no other task's.
+/// The tests of a task are a program of their own, so its module is declared plainly and names no other
+/// task's.
 pub fn task_modules(lab: &Lab) -> Result<Found> {
     let main = lab.suite_dir.join("tests/main.rs");
     let main = fs::read_to_string(&main).with_context(|| format!("read {}", main.display()))?;
