@@ -69,11 +69,11 @@
 //!
 //! # What is left out, and its price
 //!
-//! A file never shrinks. The lowest free page is allocated first, so the pages of a table may be far apart.
-//! The allocation state has its own protocol, with up to two syncs of the disk. From lab 6 on the engine
-//! allocates many pages at once, makes that durable, and logs which of them are in use: then a commit needs no
-//! sync here, and the log ensures P1. `create` is not atomic: create a file under another name, and rename it
-//! after `create` returned.
+//! A file never shrinks. The reference allocates the lowest free page first (you may choose another order),
+//! so the pages of a table may be far apart. The allocation state has its own protocol, with up to two
+//! syncs of the disk. From lab 6 on the engine allocates many pages at once, makes that durable, and logs
+//! which of them are in use: then a commit needs no sync here, and the log ensures P1. `create` is not
+//! atomic: create a file under another name, and rename it after `create` returned.
 //!
 //! Source: the two meta pages are those of LMDB (Chu, "MDB: a memory-mapped database", 2011), here with
 //! bitmaps. The hazards are described by Pillai et al., "All file systems are not created equal" (OSDI

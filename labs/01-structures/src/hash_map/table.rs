@@ -129,7 +129,8 @@ impl<K, V> Table<K, V> {
     /// At least one group.
     ///
     /// # Ensures
-    /// `None` only if no slot holds the key (H3). Calls `is_key` only for full slots with the tag of `hash`.
+    /// `None` only if no slot holds the key (H3). Calls `is_key` only for full slots that
+    /// [`Group::matches`] returns for the tag of `hash`: nearly all of them have this tag.
     ///
     /// # Cost
     /// Visits one group in most cases. Of 128 full slots visited, about one costs a comparison that fails.
