@@ -1,4 +1,4 @@
-//! Our hash map and B-tree beside what people use, for the table in the handout:
+//! Our hash map and B-tree beside libraries in common use, for the table in the handout:
 //!
 //! `cargo bench --manifest-path solutions/Cargo.toml -p structures-suite --bench peers_maps`
 //!
@@ -62,7 +62,7 @@ macro_rules! get {
     };
 }
 
-/// A round in which every key leaves and another one comes.
+/// A round that replaces every key by another one.
 macro_rules! churn {
     ($new:expr) => {
         || {

@@ -1,7 +1,9 @@
-//! Our queue, channel and cache beside what people use, for the table in the handout:
+//! Our queue, channel and cache beside libraries in common use, for the table in the handout:
 //!
-//! `cargo bench --manifest-path solutions/Cargo.toml -p structures-suite --no-default-features --bench
-//! peers_queues`
+//! ```sh
+//! cargo bench --manifest-path solutions/Cargo.toml -p structures-suite \
+//!     --no-default-features --bench peers_queues
+//! ```
 //!
 //! (Without the default features locks and atomics are the standard ones, as in a learner's own build.)
 //!
@@ -58,7 +60,7 @@ macro_rules! fill {
     };
 }
 
-/// A round that adds up a full queue, ten times.
+/// A round that sums the elements of a full queue, ten times.
 macro_rules! sum {
     ($new:expr) => {
         || {

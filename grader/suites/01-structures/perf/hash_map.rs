@@ -7,7 +7,7 @@ use testkit::counted::{self, CountedKey};
 use testkit::hashers::Seeded;
 use testkit::perf::Workload;
 
-/// Entries of the maps that are looked into: too many for the first-level cache, few enough for a round.
+/// Entries of the maps for the lookups: too many for the first-level cache, few enough for a round.
 const ENTRIES: u64 = 50_000;
 
 type Map = HashMap<u64, u64, Seeded>;
@@ -43,7 +43,7 @@ pub(crate) fn workloads() -> Vec<Workload> {
             })
         }),
         Workload::timed("map-churn", || {
-            // Four rounds beforehand, untimed: what degrades has degraded when the clock starts.
+            // Four rounds before, without timing: a design that becomes slower is slow when the clock starts.
             let mut map = filled();
             let mut oldest = 0;
             let mut churn = move || {

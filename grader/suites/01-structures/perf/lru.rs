@@ -32,7 +32,7 @@ pub(crate) fn workloads() -> Vec<Workload> {
             })
         }),
         Workload::timed("lru-evict", || {
-            // Pinned entries, which an eviction must not walk over.
+            // Pinned entries, which an eviction must not read.
             let mut cache = filled();
             (0..PINNED).for_each(|key| assert!(cache.pin(&key).is_ok(), "the key is in the cache"));
             let mut next = ENTRIES;

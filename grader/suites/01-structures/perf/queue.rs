@@ -1,4 +1,5 @@
-//! Task 1.1: turning over and growing a queue beside the reference, and memory asked for by growth.
+//! Task 1.1: pushes and pops in a queue that is full or grows, beside the reference, and memory allocated
+//! by growth.
 
 use std::hint::black_box;
 

@@ -1,17 +1,17 @@
-//! Lab 2 beside what people use: `cargo bench -p slotted-page-suite --bench peers`, in `solutions/`.
+//! Lab 2 beside a library in common use: `cargo bench -p slotted-page-suite --bench peers`, in `solutions/`.
 
 use std::hint::black_box;
 
 use testkit::perf::Peers;
 
-/// Bytes that are no pattern.
+/// Bytes without a pattern.
 fn noise(len: usize) -> Vec<u8> {
     (0..len as u64).map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect()
 }
 
 fn main() {
     // Ours takes eight bytes at a time from tables, without SIMD. The crate uses the processor's own CRC32C
-    // instruction, which takes `unsafe` to reach, so it wins on every machine that has one.
+    // instruction, which needs `unsafe`, so it is faster on every machine that has one.
     Peers::new("CRC32C")
         .row("1,000 pages of 4 KiB", || {
             let page = noise(4_096);

@@ -75,10 +75,10 @@ fn calls_per_op() -> f64 {
         / COUNTED_OPS as f64
 }
 
-/// A large file in which every page is allocated. It forgets what it is told, so that only the manager's
-/// own work is timed.
+/// A large file in which every page is allocated. It does not store what is written, so that
+/// only the manager's own work is timed.
 struct FullFile {
-    /// The meta pages and the map pages that count, by their offset.
+    /// The current meta and map pages, by their offset.
     own_pages: HashMap<u64, Box<PageBuf>>,
     len: u64,
 }

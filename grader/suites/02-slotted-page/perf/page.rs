@@ -1,4 +1,5 @@
-//! Workloads of the slotted page: what fits (task 2.1), and deleting and inserting for ever (task 2.2).
+//! Workloads of the slotted page: how many records fit (task 2.1), and repeated deletes and inserts (task
+//! 2.2).
 
 use std::hint::black_box;
 
@@ -45,7 +46,7 @@ fn pages_filled() -> f64 {
     let mut pages = 1;
     let mut page = SlottedPage::init(&mut bytes, PageId(1), PageKind::HEAP);
     for _ in 0..FILL_RECORDS {
-        // Mostly short, so that slot entries weigh; now and then a long one.
+        // Mostly short, so that slot entries matter; sometimes a long one.
         let len = if noise.below(10) == 0 { noise.below(1_500) } else { noise.below(60) };
         let record = &[7; 1_500][..len];
         if page.insert(record).is_err() {
@@ -57,8 +58,8 @@ fn pages_filled() -> f64 {
     f64::from(pages)
 }
 
-/// Fills a page, then deletes one record and inserts until the page is full again, over and over. Returns
-/// how many records went in.
+/// Fills a page, then deletes one record and inserts until the page is full again, many times. Returns
+/// the number of inserted records.
 fn churn(bytes: &mut PageBuf, seed: u64) -> usize {
     let mut noise = Noise(seed);
     let mut page = SlottedPage::init(bytes, PageId(1), PageKind::HEAP);
@@ -70,7 +71,7 @@ fn churn(bytes: &mut PageBuf, seed: u64) -> usize {
             inserted += 1;
             len = 8 + noise.below(33);
         }
-        // Which record goes does not depend on the slots that a design gives out.
+        // The choice of the record does not depend on the slots that a design chooses.
         let victim = slots.swap_remove(noise.below(slots.len()));
         page.delete(victim).expect("the slot is in use");
     }
