@@ -3,7 +3,7 @@
 
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 
-use bplus_tree::{BPlusTree, Direction, Error, KeyMode, Latching, MAX_KEY_LEN, NodeRef};
+use bplus_tree::{BPlusTree, Direction, Entry, Error, KeyMode, Latching, MAX_KEY_LEN, NodeRef, Removal};
 use buffer_pool::{BufferPool, Pager, RecordId};
 use kit::disk::MemDisk;
 use kit::sync::{Arc, thread};
@@ -130,6 +130,35 @@ fn duplicates_fill_several_leaves() {
     assert_eq!(found, Ok(Some(record(1))));
 }
 
+/// The caller sees the entry that will follow the new one, and decides.
+#[test]
+fn an_insert_can_be_refused_at_the_last_moment() {
+    let pool = pool();
+    let tree = even_numbers(&pool, 100);
+    let mut next = None;
+    let inserted = tree.insert_with(&pool, &key(51), record(51), |entry| {
+        next = entry.map(|entry| entry.key.to_vec());
+        false
+    });
+    assert_eq!((inserted, next), (Ok(false), Some(key(52))));
+    assert_eq!(tree.get(&pool, &key(51)), Ok(None));
+    assert_eq!(tree.insert_with(&pool, &key(51), record(51), |_| true), Ok(true));
+    assert_eq!(tree.get(&pool, &key(51)), Ok(Some(record(51))));
+}
+
+/// A tree is freed in steps of a few pages.
+#[test]
+fn a_tree_is_destroyed_in_steps() {
+    let pool = pool();
+    let tree = even_numbers(&pool, 500);
+    let mut steps = 1;
+    while !tree.destroy_some(&pool, 4).unwrap() {
+        steps += 1;
+    }
+    assert!(steps > 5, "{steps} steps of four pages");
+    assert_eq!(pool.disk().stats().allocated, 0, "all pages went back");
+}
+
 // Task 4.3: delete.
 
 /// Only exactly this key and record id go.
@@ -158,6 +187,19 @@ fn a_tree_shrinks_to_its_root() {
     assert_eq!((stats.entries, stats.height, stats.leaf_pages, stats.internal_pages), (0, 1, 1, 0));
     let root = pool.read(tree.id()).unwrap();
     assert_eq!(header::kind(&root), PageKind::BTREE_LEAF);
+}
+
+/// A removal has three outcomes; replace changes the record id of a key in place.
+#[test]
+fn a_removal_can_be_refused_and_a_record_replaced() {
+    let pool = pool();
+    let tree = even_numbers(&pool, 100);
+    assert_eq!(tree.remove_with(&pool, &key(51), record(51), |_| true), Ok(Removal::Absent));
+    assert_eq!(tree.remove_with(&pool, &key(52), record(52), |_| false), Ok(Removal::Refused));
+    assert_eq!(tree.replace(&pool, &key(52), record(52), record(7)), Ok(true));
+    assert_eq!(tree.get(&pool, &key(52)), Ok(Some(record(7))));
+    assert_eq!(tree.remove_with(&pool, &key(52), record(7), |_| true), Ok(Removal::Removed));
+    assert_eq!(tree.get(&pool, &key(52)), Ok(None));
 }
 
 // Task 4.4: iterators.
@@ -191,6 +233,21 @@ fn a_range_keeps_to_its_bounds() {
     let down = |low, high| numbers(&pool, &tree, (low, high), Direction::Backward);
     assert_eq!(down(Excluded(50), Included(56)), [56, 54, 52]);
     assert_eq!(down(Included(190), Unbounded), [198, 196, 194, 192, 190]);
+}
+
+/// A range goes on behind an entry, also amid many entries of its key.
+#[test]
+fn a_range_goes_on_behind_an_entry() {
+    let pool = pool();
+    let tree = BPlusTree::create(&pool, KeyMode::Duplicates).unwrap().with_latching(Latching::WholePath);
+    for number in 0..100 {
+        tree.insert(&pool, &key(1), record(number)).unwrap();
+    }
+    let key = key(1);
+    let after = Entry { key: &key, record: record(70) };
+    let mut range = tree.range_after(&pool, after, Unbounded, Direction::Forward).unwrap();
+    assert_eq!(range.next_entry(), Ok(Some((&key[..], record(71)))));
+    assert_eq!(range.count(), 28);
 }
 
 /// A walk holds no latch, so its own thread may change the tree; an entry that stays comes once.

@@ -7,6 +7,7 @@
 //! - [`model`]: a sorted set beside the tree; [`faults`]: what every change must bear; [`pool`]: trees in a
 //!   file; [`seen`]: walks beside changes.
 
+pub(crate) mod chains;
 pub(crate) mod faults;
 pub(crate) mod keys;
 pub(crate) mod model;

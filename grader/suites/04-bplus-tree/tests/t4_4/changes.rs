@@ -10,8 +10,9 @@ use slotted_page::PageId;
 use testkit::{Rng, check_eq, schedule, step};
 
 use super::tens;
+use crate::support::chains::with_only_children;
 use crate::support::keys::shown;
-use crate::support::raw::Entry;
+use crate::support::raw::{Entry, Shape};
 use crate::support::seen::{BOTH, Seen, open};
 use crate::support::{Pages, Story, keys, pool};
 
@@ -114,6 +115,84 @@ fn walk_with_one_change(direction: Direction, place: usize, from: u64, is_remova
         }
     }
     seen.check();
+}
+
+/// Entries move from a leaf to the one beside it while a walk is in one of them: none is missed and none
+/// comes twice. Four entries fit in a leaf, and each leaf has four: a leaf that keeps one cannot be merged,
+/// but it can borrow.
+#[testkit::test]
+fn entries_that_move_between_leaves_come_once() {
+    let entries: Vec<Entry> = (1..=20).map(|at| (keys::long(10 * at, 900), keys::record(at))).collect();
+    let separator = |_: &Entry, right: &Entry| (right.0.clone(), RecordId::MIN);
+    let shape = Shape { has_duplicates: false, per_leaf: 4, fanout: 10, separator: &separator };
+    for direction in BOTH {
+        for leaf in 0..5 {
+            for stays in 0..4 {
+                for already in 0..18 {
+                    testkit::scene::clear();
+                    let pages = Pages::with_capacity(30);
+                    let root = shape.build(&pages, &entries);
+                    let story = Story::open(pages, root, &entries, KeyMode::Unique);
+                    let gone = entries[4 * leaf..4 * leaf + 4].iter().enumerate();
+                    let gone: Vec<&Entry> =
+                        gone.filter(|(at, _)| *at != stays).map(|(_, entry)| entry).collect();
+                    let stable = entries.iter().filter(|entry| !gone.contains(entry)).cloned().collect();
+                    let ever = story.model.entries.clone();
+                    let mut seen = Seen { direction, stable: &stable, ever, found: Vec::new() };
+                    let (pages, tree) = (&story.pages, &story.tree);
+                    let mut range = open(tree, pages, Bound::Unbounded, Bound::Unbounded, direction);
+                    for _ in 0..=already {
+                        seen.next(&mut range, true);
+                    }
+                    for (key, record) in gone {
+                        step!("tree.remove(&pager, {}, {record})", shown(key));
+                        check_eq!(tree.remove(pages, key, *record), Ok(true), "remove during a walk");
+                    }
+                    while seen.next(&mut range, true) {}
+                    seen.check();
+                }
+            }
+        }
+    }
+}
+
+/// The next leaf is an only child and becomes empty: it is cut out, and its page may belong to another tree
+/// when the walk goes on.
+#[testkit::test]
+fn a_leaf_that_is_cut_out_is_left_out() {
+    for direction in BOTH {
+        for groups in [[1, 1, 3], [1, 3, 1], [3, 1, 1]] {
+            for stop in 1..5 {
+                for number in 0..5 {
+                    testkit::scene::clear();
+                    let mut story = with_only_children(2, groups);
+                    let other =
+                        pool::done(BPlusTree::create(&story.pages, KeyMode::Unique), "create of a tree");
+                    let other = other.with_latching(Latching::WholePath);
+                    let (key, record) = (keys::long(number, 900), keys::record(number + 1));
+                    let ever = story.model.entries.clone();
+                    story.model.remove(&key, record);
+                    let mut seen = Seen { direction, stable: &story.model.entries, ever, found: Vec::new() };
+                    let (pages, tree) = (&story.pages, &story.tree);
+                    let mut range = open(tree, pages, Bound::Unbounded, Bound::Unbounded, direction);
+                    for _ in 0..stop {
+                        seen.next(&mut range, true);
+                    }
+                    step!(
+                        "tree.remove(&pager, {}, {record}), and ten inserts into another tree",
+                        shown(&key)
+                    );
+                    check_eq!(tree.remove(pages, &key, record), Ok(true), "remove during a walk");
+                    for at in 0..10 {
+                        let found = other.insert(pages, &keys::long(at, 900), keys::record(5_000));
+                        check_eq!(found, Ok(()), "insert into another tree");
+                    }
+                    while seen.next(&mut range, true) {}
+                    seen.check();
+                }
+            }
+        }
+    }
 }
 
 /// The leaf that a walk was to go to next is freed, and another tree, or another part of this one, has its
