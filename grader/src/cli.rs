@@ -176,7 +176,8 @@ pub struct CheckArgs {
     /// Prove everything, whatever the records say.
     #[arg(long)]
     pub all: bool,
-    /// Prove what the records do not, and enter it; with --all also what was proven before something below changed.
+    /// Prove what the records do not, and enter it; with --all also what was proven before something below
+    /// changed.
     #[arg(long)]
     pub record: bool,
     /// The commit whose results count: what changed since is proven again whole.

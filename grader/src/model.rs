@@ -44,8 +44,8 @@ pub struct LabReport {
 }
 
 impl LabReport {
-    /// Whether everything that was selected passed. A lab passes without its bonus tasks; they count when nothing
-    /// else was selected.
+    /// Whether everything that was selected passed. A lab passes without its bonus tasks; they count when
+    /// nothing else was selected.
     pub fn passed(&self) -> bool {
         let only_bonus = self.tasks.iter().all(|task| task.is_bonus);
         let mut counted = self.tasks.iter().filter(|task| only_bonus || !task.is_bonus);

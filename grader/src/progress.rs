@@ -146,7 +146,7 @@ mod tests {
 
     /// What is written is what is read, and a missing file is a beginning, not an error.
     #[test]
-    fn keeps_what_it_was_told() {
+    fn a_written_file_reads_the_same() {
         let root = tempfile::tempdir().unwrap();
         let file = ProgressFile::of(root.path());
         assert_eq!(file.read().unwrap(), (Progress::default(), None));

@@ -10,9 +10,9 @@
 //!     patched/solutions/NN-name/src  the reference's with edits (mutants, stubs)
 //!     grader/{protocol,testkit..}    the course's
 //!     grader/suites/NN-name/         the hidden tests
-//!     kits/SEAT-KIT/                 manifests of the kits in use; their sources lie where the course has them
+//!     kits/SEAT-KIT/                 manifests of the kits in use; the sources lie as in the course
 //!     perf/NN-name/{learner,reference,main}
-//!   <work>/stage-NN-name.json        how the lab's tests ended and what they cost, for the order of the next run
+//!   <work>/stage-NN-name.json        how the lab's tests ended and their cost: the order of the next run
 //!   <work>/build/                    cargo's target folder
 //! ```
 //!

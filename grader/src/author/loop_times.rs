@@ -66,7 +66,8 @@ pub fn run(course: &Course, labs: &[&Lab], task: Option<&str>, paint: Paint) -> 
     Ok(is_good)
 }
 
-/// Measures `task` after an edit in the earlier lab `edited`: in the first hole there that a test of `task` reaches.
+/// Measures `task` after an edit in the earlier lab `edited`: in the first hole there that a test of `task`
+/// reaches.
 fn below(
     course: &Course,
     lab: &Lab,
