@@ -100,7 +100,7 @@ fn show<V: Debug>(case: u32, value: V, first: Box<Failure>, test: &impl Fn(V)) -
     let mut failure = match caught(|| scene::with_quiet(false, || test(value))) {
         Err(failure) => failure,
         Ok(()) => Box::new(first.note(
-            "the same input passed when it ran again: the result depends on something besides the input",
+            "the same input passed when it was run again: the result depends on something besides the input",
         )),
     };
     failure.complete();
