@@ -40,7 +40,7 @@ fn a_deadlock_is_a_deadlock() {
 }
 
 #[test]
-fn a_stack_overflow_is_told_from_other_crashes() {
+fn a_stack_overflow_is_distinguished_from_other_crashes() {
     let body = "fn deep(n: u64) -> u64 { if n == u64::MAX { 0 } else { deep(n + 1).wrapping_mul(3) ^ n } }
         std::hint::black_box(deep(std::hint::black_box(0)));";
     let report = grade_push(body);
@@ -112,7 +112,7 @@ fn an_abort_is_a_signal() {
     assert_eq!(outcome(&report, HIT), &TestOutcome::Killed { signal: 6 }, "{report:#?}");
 }
 
-/// A panic inside a panic aborts the process; the learner is still told that it was a panic.
+/// A panic inside a panic aborts the process; the report still says that it was a panic.
 #[test]
 fn a_panic_while_unwinding_is_a_panic() {
     let body = "struct Bomb; impl Drop for Bomb { fn drop(&mut self) { panic!(\"second\"); } }

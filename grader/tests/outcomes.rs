@@ -63,7 +63,7 @@ fn a_compile_error_is_shown_as_rustc_shows_it() {
     assert_eq!(report.max, 100);
 }
 
-/// The learner is told which signature, what it was and what it is, instead of being shown a type error in
+/// The report names the signature, what it was and what it is, instead of showing a type error in
 /// a file never seen.
 #[test]
 fn a_changed_signature_is_named() {

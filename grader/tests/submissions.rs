@@ -59,11 +59,11 @@ fn a_cargo_configuration_has_no_effect() {
     let report = submission.grade();
     assert!(matches!(outcome(&report, "t1_1::adds_up"), TestOutcome::Panic(_)), "{report:#?}");
     assert!(!folder.path().join("ran").exists(), "the wrapper ran");
-    let told = notes(&report);
+    let notes = notes(&report);
     for part in
         ["labs/01-tiny/.cargo has no effect", "labs/.cargo/config.toml has no effect", "\n.cargo/config.toml"]
     {
-        assert!(told.contains(part), "{part}: {told}");
+        assert!(notes.contains(part), "{part}: {notes}");
     }
 }
 

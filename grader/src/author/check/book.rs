@@ -1,4 +1,4 @@
-//! The documents: every excerpt is in the source it names, every link leads somewhere.
+//! The documents: every excerpt is in the source it names, every link has a target that exists.
 //!
 //! Called by the check once, before the labs. Reads Markdown line by line; there is no need to know more of
 //! it.
@@ -195,7 +195,7 @@ mod tests {
         text.lines().map(str::to_string).collect()
     }
 
-    /// Lines may be left out between two of an excerpt; a changed line and a wrong order are told.
+    /// Lines may be left out between two of an excerpt; a changed line and a wrong order are reported.
     #[test]
     fn an_excerpt_keeps_the_order_of_its_source() {
         let source = "struct A {\n    /// Doc.\n    a: u8,\n    b: u8,\n}\n";

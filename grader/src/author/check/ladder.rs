@@ -20,7 +20,7 @@ use anyhow::{Context as _, Result};
 
 use super::super::generate::{files_below, write_file};
 use super::lane::{Lane, Room, Step};
-use super::runs::told;
+use super::runs::outcome_line;
 use super::{Found, Part, build_error};
 use crate::catalog::{Course, Lab};
 use crate::paint::plural;
@@ -47,7 +47,7 @@ impl Lane<'_> {
         let mut problems: Vec<String> = build_error(&report).into_iter().collect();
         let tests = || report.tasks.iter().flat_map(|task| &task.tests);
         for test in tests().filter(|test| !test.outcome.is_pass()) {
-            problems.push(format!("{}: {}", test.name, told(test)));
+            problems.push(format!("{}: {}", test.name, outcome_line(test)));
         }
         let says = format!("{} pass on the learner's lab {number}", plural(tests().count(), "test"));
         Ok(Found { says, problems, ..Found::default() })

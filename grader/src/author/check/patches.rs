@@ -24,7 +24,7 @@ use serde::Deserialize;
 use super::super::generate::files_below;
 use super::gates::{gate_lost, gate_survived};
 use super::lane::{Lane, Room, Step};
-use super::runs::told;
+use super::runs::outcome_line;
 use super::{Found, Part, build_error};
 use crate::catalog::{Course, Lab, task_of_test};
 use crate::model::LabReport;
@@ -285,7 +285,7 @@ impl Lane<'_> {
         let mut problems: Vec<String> = build_error(&report).into_iter().collect();
         let tests = || report.tasks.iter().flat_map(|task| &task.tests);
         let failed = tests().filter(|test| !test.outcome.is_pass());
-        problems.extend(failed.map(|test| format!("{}: {}", test.name, told(test))));
+        problems.extend(failed.map(|test| format!("{}: {}", test.name, outcome_line(test))));
         Ok(Found { says: format!("{} pass", plural(tests().count(), "test")), problems, ..Found::default() })
     }
 

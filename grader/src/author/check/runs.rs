@@ -55,7 +55,7 @@ impl Lane<'_> {
                     problems.push(format!("{} does not say what must hold (its doc is empty)", test.name));
                 }
                 if !test.outcome.is_pass() {
-                    problems.push(format!("{}: {}", test.name, told(test)));
+                    problems.push(format!("{}: {}", test.name, outcome_line(test)));
                 }
             }
         }
@@ -122,7 +122,7 @@ impl Lane<'_> {
                     "{} of the earlier task {} fails: {}",
                     test.name,
                     found.id,
-                    told(test)
+                    outcome_line(test)
                 ));
             }
         }
@@ -170,7 +170,7 @@ fn stubbed(course: &Course, lab: &Lab, task: &str) -> Result<BTreeMap<PathBuf, S
 }
 
 /// An outcome in a line.
-pub(super) fn told(test: &TestReport) -> String {
+pub(super) fn outcome_line(test: &TestReport) -> String {
     let Some(failure) = test.outcome.failure() else { return test.outcome.label().to_string() };
     let mut text = format!("{}: {}", test.outcome.label(), failure.what.lines().next().unwrap_or_default());
     if let (Some(expected), Some(found)) = (&failure.expected, &failure.found) {

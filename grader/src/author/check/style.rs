@@ -8,13 +8,15 @@
 //! | `function-length` | a function has at most 70 lines, first and last included | Rust |
 //! | `file-length` | a file has at most 600 lines; tests are not counted | Rust |
 //! | `module-file` | `name.rs` beside `name/`, not `name/mod.rs` | Rust |
-//! | `plain-english` | no bare `who`, none of the images in [`idioms`] | comments, strings, function names, Markdown, TOML |
+//! | `plain-english` | no bare `who`, none of the images in [`idioms`] | text, strings, names of functions |
 //! | `error-texts` | two variants of one error enum print different texts | Rust |
 //!
-//! `grader/style-debts.toml` says how many places break a rule in a folder today. The check fails when there are more,
-//! and says when the number can be lowered. To see all places of a folder, set its number to 0. No entry means 0.
+//! `grader/style-debts.toml` says how many places break a rule in a folder today. The check fails when there
+//! are more, and says when the number can be lowered. To see all places of a folder, set its number to 0. No
+//! entry means 0.
 //!
-//! Left out: Markdown has no line width, because a sentence there is one line; `.ci/run` checks the subjects of commits.
+//! Left out: Markdown has no line width, because a sentence there is one line; `.ci/run` checks the subjects
+//! of commits.
 
 mod idioms;
 mod scan;

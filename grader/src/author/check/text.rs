@@ -82,7 +82,7 @@ pub fn marks(course: &Course, lab: &Lab) -> Result<Found> {
     for path in files_below(&solutions, Path::new("src"))? {
         let name = path.display().to_string();
         let text = fs::read_to_string(solutions.join(&path)).with_context(|| format!("read {name}"))?;
-        // Broken marks are told by the step before.
+        // The step before reports broken marks.
         for region in marks::parse(&name, &text).iter().flat_map(marks::Marked::regions) {
             count += 1;
             holes.entry(region.task.clone()).or_default().insert(name.clone());
@@ -234,7 +234,7 @@ mod tests {
         Lab::parse(Path::new("grader/suites/01-tiny"), text).expect("the fixture is well formed")
     }
 
-    /// A heading in a code block is code, and an order that wanders is told.
+    /// A heading in a code block is code, and a wrong order is reported.
     #[test]
     fn headings_are_compared_with_the_catalog() {
         let lab = lab();

@@ -22,9 +22,10 @@ const IMAGES: [(&[&str], &str); 17] = [
 ];
 
 /// Words before "who" that name a person. Anything else that acts is a thread, a caller or a test: "that".
-const PERSONS: [&str; 24] = [
+const PERSONS: [&str; 25] = [
     "anybody",
     "anyone",
+    "attacker",
     "author",
     "authors",
     "everybody",

@@ -1,7 +1,7 @@
 //! Rust as far as the style rules need it: comments, strings, functions and error texts.
 //!
-//! A scan cuts a file into code, comments and literals. In `code` comments and literals are spaces, so that a brace in a
-//! string is not a brace, and offsets and line numbers are those of the file.
+//! A scan cuts a file into code, comments and literals. In `code` comments and literals are spaces, so that a
+//! brace in a string is not a brace, and offsets and line numbers are those of the file.
 
 use super::idioms::Paragraph;
 
