@@ -139,7 +139,8 @@ fn hints_come_one_by_one() {
     assert!(course.read("progress.toml").contains("hints = 3"));
 }
 
-/// A broken progress file is the learner's history: it is kept under another name, reported, and stops nothing.
+/// A broken progress file is the learner's history: it is kept under another name, reported, and stops
+/// nothing.
 #[test]
 fn a_broken_progress_file_stops_nothing() {
     let course = Sandbox::new();
