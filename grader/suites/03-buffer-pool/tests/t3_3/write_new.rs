@@ -9,9 +9,8 @@ use slotted_page::{Lsn, PageId, PageKind, header};
 use testkit::{check, check_eq};
 
 use crate::pool_support::{
-    Io, Journal, KIND, change, change_logged, check_frames, check_log, check_page, check_reads,
-    check_resident, file, fill, hooked_over, io_error, joined, must, not_allocated, pool, pool_over, tag_of,
-    visit,
+    Io, Journal, KIND, change, check_frames, check_log, check_page, check_reads, check_resident, file, fill,
+    io_error, joined, must, not_allocated, pool, pool_over, tag_of, visit,
 };
 
 /// Another kind that no lab knows.
@@ -83,21 +82,6 @@ fn a_page_that_was_taken_is_clean_until_it_is_changed() {
         check_eq!(tap.count(Io::Write(ids[0])), 0, "writes of an empty page that nobody changed");
         check_reads(&pool, ids[0], 61);
     }
-}
-
-/// The hook is asked for the LSN that the caller stored, not for that of the page's former life.
-#[testkit::test]
-fn the_hook_sees_the_lsn_of_the_new_page() {
-    let (tap, pool, ids) = hooked_over(2, 2);
-    change_logged(&pool, ids[0], 50);
-    let mut page = take(&pool, ids[0]);
-    header::set_lsn(&mut page, Lsn(51));
-    fill(&mut page, 51);
-    drop(page);
-    tap.take_log();
-    check_eq!(pool.flush(ids[0]), Ok(()), "flush");
-    check_log(&tap, &[Io::Hook(ids[0], 51), Io::Write(ids[0])], "flush of a page that was taken");
-    tap.check_asked();
 }
 
 /// A page that is not allocated, or is the disk manager's own, cannot be taken, and costs no frame.

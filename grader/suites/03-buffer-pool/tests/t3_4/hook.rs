@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use buffer_pool::{Access, Pager};
+use slotted_page::{Lsn, header};
 use testkit::{check, check_eq};
 
 use crate::pool_support::{
@@ -45,6 +46,22 @@ fn the_hook_sees_the_last_change() {
     check_log(&tap, &[Io::Hook(ids[0], 63), Io::Write(ids[0])], "flush of a page changed four times");
     check_eq!(pool.flush(made), Ok(()), "flush");
     check_log(&tap, &[Io::Hook(made, 0), Io::Write(made)], "flush of a new page, which no log knows");
+    tap.check_asked();
+}
+
+/// The hook is asked for the LSN that the caller stored in an emptied page, not for that of the page's former
+/// life.
+#[testkit::test]
+fn the_hook_sees_the_lsn_of_an_emptied_page() {
+    let (tap, pool, ids) = hooked_over(2, 2);
+    change_logged(&pool, ids[0], 50);
+    let mut page = must("write_new", pool.write_new(ids[0], KIND));
+    header::set_lsn(&mut page, Lsn(51));
+    fill(&mut page, 51);
+    drop(page);
+    tap.take_log();
+    check_eq!(pool.flush(ids[0]), Ok(()), "flush");
+    check_log(&tap, &[Io::Hook(ids[0], 51), Io::Write(ids[0])], "flush of a page that was emptied");
     tap.check_asked();
 }
 
