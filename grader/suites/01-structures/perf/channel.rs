@@ -1,38 +1,30 @@
-//! Task 1.2: values passed between threads beside the reference.
+//! Task 1.2: values sent and received by one thread beside the reference.
+//!
+//! With several threads the time depends on how often the kernel puts one to sleep and wakes it: the same code
+//! measured 40 times the reference on one day and 600 times on another. So nobody waits here. Whether threads
+//! that wait are woken, and only those, is what the tests ask.
 
 use std::hint::black_box;
 
-use kit::sync::thread;
 use structures::channel::bounded;
 use testkit::perf::Workload;
 
-/// Values a round, over all senders.
-const VALUES: u64 = 100_000;
+/// Values that the channel holds.
+const CAPACITY: u64 = 4_096;
 
-/// Values the channel holds.
-const CAPACITY: usize = 1_024;
+/// How often the channel is filled and emptied in a round.
+const FILLS: u64 = 16;
 
 /// The workloads of this task; ids as in `lab.toml`.
 pub(crate) fn workloads() -> Vec<Workload> {
-    vec![
-        Workload::timed_threads("channel-1p1c", || Box::new(|| pass_values(1))),
-        Workload::timed_threads("channel-4p4c", || Box::new(|| pass_values(4))),
-    ]
-}
-
-/// Passes all values from `pairs` senders to as many receivers.
-fn pass_values(pairs: u64) {
-    let (sender, receiver) = bounded(CAPACITY);
-    let mut threads = Vec::new();
-    for _ in 0..pairs {
-        let (sender, receiver) = (sender.clone(), receiver.clone());
-        threads.push(thread::spawn(move || {
-            (0..VALUES / pairs).filter(|value| sender.send(*value).is_ok()).count() as u64
-        }));
-        threads.push(thread::spawn(move || receiver.iter().sum::<u64>()));
-    }
-    drop((sender, receiver));
-    for thread in threads {
-        black_box(thread.join().unwrap_or(0));
-    }
+    vec![Workload::timed("channel-fill", || {
+        let (sender, receiver) = bounded(CAPACITY as usize);
+        Box::new(move || {
+            for _ in 0..FILLS {
+                let sent = (0..CAPACITY).filter(|value| sender.send(*value).is_ok()).count();
+                let received: u64 = (0..sent).filter_map(|_| receiver.recv().ok()).sum();
+                black_box(received);
+            }
+        })
+    })]
 }

@@ -99,35 +99,44 @@ fn wakes_the_right_kind_of_waiter() {
 /// the wrong moment, a thread sleeps on.
 #[testkit::test]
 fn wakes_a_waiter_for_each_value_and_each_free_slot() {
-    explore(200, || {
-        no_thread_sleeps_in_vain();
-        let (sender, receiver) = channel(2);
-        let receivers: Vec<_> = (0..2)
-            .map(|index| {
-                let receiver = receiver.clone();
-                spawn(format!("receiver {index}"), "receiver.recv()", move || receiver.recv())
-            })
-            .collect();
-        step!("main: sender.send(1); sender.send(2);");
-        check_eq!((sender.send(1), sender.send(2)), (Ok(()), Ok(())), "two sends to two waiting receivers");
-        let mut found: Vec<_> = receivers.into_iter().map(|thread| thread.join().ok()).collect();
-        found.sort_unstable_by_key(|value| value.and_then(Result::ok));
-        check_eq!(found, vec![Some(Ok(1)), Some(Ok(2))], "what two waiting receivers got");
-        step!("main: sender.send(3); sender.send(4);");
-        check_eq!((sender.send(3), sender.send(4)), (Ok(()), Ok(())), "two sends into an empty channel");
-        let senders: Vec<_> = (5..7)
-            .map(|value| {
-                let sender = sender.clone();
-                spawn(format!("sender {value}"), "sends its number", move || sender.send(value))
-            })
-            .collect();
-        step!("main: receiver.recv(); receiver.recv();");
-        check_eq!((receiver.recv(), receiver.recv()), (Ok(3), Ok(4)), "two receives from a full channel");
-        for sender in senders {
-            check_eq!(sender.join().ok(), Some(Ok(())), "a send that waited for one of two free places");
-        }
-        check_eq!(receiver.len(), 2, "len after both waiting senders went on");
-    });
+    for head_start in (0..120).step_by(24) {
+        explore(80, move || {
+            no_thread_sleeps_in_vain();
+            let (sender, receiver) = channel(2);
+            let receivers: Vec<_> = (0..2)
+                .map(|index| {
+                    let receiver = receiver.clone();
+                    spawn(format!("receiver {index}"), "receiver.recv()", move || receiver.recv())
+                })
+                .collect();
+            // Time for both receivers to find the channel empty and to fall asleep.
+            (0..head_start).for_each(|_| thread::yield_now());
+            step!("main: sender.send(1); sender.send(2);");
+            check_eq!(
+                (sender.send(1), sender.send(2)),
+                (Ok(()), Ok(())),
+                "two sends to two waiting receivers"
+            );
+            let mut found: Vec<_> = receivers.into_iter().map(|thread| thread.join().ok()).collect();
+            found.sort_unstable_by_key(|value| value.and_then(Result::ok));
+            check_eq!(found, vec![Some(Ok(1)), Some(Ok(2))], "what two waiting receivers got");
+            step!("main: sender.send(3); sender.send(4);");
+            check_eq!((sender.send(3), sender.send(4)), (Ok(()), Ok(())), "two sends into an empty channel");
+            let senders: Vec<_> = (5..7)
+                .map(|value| {
+                    let sender = sender.clone();
+                    spawn(format!("sender {value}"), "sends its number", move || sender.send(value))
+                })
+                .collect();
+            (0..head_start).for_each(|_| thread::yield_now());
+            step!("main: receiver.recv(); receiver.recv();");
+            check_eq!((receiver.recv(), receiver.recv()), (Ok(3), Ok(4)), "two receives from a full channel");
+            for sender in senders {
+                check_eq!(sender.join().ok(), Some(Ok(())), "a send that waited for one of two free places");
+            }
+            check_eq!(receiver.len(), 2, "len after both waiting senders went on");
+        });
+    }
 }
 
 /// A sender must not miss room that appears between its check and its sleep: it checks, announces itself,
