@@ -1,8 +1,8 @@
 //! Task 1.2: values sent and received by one thread beside the reference.
 //!
-//! With several threads the time depends on how often the kernel puts one to sleep and wakes it: the same code
-//! measured 40 times the reference on one day and 600 times on another. So nobody waits here. Whether threads
-//! that wait are woken, and only those, is what the tests ask.
+//! With several threads the time depends on how often the kernel puts one to sleep and wakes it: the same
+//! code measured 40 times the reference on one day and 600 times on another. So no thread waits here. Whether
+//! a channel wakes the threads that wait is what the tests ask.
 
 use std::hint::black_box;
 

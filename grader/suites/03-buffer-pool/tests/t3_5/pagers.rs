@@ -40,8 +40,8 @@ fn holds_few_pages_and_none_twice() {
     table.check(&pager);
 }
 
-/// The same right after the heap was opened, when a search for room looks at full pages that nobody remembers,
-/// while the record's home and body are held.
+/// The same right after the heap was opened, when a search for room looks at full pages, of which no hint is
+/// known, while the record's home and body are held.
 #[testkit::test]
 fn a_search_after_opening_holds_few_pages() {
     let pager = CountingPager::new(pool(16).1);
