@@ -95,7 +95,7 @@ pub fn seal(page: &mut PageBuf, id: PageId) -> Result<(), Error> {
 /// The first of these that holds:
 ///
 /// 1. [`Corruption::NeverWritten`]: all bytes are zero.
-/// 2. [`Corruption::BadMagic`]: the magic is not [`MAGIC`](crate::header::MAGIC).
+/// 2. [`Corruption::BadMagic`]: the magic is not [`MAGIC`].
 /// 3. [`Corruption::BadChecksum`]: the bytes are not those that were sealed.
 /// 4. [`Corruption::Misplaced`]: the header has another page id.
 ///

@@ -37,7 +37,7 @@ impl BufferPool {
     /// holds.)
     ///
     /// # Ensures
-    /// - The page is empty ([`header::init`](slotted_page::header::init)) and latched before any other thread
+    /// - The page is empty ([`init`](slotted_page::header::init)) and latched before any other thread
     ///   can look into it. A request for it waits, and then sees what the caller left there; a reader that
     ///   has it latched already goes on, and the call waits for that reader.
     /// - The page is clean until the first `&mut` borrow of its bytes (G2), also if it was dirty before.
