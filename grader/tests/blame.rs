@@ -62,8 +62,8 @@ fn write_course(root: &Path) {
         let factor = 2 << index;
         let tests = format!(
             "use testkit::check_eq;\n\n\
-             /// Small numbers.\n#[testkit::test]\nfn small() {{\n    check_eq!({name}::{name}(3), 3 *
-             /// {factor}, \"of 3\");\n}}\n"
+             /// Small numbers.\n#[testkit::test]\nfn small() {{\n    \
+             check_eq!({name}::{name}(3), 3 * {factor}, \"of 3\");\n}}\n"
         );
         let large = format!(
             "\n/// Large numbers.\n#[testkit::test]\nfn large() {{\n    check_eq!({name}::{name}(1000), 1000 * {factor}, \"of 1000\");\n}}\n"

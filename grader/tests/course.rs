@@ -1,18 +1,21 @@
-//! The course itself: a mistake in one of its labs, found from a lab far above.
+//! The course itself: a mistake in one of its labs, found from a lab far above; and what grading says of a
+//! lab that has just been added to it.
 
 mod common;
 
 use std::fs;
 use std::path::Path;
 
-use common::{copy, repository, test, work_dir};
+use common::{copy, copy_of_the_course, lab_to_come, repository, test, work_dir};
+use grader::author::new;
 use grader::blame;
 use grader::catalog::Course;
 use grader::grade::grade;
+use grader::model::TestOutcome;
 use grader::observer::Silent;
 use grader::paint::Paint;
 use grader::report::{Context, terminal};
-use grader::request::{Request, Selection, Sources};
+use grader::request::{Measuring, Request, Selection, Sources, Tasks};
 
 /// A learner's mistake: the lab, its file, the right text and the wrong one.
 struct Mistake {
@@ -74,4 +77,30 @@ fn plant(lab: &Path, mistake: &Mistake) {
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(text.matches(mistake.right).count(), 1, "{} has another text now", mistake.file);
     fs::write(path, text.replacen(mistake.right, mistake.wrong, 1)).unwrap();
+}
+
+/// The parts that run something fail, and say in which file to write what.
+#[test]
+fn an_empty_lab_says_what_to_write_next() {
+    let copied = copy_of_the_course();
+    let (number, id) = lab_to_come(copied.path());
+    new::create(copied.path(), &id).unwrap();
+    let course = Course::open_with(copied.path(), &repository()).unwrap();
+    let lab = course.lab(&number.to_string()).unwrap();
+    let selection = Selection::Tasks(Tasks::All, Measuring::Off);
+    let mut request = Request::new(lab, Sources::Reference).selecting(selection);
+    request.resources.work_dir = Some(work_dir());
+    let report = grade(&course, &request, &mut Silent).unwrap();
+    let name = format!("t{number}_1::the_first_task_is_written");
+    let outcome = &test(&report, &name).outcome;
+    let TestOutcome::Fail(failure) = outcome else { panic!("{outcome:?}") };
+    assert!(failure.what.contains(&format!("write it in solutions/{id}/src/first.rs")), "{}", failure.what);
+    let places = new::to_write(&course.root, &id).unwrap().join("\n");
+    for file in [
+        format!("solutions/{id}/src/first.rs:"),
+        format!("grader/suites/{id}/tests/t{number}_1.rs:"),
+        format!("handouts/src/{id}.md:"),
+    ] {
+        assert!(places.contains(&file), "{file}: {places}");
+    }
 }

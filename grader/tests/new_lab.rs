@@ -1,4 +1,7 @@
 //! `author new` on a copy of the course: what an author sees before the first line of the new lab is written.
+//!
+//! These tests start processes, so none of them grades in this process: a grader kills every child that it
+//! did not start. What grading says of an empty lab is in `course.rs`.
 
 mod common;
 
@@ -6,54 +9,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::{copy, repository, test, work_dir};
-use grader::author::new;
-use grader::catalog::{COURSE_FILE, Coming, Course, Outline};
-use grader::grade::grade;
-use grader::model::TestOutcome;
-use grader::observer::Silent;
-use grader::request::{Measuring, Request, Selection, Sources, Tasks};
-
-/// A lab to come, after all others of the copied course: its number and its folder.
-fn lab_to_come(root: &Path) -> (u32, String) {
-    let outline = Outline::read(root).unwrap();
-    let last =
-        outline.labs.iter().map(|lab| lab.number).chain(outline.coming.iter().map(Coming::number)).max();
-    let number = last.unwrap_or(0) + 1;
-    let id = format!("{number:02}-example");
-    let mut text = fs::read_to_string(root.join(COURSE_FILE)).unwrap();
-    text.push_str(&format!("\n[[coming]]\nid = \"{id}\"\ntitle = \"Example\"\nsummary = \"an example\"\n"));
-    text.push_str("why = \"it shows that a lab can be added\"\nstands_on = [\"structures\"]\n");
-    fs::write(root.join(COURSE_FILE), text).unwrap();
-    (number, id)
-}
-
-/// The parts of the course that lists, links and manifests need. Build folders stay behind.
-fn copy_of_the_course() -> tempfile::TempDir {
-    let root = tempfile::tempdir().unwrap();
-    let from = repository();
-    for file in ["Cargo.toml", "Cargo.lock", "README.md", "CONTRIBUTING.md", "LICENSE", "rust-toolchain.toml"]
-    {
-        fs::copy(from.join(file), root.path().join(file)).unwrap();
-    }
-    for folder in ["handouts", "labs", "grader"] {
-        copy(&from.join(folder), &root.path().join(folder));
-    }
-    for entry in fs::read_dir(from.join("solutions")).unwrap() {
-        let entry = entry.unwrap();
-        let target = root.path().join("solutions").join(entry.file_name());
-        if entry.file_name() == "target" {
-            continue;
-        }
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::create_dir_all(target.parent().unwrap()).unwrap();
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-    root
-}
+use common::{copy_of_the_course, lab_to_come};
+use grader::catalog::Course;
 
 fn grader(root: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_grader"));
@@ -117,32 +74,6 @@ fn a_file_in_the_way_is_named_and_kept() {
     assert!(text(&output).contains(&format!("{handout} exists already")), "{}", text(&output));
     assert_eq!(fs::read_to_string(root.join(&handout)).unwrap(), "my notes\n");
     assert!(!root.join("solutions").join(&id).exists() && !root.join("grader/suites").join(&id).exists());
-}
-
-/// The parts that run something fail, and say in which file to write what.
-#[test]
-fn an_empty_lab_says_what_to_write_next() {
-    let copied = copy_of_the_course();
-    let (number, id) = lab_to_come(copied.path());
-    new::create(copied.path(), &id).unwrap();
-    let course = Course::open_with(copied.path(), &repository()).unwrap();
-    let lab = course.lab(&number.to_string()).unwrap();
-    let selection = Selection::Tasks(Tasks::All, Measuring::Off);
-    let mut request = Request::new(lab, Sources::Reference).selecting(selection);
-    request.resources.work_dir = Some(work_dir());
-    let report = grade(&course, &request, &mut Silent).unwrap();
-    let name = format!("t{number}_1::the_first_task_is_written");
-    let outcome = &test(&report, &name).outcome;
-    let TestOutcome::Fail(failure) = outcome else { panic!("{outcome:?}") };
-    assert!(failure.what.contains(&format!("write it in solutions/{id}/src/first.rs")), "{}", failure.what);
-    let places = new::to_write(&course.root, &id).unwrap().join("\n");
-    for file in [
-        format!("solutions/{id}/src/first.rs:"),
-        format!("grader/suites/{id}/tests/t{number}_1.rs:"),
-        format!("handouts/src/{id}.md:"),
-    ] {
-        assert!(places.contains(&file), "{file}: {places}");
-    }
 }
 
 /// A later lab whose code is gone, or does not compile, stops no cargo command for the labs before it.

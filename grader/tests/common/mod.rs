@@ -10,7 +10,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use grader::catalog::{Course, Lab};
+use grader::catalog::{COURSE_FILE, Coming, Course, Lab, Outline};
 use grader::grade::grade;
 use grader::model::{BuildReport, LabReport, TestOutcome, TestReport};
 use grader::observer::Silent;
@@ -185,4 +185,45 @@ pub fn copy(from: &Path, to: &Path) {
             fs::copy(entry.path(), target).unwrap();
         }
     }
+}
+
+/// A lab to come, after all others of the copied course: its number and its folder.
+pub fn lab_to_come(root: &Path) -> (u32, String) {
+    let outline = Outline::read(root).unwrap();
+    let last =
+        outline.labs.iter().map(|lab| lab.number).chain(outline.coming.iter().map(Coming::number)).max();
+    let number = last.unwrap_or(0) + 1;
+    let id = format!("{number:02}-example");
+    let mut text = fs::read_to_string(root.join(COURSE_FILE)).unwrap();
+    text.push_str(&format!("\n[[coming]]\nid = \"{id}\"\ntitle = \"Example\"\nsummary = \"an example\"\n"));
+    text.push_str("why = \"it shows that a lab can be added\"\nstands_on = [\"structures\"]\n");
+    fs::write(root.join(COURSE_FILE), text).unwrap();
+    (number, id)
+}
+
+/// The parts of the course that lists, links and manifests need. Build folders stay behind.
+pub fn copy_of_the_course() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let from = repository();
+    for file in ["Cargo.toml", "Cargo.lock", "README.md", "CONTRIBUTING.md", "LICENSE", "rust-toolchain.toml"]
+    {
+        fs::copy(from.join(file), root.path().join(file)).unwrap();
+    }
+    for folder in ["handouts", "labs", "grader"] {
+        copy(&from.join(folder), &root.path().join(folder));
+    }
+    for entry in fs::read_dir(from.join("solutions")).unwrap() {
+        let entry = entry.unwrap();
+        let target = root.path().join("solutions").join(entry.file_name());
+        if entry.file_name() == "target" {
+            continue;
+        }
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::create_dir_all(target.parent().unwrap()).unwrap();
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+    root
 }

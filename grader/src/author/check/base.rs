@@ -9,10 +9,13 @@
 //! commit can narrow what is proven again whole, to the last commit at least; it cannot make a stale record
 //! current.
 
+use std::io::Read as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
 
 use super::keys::Content;
+use crate::children::Started;
 
 /// How much older the base is than HEAD, at least.
 const HOURS: i64 = 12;
@@ -85,8 +88,18 @@ fn short(commit: &str) -> &str {
 }
 
 /// The output of git, without the newline at its end; nothing where git fails or is not there.
+///
+/// It is started as all processes of the grader are, because `children::sweep` in another lane kills others.
 fn git(root: &Path, arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").arg("-C").arg(root).args(arguments).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| text.trim_end().to_owned())
+    let mut command = Command::new("git");
+    command.arg("-C").arg(root).args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut process = Started::spawn(&mut command).ok()?;
+    let mut text = String::new();
+    process.child().stdout.take()?.read_to_string(&mut text).ok()?;
+    // Its output has ended, so git is about to.
+    while !process.has_ended() {
+        thread::yield_now();
+    }
+    process.finish()?.success().then(|| text.trim_end().to_owned())
 }
