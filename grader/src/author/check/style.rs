@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use self::scan::Scan;
-use super::Found;
+use super::{Found, record};
 use crate::catalog::Course;
 use crate::paint::plural;
 
@@ -129,6 +129,8 @@ fn texts(root: &Path, path: &Path) -> Result<Vec<PathBuf>> {
     if full.is_file() {
         let is_text =
             path.extension().is_some_and(|end| ["rs", "md", "toml"].iter().any(|known| end == *known));
+        // The check itself writes the records, and their lines are names.
+        let is_text = is_text && path.file_name().is_none_or(|name| name != record::FILE);
         return Ok(if is_text { vec![path.to_path_buf()] } else { Vec::new() });
     }
     if !full.is_dir() {
