@@ -186,6 +186,9 @@ pub struct CheckArgs {
     /// Chooses the sample; the commit that is checked does by default.
     #[arg(long, conflicts_with_all = ["all", "record"])]
     pub seed: Option<u64>,
+    /// Seed of every test, instead of one for each: a mistake that is not caught now was caught by luck.
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["record", "since", "seed"])]
+    pub test_seed: Option<u64>,
 }
 
 #[cfg(test)]

@@ -102,6 +102,8 @@ pub struct Options {
     pub only: Vec<Part>,
     /// Only mutants and variants of this name.
     pub mutant: Option<String>,
+    /// The seed of every test. A mistake that only some seeds find is caught by luck.
+    pub test_seed: Option<u64>,
 }
 
 impl Options {
@@ -222,14 +224,14 @@ impl<'a> Check<'a> {
         let mut steps = all;
         steps.retain(|step| self.options.wants_step(step));
         match &self.options.scope {
-            Scope::All => lane::run_all(course, &steps, self),
+            Scope::All => lane::run_all(course, &steps, self.options.test_seed, self),
             Scope::Gate { .. } => {
                 let ledger = Ledger::open(course, lab, &steps)?;
                 let base = self.base.as_ref().expect("the gate has a base");
                 let picked = ledger.picked(&steps, base);
                 steps.retain(|step| picked.contains(&step.name));
                 self.step("record", |_| Ok(ledger.problems(&names)));
-                lane::run_all(course, &steps, self);
+                lane::run_all(course, &steps, None, self);
                 self.nearest = Nearest::of(ledger.ratios());
             }
             Scope::Record { is_all } => {
@@ -237,7 +239,7 @@ impl<'a> Check<'a> {
                 ledger.drop_unknown(&names)?;
                 steps.retain(|step| ledger.is_due(&step.name, *is_all));
                 self.ledger = Some(ledger);
-                lane::run_all(course, &steps, self);
+                lane::run_all(course, &steps, None, self);
                 let ledger = self.ledger.take().expect("it was put there");
                 self.nearest = Nearest::of(ledger.ratios());
                 self.step("record", |_| Ok(ledger.problems(&names)));
@@ -275,7 +277,7 @@ impl<'a> Check<'a> {
 
     /// Runs one step and prints its line.
     fn step(&mut self, name: &str, work: impl FnOnce(&mut Lane<'_>) -> Result<Found>) {
-        let ended = lane::timed(&mut Lane::alone(self.course, &mut self.live), work);
+        let ended = lane::timed(&mut Lane::alone(self.course, self.options.test_seed, &mut self.live), work);
         self.ended(name, ended);
     }
 

@@ -39,15 +39,15 @@ pub fn run(course: &Course, command: AuthorCommand) -> Result<ExitCode> {
 
 /// Whatever narrows the check makes it run all that is left; only the whole check is the gate.
 fn options(arguments: CheckArgs) -> Options {
-    let CheckArgs { lab, only, mutant, all, record, since, seed } = arguments;
-    let is_narrowed = lab.is_some() || !only.is_empty() || mutant.is_some();
+    let CheckArgs { lab, only, mutant, all, record, since, seed, test_seed } = arguments;
+    let is_narrowed = lab.is_some() || !only.is_empty() || mutant.is_some() || test_seed.is_some();
     let is_gate = since.is_some() || seed.is_some() || !is_narrowed;
     let scope = match (record, is_gate && !all) {
         (true, _) => Scope::Record { is_all: all },
         (false, true) => Scope::Gate { since, seed },
         (false, false) => Scope::All,
     };
-    Options { scope, lab, only, mutant }
+    Options { scope, lab, only, mutant, test_seed }
 }
 
 /// Writes `labs/` and the lists of labs and kits, or with `check` only reports what is not up to date.

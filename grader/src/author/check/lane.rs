@@ -43,13 +43,15 @@ pub(super) struct Lane<'a> {
     number: usize,
     /// Tests and compilers at a time; 0 for one a core.
     jobs: usize,
+    /// The seed of every test; by default each test has its own.
+    test_seed: Option<u64>,
     observer: &'a mut dyn Observer,
 }
 
 impl<'a> Lane<'a> {
     /// The lane of steps that have the machine for themselves.
-    pub(super) fn alone(course: &'a Course, observer: &'a mut dyn Observer) -> Self {
-        Self { course, number: 0, jobs: 0, observer }
+    pub(super) fn alone(course: &'a Course, test_seed: Option<u64>, observer: &'a mut dyn Observer) -> Self {
+        Self { course, number: 0, jobs: 0, test_seed, observer }
     }
 
     /// Where the lane keeps its files. Lane 0 shares with the commands of learners.
@@ -60,6 +62,7 @@ impl<'a> Lane<'a> {
 
     /// Grades in this lane.
     pub(super) fn grade(&mut self, mut request: Request<'_>) -> Result<LabReport> {
+        request.seed = self.test_seed;
         let resources = &mut request.resources;
         resources.compile_seconds = COMPILE_SECONDS;
         resources.work_dir = Some(self.folder());
@@ -134,31 +137,31 @@ pub(super) trait Listener: Observer {
     fn ended(&mut self, name: &str, ended: Ended);
 }
 
-/// Runs the steps in the rooms that they need.
-pub(super) fn run_all(course: &Course, steps: &[Step<'_>], listener: &mut dyn Listener) {
+/// Runs the steps in the rooms that they need; `seed` is the seed of their tests.
+pub(super) fn run_all(course: &Course, steps: &[Step<'_>], seed: Option<u64>, listener: &mut dyn Listener) {
     for room in [Room::First, Room::Beside, Room::Measures] {
         let steps: Vec<&Step<'_>> = steps.iter().filter(|step| step.room == room).collect();
         if room == Room::Beside {
-            run_beside(course, &steps, listener);
+            run_beside(course, &steps, seed, listener);
         } else {
-            run_alone(course, &steps, listener);
+            run_alone(course, &steps, seed, listener);
         }
     }
 }
 
-fn run_alone(course: &Course, steps: &[&Step<'_>], listener: &mut dyn Listener) {
+fn run_alone(course: &Course, steps: &[&Step<'_>], seed: Option<u64>, listener: &mut dyn Listener) {
     for step in steps {
-        let ended = timed(&mut Lane::alone(course, listener), &step.work);
+        let ended = timed(&mut Lane::alone(course, seed, listener), &step.work);
         listener.ended(&step.name, ended);
     }
 }
 
 /// Runs `steps` in as many lanes as pay.
-fn run_beside(course: &Course, steps: &[&Step<'_>], listener: &mut dyn Listener) {
+fn run_beside(course: &Course, steps: &[&Step<'_>], seed: Option<u64>, listener: &mut dyn Listener) {
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
     let lanes = cores.min(MOST).min(steps.len() / PAYS).max(1);
     if lanes == 1 {
-        return run_alone(course, steps, listener);
+        return run_alone(course, steps, seed, listener);
     }
     let next = AtomicUsize::new(0);
     let (to, from) = mpsc::channel();
@@ -167,7 +170,7 @@ fn run_beside(course: &Course, steps: &[&Step<'_>], listener: &mut dyn Listener)
             let (next, to) = (&next, to.clone());
             scope.spawn(move || {
                 let mut silent = Silent;
-                let mut lane = Lane { course, number, jobs: 1, observer: &mut silent };
+                let mut lane = Lane { course, number, jobs: 1, test_seed: seed, observer: &mut silent };
                 while let Some((index, step)) = take(next, steps) {
                     if to.send((index, timed(&mut lane, &step.work))).is_err() {
                         break;

@@ -135,7 +135,7 @@ fn both_leaves_are_latched_while_admit_runs() {
         story.model.remove(&key, record);
     }
     check!(
-        in_the_next_leaf > 5,
+        in_the_next_leaf > 0,
         "the next entry is sometimes in the next leaf, here {in_the_next_leaf} times"
     );
     check_emptied(&story, story.tree.id());
