@@ -14,13 +14,20 @@
 //! - P3: a count is exact and measured once.
 //! - P4: a workload that panics, or in which the learner is far over the limit, ends early; the others still
 //!   run.
+//! - P5: each round returns a [`Digest`] of what it computed. Round by round it must equal the reference's,
+//!   so code that skips the work has no figure.
+//! - P6: only the side whose turn it is computes. Threads and processes that the learner's side left running
+//!   end the measurement.
 
 mod compare;
+mod digest;
+mod intruders;
 mod main;
 mod measure;
 mod stats;
 
 pub use compare::{Beside, Peers, compare};
+pub use digest::Digest;
 pub use main::main;
 pub use measure::{Config, measure};
 
@@ -30,8 +37,8 @@ pub struct Workload {
     pub(crate) kind: Kind,
 }
 
-/// Work that is done once a round.
-pub type Round = Box<dyn FnMut()>;
+/// Work that is done once a round, and the digest of what it computed (P5).
+pub type Round = Box<dyn FnMut() -> Digest>;
 
 pub(crate) enum Kind {
     Timed { setup: Box<dyn Fn() -> Round>, clock: Clock },
@@ -47,17 +54,21 @@ pub(crate) enum Clock {
 
 impl Workload {
     /// A workload on one thread. `setup` builds the state, untimed, and returns the round: 2 to 10 ms of work
-    /// with the reference, the same work each time it is called, its results given to `std::hint::black_box`.
-    pub fn timed<R: FnMut() + 'static>(id: &'static str, setup: impl Fn() -> Box<R> + 'static) -> Self {
+    /// with the reference. The digest holds what every correct design computes in this round, and enough of
+    /// it that the work cannot be left out.
+    pub fn timed<R>(id: &'static str, setup: impl Fn() -> Box<R> + 'static) -> Self
+    where
+        R: FnMut() -> Digest + 'static,
+    {
         let setup = move || -> Round { setup() };
         Workload { id, kind: Kind::Timed { setup: Box::new(setup), clock: Clock::Thread } }
     }
 
     /// As [`Workload::timed`], for a round that starts threads and joins them: processor time of the process.
-    pub fn timed_threads<R: FnMut() + 'static>(
-        id: &'static str,
-        setup: impl Fn() -> Box<R> + 'static,
-    ) -> Self {
+    pub fn timed_threads<R>(id: &'static str, setup: impl Fn() -> Box<R> + 'static) -> Self
+    where
+        R: FnMut() -> Digest + 'static,
+    {
         let setup = move || -> Round { setup() };
         Workload { id, kind: Kind::Timed { setup: Box::new(setup), clock: Clock::Process } }
     }

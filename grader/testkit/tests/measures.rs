@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::sync::Mutex;
 
 use grader_protocol::Value;
-use testkit::perf::{Config, Workload, measure};
+use testkit::perf::{Config, Digest, Workload, measure};
 
 /// The allocation counters are for the whole process.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -18,6 +18,7 @@ fn timed(id: &'static str, units: u64) -> Workload {
     Workload::timed(id, move || {
         Box::new(move || {
             black_box(work(units));
+            Digest::of(7)
         })
     })
 }
@@ -72,13 +73,13 @@ fn counts_are_exact_and_a_panic_breaks_one_workload_only() {
     let learner = vec![
         Workload::counted("probes", || 7.0),
         Workload::counted("broken", || panic!("index out of bounds")),
-        Workload::timed("todo", || -> Box<fn()> { todo!("task 1.1") }),
+        Workload::timed("todo", || -> Box<fn() -> Digest> { todo!("task 1.1") }),
         Workload::counted("nobody", || 0.0),
     ];
     let reference = vec![
         Workload::counted("probes", || 5.0),
         Workload::counted("broken", || 1.0),
-        Workload::timed("todo", || Box::new(|| ())),
+        Workload::timed("todo", || Box::new(|| Digest::of(1))),
     ];
     let out = measure(learner, reference, &config());
     assert_eq!(out[0].value, Value::Count { learner: 7.0, reference: 5.0 });
@@ -88,6 +89,130 @@ fn counts_are_exact_and_a_panic_breaks_one_workload_only() {
         let Value::Broken { failure } = &out[broken].value else { panic!("{:?}", out[broken]) };
         assert!(failure.what.contains(what), "{failure:?}");
     }
+}
+
+/// Why there is no figure for the first workload.
+fn broken(learner: Workload, reference: Workload) -> String {
+    let out = measure(vec![learner], vec![reference], &config());
+    match &out[0].value {
+        Value::Broken { failure } => failure.what.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A round that computes the number of its call, and something else from `wrong_from` on.
+fn numbered(wrong_from: u64) -> Workload {
+    Workload::timed("numbered", move || {
+        let mut round = 0;
+        Box::new(move || {
+            round += 1;
+            black_box(work(100));
+            Digest::of(if round >= wrong_from { 0 } else { round })
+        })
+    })
+}
+
+/// Code that skips the work is fast; its figure must not count, also when only a late round is wrong.
+#[test]
+fn wrong_results_have_no_figure() {
+    let _alone = ONE_AT_A_TIME.lock();
+    for wrong_from in [1, 2, 9] {
+        let why = broken(numbered(wrong_from), numbered(u64::MAX));
+        assert!(why.contains(&format!("what round {wrong_from} computed differs")), "{why}");
+    }
+    // Both sides run the same rounds, so a round may depend on those before it.
+    let out = measure(vec![numbered(u64::MAX)], vec![numbered(u64::MAX)], &config());
+    ratio(&out[0].value);
+}
+
+/// A suite whose round forgets to say what it computed compares nothing.
+#[test]
+fn a_round_with_an_empty_digest_is_refused() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let empty = || Workload::timed("empty", || Box::new(Digest::new));
+    let why = broken(empty(), empty());
+    assert!(why.contains("digest of nothing"), "{why}");
+}
+
+/// Does a little with one thread, or with two.
+fn plain(has_threads: bool) -> Workload {
+    let round = || {
+        black_box(work(100));
+        Digest::of(7)
+    };
+    if has_threads {
+        Workload::timed_threads("w", move || Box::new(round))
+    } else {
+        Workload::timed("w", move || Box::new(round))
+    }
+}
+
+/// A thread that goes on computing makes the reference look slow where the process is timed, and takes its
+/// caches elsewhere.
+#[test]
+fn a_thread_left_computing_breaks_the_measurement() {
+    let _alone = ONE_AT_A_TIME.lock();
+    for has_threads in [false, true] {
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let spins = stop.clone();
+        let setup = move || {
+            let spins = spins.clone();
+            std::thread::spawn(move || {
+                while !spins.load(std::sync::atomic::Ordering::Relaxed) {
+                    black_box(work(1));
+                }
+            });
+            Box::new(|| {
+                black_box(work(100));
+                Digest::of(7)
+            })
+        };
+        let learner =
+            if has_threads { Workload::timed_threads("w", setup) } else { Workload::timed("w", setup) };
+        let why = broken(learner, plain(has_threads));
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(why.contains("threads that the lab's code left behind"), "{why}");
+    }
+}
+
+/// A thread that only waits takes nothing from the reference, and threads of a round that were joined are no
+/// intruders.
+#[test]
+fn a_waiting_thread_is_allowed() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let learner = Workload::timed("w", || {
+        std::thread::spawn(|| {
+            loop {
+                std::thread::park();
+            }
+        });
+        Box::new(|| {
+            black_box(work(100));
+            Digest::of(7)
+        })
+    });
+    ratio(&measure(vec![learner], vec![plain(false)], &config())[0].value);
+    let joined = || {
+        Workload::timed_threads("w", || {
+            Box::new(|| {
+                let thread = std::thread::spawn(|| black_box(work(100)));
+                Digest::of(thread.join().expect("it returns"))
+            })
+        })
+    };
+    ratio(&measure(vec![joined()], vec![joined()], &config())[0].value);
+}
+
+/// A process is not seen by any clock of this one.
+#[test]
+fn a_process_left_running_breaks_the_measurement() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let child = std::process::Command::new("sleep").arg("60").spawn();
+    let mut child = child.expect("there is a program called sleep");
+    let why = broken(plain(false), plain(false));
+    child.kill().expect("it runs");
+    child.wait().expect("it was killed");
+    assert!(why.contains("started a process"), "{why}");
 }
 
 #[test]

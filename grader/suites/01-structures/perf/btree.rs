@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use structures::BTree;
 use testkit::counted::{self, CountedKey};
-use testkit::perf::Workload;
+use testkit::perf::{Digest, Workload};
 
 /// Entries of the trees: three levels at the default order.
 const ENTRIES: u64 = 30_000;
@@ -14,38 +14,46 @@ pub(crate) fn workloads() -> Vec<Workload> {
     vec![
         Workload::timed("btree-insert", || {
             Box::new(|| {
-                black_box(filled().len());
+                let tree = filled();
+                let mut digest = Digest::of(tree.len() as u64);
+                (0..ENTRIES).step_by(64).for_each(|n| digest.add(tree.get(&key(n)).map_or(0, |n| n + 1)));
+                digest
             })
         }),
         Workload::timed("btree-get", || {
             let tree = filled();
             Box::new(move || {
-                let found: u64 = (0..ENTRIES).filter_map(|n| tree.get(&key(n * 31 % ENTRIES))).sum();
-                black_box(found);
+                let mut digest = Digest::new();
+                for n in 0..ENTRIES {
+                    digest.add(tree.get(&key(n * 31 % ENTRIES)).map_or(0, |n| n + 1));
+                }
+                digest
             })
         }),
         Workload::timed("btree-churn", || {
             let mut tree = filled();
             let mut oldest = 0;
             Box::new(move || {
+                let mut digest = Digest::new();
                 for _ in 0..ENTRIES / 2 {
-                    tree.remove(&key(oldest));
+                    digest.add(tree.remove(&key(oldest)).map_or(0, |n| n + 1));
                     tree.insert(key(oldest + ENTRIES), oldest);
                     oldest += 1;
                 }
-                black_box(tree.len());
+                digest.add(tree.len() as u64);
+                digest
             })
         }),
         Workload::timed("btree-range", || {
             let tree = filled();
             Box::new(move || {
-                let mut sum = 0;
+                let mut digest = Digest::new();
                 for n in 0..1_500 {
                     let start = key(n * 17);
-                    sum += tree.range(start..).take(100).map(|(_, value)| *value).sum::<u64>();
-                    sum += tree.range(..start).rev().take(100).map(|(_, value)| *value).sum::<u64>();
+                    tree.range(start..).take(100).for_each(|(_, value)| digest.add(*value));
+                    tree.range(..start).rev().take(100).for_each(|(_, value)| digest.add(*value));
                 }
-                black_box(sum);
+                digest
             })
         }),
         Workload::counted("btree-visits", visits),

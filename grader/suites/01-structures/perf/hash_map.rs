@@ -5,7 +5,7 @@ use std::hint::black_box;
 use structures::HashMap;
 use testkit::counted::{self, CountedKey};
 use testkit::hashers::Seeded;
-use testkit::perf::Workload;
+use testkit::perf::{Digest, Workload};
 
 /// Entries of the maps for the lookups: too many for the first-level cache, few enough for a round.
 const ENTRIES: u64 = 50_000;
@@ -18,19 +18,22 @@ pub(crate) fn workloads() -> Vec<Workload> {
         Workload::timed("map-hit", || {
             let map = filled();
             Box::new(move || {
-                for round in 0..2 {
-                    let found: u64 = (0..ENTRIES).filter_map(|n| map.get(&key(n * 31 % ENTRIES))).sum();
-                    black_box(found + round);
+                let mut digest = Digest::new();
+                for n in (0..ENTRIES).chain(0..ENTRIES) {
+                    digest.add(map.get(&key(n * 31 % ENTRIES)).map_or(0, |n| n + 1));
                 }
+                digest
             })
         }),
         Workload::timed("map-miss", || {
             let map = filled();
             Box::new(move || {
-                for round in 1..5 {
-                    let absent = (round * ENTRIES)..((round + 1) * ENTRIES);
-                    black_box(absent.filter(|n| map.contains_key(&key(*n))).count());
+                let mut digest = Digest::new();
+                // A few keys that are there, so that `false` is not always the answer.
+                for n in ENTRIES - 50..5 * ENTRIES {
+                    digest.add(map.contains_key(&key(n)).into());
                 }
+                digest
             })
         }),
         Workload::timed("map-insert", || {
@@ -39,7 +42,9 @@ pub(crate) fn workloads() -> Vec<Workload> {
                 for n in 0..ENTRIES {
                     map.insert(key(n), n);
                 }
-                black_box(map.len());
+                let mut digest = Digest::of(map.len() as u64);
+                (0..ENTRIES).step_by(64).for_each(|n| digest.add(map.get(&key(n)).map_or(0, |n| n + 1)));
+                digest
             })
         }),
         Workload::timed("map-churn", || {
@@ -47,14 +52,16 @@ pub(crate) fn workloads() -> Vec<Workload> {
             let mut map = filled();
             let mut oldest = 0;
             let mut churn = move || {
+                let mut digest = Digest::new();
                 for _ in 0..ENTRIES {
-                    map.remove(&key(oldest));
+                    digest.add(map.remove(&key(oldest)).map_or(0, |n| n + 1));
                     map.insert(key(oldest + ENTRIES), oldest);
                     oldest += 1;
                 }
-                black_box(map.len());
+                digest.add(map.len() as u64);
+                digest
             };
-            (0..4).for_each(|_| churn());
+            (0..4).for_each(|_| _ = black_box(churn()));
             Box::new(churn)
         }),
         Workload::counted("map-probes", probes),

@@ -1,10 +1,9 @@
 //! Task 1.4: hits and evictions in a cache of 262,144 entries beside the reference.
 
-use std::hint::black_box;
-
+use structures::lru::Put;
 use structures::{LruCache, LruK};
 use testkit::hashers::Seeded;
-use testkit::perf::Workload;
+use testkit::perf::{Digest, Workload};
 
 /// Entries of the cache.
 const ENTRIES: u64 = 262_144;
@@ -25,10 +24,14 @@ pub(crate) fn workloads() -> Vec<Workload> {
             let mut cache = filled();
             let mut at = 0;
             Box::new(move || {
+                let mut digest = Digest::new();
                 for _ in 0..OPS {
                     at = (at + 100_003) % ENTRIES;
-                    black_box(cache.get(&at));
+                    digest.add(cache.get(&at).map_or(0, |value| value + 1));
                 }
+                // The order of use has changed: the entry that would be evicted next shows it.
+                digest.add(cache.peek_lru().map_or(0, |(key, _)| key + 1));
+                digest
             })
         }),
         Workload::timed("lru-evict", || {
@@ -37,10 +40,15 @@ pub(crate) fn workloads() -> Vec<Workload> {
             (0..PINNED).for_each(|key| assert!(cache.pin(&key).is_ok(), "the key is in the cache"));
             let mut next = ENTRIES;
             Box::new(move || {
+                let mut digest = Digest::new();
                 for _ in 0..OPS / 2 {
-                    let _ = black_box(cache.put(next, next));
+                    digest.add(match cache.put(next, next) {
+                        Ok(Put::Evicted(key, _)) => key + 1,
+                        _ => 0,
+                    });
                     next += 1;
                 }
+                digest
             })
         }),
         Workload::timed("lru-k-evict", || {
@@ -51,12 +59,16 @@ pub(crate) fn workloads() -> Vec<Workload> {
             };
             (0..2 * FRAMES).for_each(|n| use_frame(&mut replacer, n % FRAMES));
             Box::new(move || {
+                let mut digest = Digest::new();
                 for _ in 0..OPS / 4 {
                     if let Some(frame) = replacer.evict() {
+                        digest.add(frame as u64);
                         use_frame(&mut replacer, frame);
                         use_frame(&mut replacer, frame);
                     }
                 }
+                digest.add(replacer.len() as u64);
+                digest
             })
         }),
     ]

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use structures::RingQueue;
 use testkit::alloc;
-use testkit::perf::Workload;
+use testkit::perf::{Digest, Workload};
 
 /// Operations a round.
 const OPS: u64 = 200_000;
@@ -20,22 +20,25 @@ pub(crate) fn workloads() -> Vec<Workload> {
         Workload::timed("queue-churn", || {
             let mut queue: RingQueue<u64> = (0..1_000).collect();
             Box::new(move || {
+                let mut digest = Digest::new();
                 for value in 0..OPS {
                     queue.push_back(value);
-                    black_box(queue.pop_front());
+                    digest.add(queue.pop_front().unwrap_or(OPS));
                     if value % 4 == 0 {
                         queue.push_front(value);
-                        black_box(queue.pop_back());
+                        digest.add(queue.pop_back().unwrap_or(OPS));
                     }
                 }
                 let mut growing = RingQueue::new();
                 for value in 0..GROWTH {
                     growing.push_back(value);
                     if value % 3 == 0 {
-                        black_box(growing.pop_front());
+                        digest.add(growing.pop_front().unwrap_or(OPS));
                     }
                 }
-                black_box(queue.iter().sum::<u64>() + growing.len() as u64);
+                queue.iter().for_each(|value| digest.add(*value));
+                digest.add(growing.len() as u64);
+                digest
             })
         }),
         Workload::counted("queue-growth", || {

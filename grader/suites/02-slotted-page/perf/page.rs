@@ -1,10 +1,8 @@
 //! Workloads of the slotted page: how many records fit (task 2.1), and repeated deletes and inserts (task
 //! 2.2).
 
-use std::hint::black_box;
-
 use slotted_page::{PAGE_SIZE, PageBuf, PageId, PageKind, SlotId, SlottedPage};
-use testkit::perf::Workload;
+use testkit::perf::{Digest, Workload};
 
 /// Records in the count of pages.
 const FILL_RECORDS: usize = 20_000;
@@ -20,9 +18,11 @@ pub(crate) fn workloads() -> Vec<Workload> {
         Workload::timed("page-churn", || {
             let mut pages: Vec<PageBuf> = vec![[0; PAGE_SIZE]; CHURN_PAGES];
             Box::new(move || {
+                let mut digest = Digest::new();
                 for (number, bytes) in pages.iter_mut().enumerate() {
-                    black_box(churn(bytes, number as u64));
+                    digest.join(churn(bytes, number as u64));
                 }
+                digest
             })
         }),
     ]
@@ -58,22 +58,24 @@ fn pages_filled() -> f64 {
     f64::from(pages)
 }
 
-/// Fills a page, then deletes one record and inserts until the page is full again, many times. Returns
-/// the number of inserted records.
-fn churn(bytes: &mut PageBuf, seed: u64) -> usize {
+/// Fills a page, then deletes one record and inserts until the page is full again, many times. The digest
+/// holds the records that are deleted, and those that are left.
+fn churn(bytes: &mut PageBuf, seed: u64) -> Digest {
     let mut noise = Noise(seed);
     let mut page = SlottedPage::init(bytes, PageId(1), PageKind::HEAP);
     let mut slots: Vec<SlotId> = Vec::with_capacity(1_024);
-    let (mut inserted, mut len) = (0, 24);
+    let mut digest = Digest::new();
+    let mut len = 24;
     for _ in 0..CHURN_DELETES {
         while let Ok(slot) = page.insert(&[3; 64][..len]) {
             slots.push(slot);
-            inserted += 1;
             len = 8 + noise.below(33);
         }
         // The choice of the record does not depend on the slots that a design chooses.
         let victim = slots.swap_remove(noise.below(slots.len()));
+        digest.add(page.get(victim).map_or(0, |record| record.len() as u64));
         page.delete(victim).expect("the slot is in use");
     }
-    inserted
+    slots.iter().for_each(|slot| digest.add(page.get(*slot).map_or(0, |record| record.len() as u64)));
+    digest
 }

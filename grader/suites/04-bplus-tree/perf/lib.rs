@@ -2,7 +2,6 @@
 
 mod memory;
 
-use std::hint::black_box;
 use std::sync::Arc;
 
 use bplus_tree::node::CAPACITY;
@@ -11,7 +10,7 @@ use buffer_pool::{Pager, RecordId};
 use memory::Memory;
 use slotted_page::{PageId, PageKind, SlotId, header};
 use testkit::Rng;
-use testkit::perf::Workload;
+use testkit::perf::{Digest, Workload};
 
 /// Keys of the trees that are read.
 const KEYS: u64 = 200_000;
@@ -27,9 +26,11 @@ pub fn workloads() -> Vec<Workload> {
             let mut rng = Rng::with_seed(1);
             let keys: Vec<[u8; 8]> = (0..10_000).map(|_| key(rng.u64(..KEYS))).collect();
             Box::new(move || {
+                let mut digest = Digest::new();
                 for key in &keys {
-                    black_box(tree.get(&pager, key).expect("the tree is in order"));
+                    digest.add(seen(tree.get(&pager, key).expect("the tree is in order")));
                 }
+                digest
             })
         }),
         Workload::counted("insert-leaves", || {
@@ -40,7 +41,8 @@ pub fn workloads() -> Vec<Workload> {
         Workload::timed("insert", || {
             let order = shuffled(CHANGED_KEYS);
             Box::new(move || {
-                black_box(inserted(&order, Latching::WholePath));
+                let (pager, tree) = inserted(&order, Latching::WholePath);
+                some_of(&order, &pager, &tree)
             })
         }),
         Workload::timed("delete", || {
@@ -52,27 +54,31 @@ pub fn workloads() -> Vec<Workload> {
                 for number in &order {
                     tree.insert(&pager, &key(*number), record(*number)).expect("there is room");
                 }
+                let mut digest = some_of(&order, &pager, &tree);
                 for number in &other {
-                    black_box(
-                        tree.remove(&pager, &key(*number), record(*number)).expect("the tree is in order"),
-                    );
+                    let removed = tree.remove(&pager, &key(*number), record(*number));
+                    digest.add(removed.expect("the tree is in order").into());
                 }
+                digest.join(some_of(&order, &pager, &tree));
+                digest
             })
         }),
         Workload::timed("range", || {
             let (pager, tree) = inserted(&shuffled(40_000), Latching::WholePath);
             let starts = shuffled(40_000);
             Box::new(move || {
+                let mut digest = Digest::new();
                 for start in &starts[..500] {
                     let (low, high) = (key(*start), key(start + 100));
                     let bounds = (std::ops::Bound::Included(&low[..]), std::ops::Bound::Excluded(&high[..]));
                     for direction in [Direction::Forward, Direction::Backward] {
                         let mut range = tree.range(&pager, bounds, direction).expect("the tree is in order");
                         while let Some(entry) = range.next_entry().expect("the tree is in order") {
-                            black_box(entry);
+                            digest.add(seen(Some(entry.1)));
                         }
                     }
                 }
+                digest
             })
         }),
     ];
@@ -102,11 +108,16 @@ fn bulk_and_threads() -> Vec<Workload> {
             let shared = Arc::new((pager, tree));
             Box::new(move || {
                 std::thread::scope(|scope| {
-                    for own in 0..2 {
+                    let threads = [0, 1].map(|own| {
                         let shared = Arc::clone(&shared);
-                        scope.spawn(move || mixed_work(&shared.0, &shared.1, own));
+                        scope.spawn(move || mixed_work(&shared.0, &shared.1, own))
+                    });
+                    let mut digest = Digest::new();
+                    for thread in threads {
+                        digest.join(thread.join().expect("the thread returns its digest"));
                     }
-                });
+                    digest
+                })
             })
         }),
     ]
@@ -119,6 +130,20 @@ fn key(number: u64) -> [u8; 8] {
 
 fn record(number: u64) -> RecordId {
     RecordId { page: PageId(1 + (number >> 6) as u32), slot: SlotId((number & 63) as u16) }
+}
+
+/// What a look-up found, as a number.
+fn seen(found: Option<RecordId>) -> u64 {
+    found.map_or(0, |record| u64::from(record.page.0) << 16 | u64::from(record.slot.0))
+}
+
+/// What look-ups of some of the keys find.
+fn some_of(numbers: &[u64], pager: &Memory, tree: &BPlusTree) -> Digest {
+    let mut digest = Digest::new();
+    for number in numbers.iter().step_by(64) {
+        digest.add(seen(tree.get(pager, &key(*number)).expect("the tree is in order")));
+    }
+    digest
 }
 
 fn shuffled(count: u64) -> Vec<u64> {
@@ -151,11 +176,12 @@ fn bulk_load(pager: &Memory, count: u64) -> BPlusTree {
 }
 
 /// A thread's round: look-ups everywhere, keys of its own that come and go.
-fn mixed_work(pager: &Memory, tree: &BPlusTree, own: u64) {
+fn mixed_work(pager: &Memory, tree: &BPlusTree, own: u64) -> Digest {
+    let mut digest = Digest::new();
     let mut rng = Rng::with_seed(own);
     for at in 0..2_000_u64 {
         let number = rng.u64(..20_000);
-        black_box(tree.get(pager, &key(number)).expect("the tree is in order"));
+        digest.add(seen(tree.get(pager, &key(number)).expect("the tree is in order")));
         let mut new = key(at * 9);
         new[7] = 1 + own as u8;
         tree.insert(pager, &new, record(at)).expect("there is room");
@@ -163,10 +189,11 @@ fn mixed_work(pager: &Memory, tree: &BPlusTree, own: u64) {
             for at in [at, at - 1] {
                 let mut old = key(at * 9);
                 old[7] = 1 + own as u8;
-                black_box(tree.remove(pager, &old, record(at)).expect("the tree is in order"));
+                digest.add(tree.remove(pager, &old, record(at)).expect("the tree is in order").into());
             }
         }
     }
+    digest
 }
 
 /// Latches taken by a look-up in a tree of three levels.
