@@ -4,7 +4,9 @@
 //! stays as it is. This is added beside it:
 //!
 //! ```text
-//!   inventory::submit!(testkit::Test { name: "...", module: module_path!(), doc: "...", run: the_function })
+//!   inventory::submit!(testkit::Test {
+//!       name: "...", module: module_path!(), line: line!(), doc: "...", run: the_function
+//!   })
 //! ```
 //!
 //! The doc comment is included because the learner sees it when the test fails.
@@ -56,7 +58,7 @@ fn register(item: TokenStream) -> Result<String, String> {
     let lines = docs.iter().map(|literal| format!("{literal}, \"\\n\"")).collect::<Vec<_>>().join(", ");
     Ok(format!(
         "::testkit::inventory::submit!(::testkit::Test {{ name: {shown:?}, module: ::core::module_path!(), \
-         doc: ::core::concat!({lines}), run: {text} }});"
+         line: ::core::line!(), doc: ::core::concat!({lines}), run: {text} }});"
     ))
 }
 

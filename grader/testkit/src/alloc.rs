@@ -7,7 +7,7 @@
 //! The counters cover all threads of the process except those of the harness.
 //! [`count`] is exact when the test has one thread, which is when it is used.
 
-// The one place where testkit needs it: `GlobalAlloc` is an unsafe trait.
+// `GlobalAlloc` is an unsafe trait.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};

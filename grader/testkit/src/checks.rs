@@ -17,7 +17,10 @@ macro_rules! check_eq {
         match (&$found, &$expected) {
             (found, expected) => {
                 if !(*found == *expected) {
-                    $crate::Failure::new(::std::format!($($what)+)).found(found).expected(expected).raise();
+                    $crate::Failure::new(::std::format!($($what)+))
+                        .found_in(found, ::core::stringify!($found))
+                        .expected(expected)
+                        .raise();
                 }
             }
         }

@@ -13,6 +13,9 @@ use grader_protocol as protocol;
 /// Longest text kept of one value, in characters.
 const MAX_VALUE_CHARS: usize = 4_000;
 
+/// Longest expression shown beside its value, in characters.
+const MAX_EXPRESSION_CHARS: usize = 80;
+
 /// Failures kept of those.
 const MAX_RAISED: usize = 16;
 
@@ -76,6 +79,19 @@ impl Failure {
     /// The value this design gave.
     pub fn found(self, value: impl Debug) -> Self {
         self.found_text(show(&value))
+    }
+
+    /// As [`found`](Failure::found). A bare `true` or `false` says little, so the expression is added where
+    /// it is short and not what was looked at anyway.
+    #[doc(hidden)]
+    pub fn found_in(self, value: impl Debug, expression: &str) -> Self {
+        let text = show(&value);
+        let is_bare = matches!(text.as_str(), "true" | "false");
+        let is_short = expression.chars().count() <= MAX_EXPRESSION_CHARS && !expression.contains('\n');
+        if is_bare && is_short && !self.report.what.contains(expression) {
+            return self.found_text(format!("{text}, from `{expression}`"));
+        }
+        self.found_text(text)
     }
 
     /// As [`expected`](Failure::expected), already as text.

@@ -3,7 +3,7 @@
 //! ```text
 //!   hidden                 everything, in this process, one thread a test; exit 101 if one failed
 //!   hidden FILTER...       the tests whose name contains one of the filters
-//!   hidden --list          one line of JSON a test: {"name":"t1_1::grows","doc":"..."}
+//!   hidden --list          one line of JSON a test: {"name":"t1_1::grows","line":7,"doc":"..."}
 //!   hidden --exec NAME     one test for the grader: order and report on standard input, a socket;
 //!                          without a socket there, the one test as above
 //!   any of them --seed N   the seed of everything random
@@ -16,6 +16,7 @@ mod args;
 mod confine;
 mod exec;
 mod panics;
+mod places;
 mod report;
 mod standalone;
 mod watchdog;
@@ -39,6 +40,8 @@ pub struct Test {
     pub name: &'static str,
     /// The module it stands in, with the crate's name first.
     pub module: &'static str,
+    /// The line it stands on, so that tests are listed as their author ordered them.
+    pub line: u32,
     /// Its doc comment: what must hold, and why it could break.
     pub doc: &'static str,
     /// The test.
@@ -92,7 +95,7 @@ pub fn main() {
 
 fn list() -> i32 {
     for test in tests() {
-        println!("{}", report::listing(&test.full_name(), &test.doc_text()));
+        println!("{}", report::listing(&test.full_name(), test.line, &test.doc_text()));
     }
     0
 }

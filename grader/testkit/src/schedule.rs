@@ -85,6 +85,14 @@ fn search(schedules: usize, body: impl Fn() + Send + Sync + 'static, policy: imp
     }
 }
 
+/// What makes threads repeat their steps without an end, as questions about the code.
+const LIVELOCK: [&str; 2] = [
+    "a thread that yields or tries again gets no further if it keeps a latch or lock that another thread needs: \
+     release all of them before the next attempt",
+    "a thread that waits for another thread's notification must block on the condition variable; a loop that \
+     looks again and again takes turns from the thread that it waits for",
+];
+
 /// One schedule.
 fn run(picker: Picker, body: &Arc<dyn Fn() + Send + Sync>) {
     let mut config = shuttle::Config::new();
@@ -152,8 +160,7 @@ fn sort_out(failure: &mut Failure, trail: &Trail) {
     } else if what.contains("exceeded max_steps bound") {
         failure.kind = Kind::Timeout;
         failure.report.what = format!("livelock: the threads are still busy after {MAX_STEPS} steps");
-        failure.report.notes =
-            vec!["a thread that waits must block (condition variable), not poll".to_string()];
+        failure.report.notes = LIVELOCK.map(str::to_string).into();
         failure.report.trace.clear();
     }
     if failure.kind != Kind::Todo {

@@ -137,7 +137,9 @@ fn lists_names_and_docs() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text.lines().count(), 13);
     assert!(
-        text.contains(r#"{"name":"fails","doc":"A check that does not hold.\nIt has a second line."}"#),
+        text.contains(
+            r#"{"name":"fails","line":24,"doc":"A check that does not hold.\nIt has a second line."}"#
+        ),
         "{text}"
     );
 }

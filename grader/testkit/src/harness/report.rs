@@ -137,8 +137,8 @@ pub(crate) fn learner_lines(backtrace: &Backtrace) -> Vec<String> {
 }
 
 /// One test of `--list`.
-pub(super) fn listing(name: &str, doc: &str) -> String {
-    format!("{{\"name\":{},\"doc\":{}}}", json_string(name), json_string(doc))
+pub(super) fn listing(name: &str, line: u32, doc: &str) -> String {
+    format!("{{\"name\":{},\"line\":{line},\"doc\":{}}}", json_string(name), json_string(doc))
 }
 
 fn json_string(text: &str) -> String {
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_listing_is_json() {
-        let line = listing("t1_1::a", "says \"so\"\nand why \\ how");
-        assert_eq!(line, r#"{"name":"t1_1::a","doc":"says \"so\"\nand why \\ how"}"#);
+        let line = listing("t1_1::a", 7, "says \"so\"\nand why \\ how");
+        assert_eq!(line, r#"{"name":"t1_1::a","line":7,"doc":"says \"so\"\nand why \\ how"}"#);
     }
 }

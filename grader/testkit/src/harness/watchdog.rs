@@ -4,8 +4,10 @@
 //!   processor time used up                        -> Timeout
 //!   real time used up, processor in use lately    -> Timeout
 //!   real time used up, processor idle             -> Deadlock
-//!   Linux: every other thread asleep, no          -> Deadlock, long before the time is up
+//!   Linux: every other thread waits, no           -> Deadlock, long before the time is up
 //!          processor time used, for 2 s
+//!   Linux: every other thread waits or sleeps,    -> Deadlock
+//!          no processor time used, for 6 s
 //! ```
 //!
 //! A thread that waits for a processor is runnable, not asleep, so a loaded machine does not look like a
@@ -17,13 +19,17 @@ use std::time::{Duration, Instant};
 use grader_protocol::Limits;
 use rustix::time::{ClockId, clock_gettime};
 
+use super::places;
 use crate::failure::{Failure, Kind};
 
 /// Time between two looks.
 pub(super) const TICK: Duration = Duration::from_millis(50);
 
-/// All threads asleep for so long is a deadlock.
+/// All threads waiting for so long is a deadlock.
 const IDLE_LIMIT: Duration = Duration::from_secs(2);
+
+/// All threads waiting, or asleep for a set time, for so long: no test waits so long for a time limit.
+const SLEEP_LIMIT: Duration = Duration::from_secs(6);
 
 /// Processor time so far, over all threads.
 pub(super) fn process_cpu() -> Duration {
@@ -97,6 +103,11 @@ impl Watch {
             let used = used.as_secs_f64();
             let what = format!("still running after {wall_seconds} s ({used:.1} s of processor time)");
             Some((Kind::Timeout, what))
+        } else if idle >= SLEEP_LIMIT && threads::all_rest() {
+            let seconds = SLEEP_LIMIT.as_secs();
+            let what =
+                format!("no thread has computed anything for {seconds} s: one sleeps, the others wait");
+            Some((Kind::Deadlock, what))
         } else if idle >= IDLE_LIMIT && threads::all_wait() {
             Some((Kind::Deadlock, "every thread waits for another one, and none can go on".to_string()))
         } else {
@@ -115,12 +126,32 @@ fn given_up(kind: Kind, what: String) -> Failure {
     let mut failure = Failure::new(what).kind(kind);
     failure.is_complete = true;
     crate::scene::add_any_to(&mut failure.report);
-    let names = threads::names();
-    if names.len() > 1 {
+    let threads = threads::busiest_first();
+    if threads.len() > 1 {
+        let names: Vec<&str> = threads.iter().map(|(_, name)| name.as_str()).collect();
         failure.report.notes.push(format!("threads: {}", names.join(", ")));
     }
+    add_places(&mut failure, kind, threads);
     failure.report.seed = Some(crate::seed());
     failure
+}
+
+/// Most threads that are asked where they are.
+const MAX_ASKED: usize = 8;
+
+/// Where the busiest thread computes, or where each thread waits.
+fn add_places(failure: &mut Failure, kind: Kind, mut threads: Vec<(i32, String)>) {
+    threads.truncate(if kind == Kind::Deadlock { MAX_ASKED } else { 1 });
+    for place in places::of(threads) {
+        if kind == Kind::Deadlock && !place.lines.is_empty() {
+            failure.report.notes.push(format!("{} waits at {}", place.name, place.lines.join(" < ")));
+        }
+        for line in place.lines {
+            if !failure.report.trace.contains(&line) {
+                failure.report.trace.push(line);
+            }
+        }
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -128,7 +159,7 @@ mod threads {
     //! What the kernel says of this process's threads.
 
     use std::fs;
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
 
     /// The folders of all threads but the watchdog and the one that waits for the test.
     fn others() -> Vec<PathBuf> {
@@ -139,27 +170,45 @@ mod threads {
 
     /// True if every other thread is asleep, and none of them only for a set time.
     pub(super) fn all_wait() -> bool {
+        let waits = |thread: &PathBuf| {
+            let place = fs::read_to_string(thread.join("wchan")).unwrap_or_default();
+            rests(thread).unwrap_or(false) && !place.contains("nanosleep")
+        };
         let others = others();
-        !others.is_empty() && others.iter().all(|thread| waits(thread).unwrap_or(false))
+        !others.is_empty() && others.iter().all(waits)
     }
 
-    fn waits(thread: &std::path::Path) -> Option<bool> {
+    /// True if every other thread is asleep, for whatever reason.
+    pub(super) fn all_rest() -> bool {
+        let others = others();
+        !others.is_empty() && others.iter().all(|thread| rests(thread).unwrap_or(false))
+    }
+
+    fn rests(thread: &Path) -> Option<bool> {
         let stat = fs::read_to_string(thread.join("stat")).ok()?;
         // The name before the state is in parentheses and may itself hold some.
         let state = stat.rsplit_once(") ")?.1.chars().next()?;
-        let place = fs::read_to_string(thread.join("wchan")).unwrap_or_default();
-        Some(state == 'S' && !place.contains("nanosleep"))
+        Some(state == 'S')
     }
 
-    /// Names of the threads, without the main one.
-    pub(super) fn names() -> Vec<String> {
-        let main = std::process::id().to_string();
-        let is_main = |path: &PathBuf| path.file_name().is_some_and(|name| *name == *main);
-        let threads = others().into_iter().filter(|path| !is_main(path));
-        threads
-            .filter_map(|path| fs::read_to_string(path.join("comm")).ok())
-            .map(|name| name.trim().to_string())
-            .collect()
+    /// Numbers and names of the threads, without the main one, which only waits for the test. The one that
+    /// has used most processor time is first.
+    pub(super) fn busiest_first() -> Vec<(i32, String)> {
+        let main = std::process::id() as i32;
+        let mut found: Vec<(u64, i32, String)> = others().iter().filter_map(|path| known(path)).collect();
+        found.retain(|(_, id, _)| *id != main);
+        found.sort_by_key(|(ticks, id, _)| (std::cmp::Reverse(*ticks), *id));
+        found.into_iter().map(|(_, id, name)| (id, name)).collect()
+    }
+
+    /// Processor time in ticks, number and name of a thread.
+    fn known(thread: &Path) -> Option<(u64, i32, String)> {
+        let id = thread.file_name()?.to_str()?.parse().ok()?;
+        let name = fs::read_to_string(thread.join("comm")).ok()?.trim().to_string();
+        let stat = fs::read_to_string(thread.join("stat")).ok()?;
+        let mut ticks = stat.rsplit_once(") ")?.1.split(' ').skip(11);
+        let (user, system): (u64, u64) = (ticks.next()?.parse().ok()?, ticks.next()?.parse().ok()?);
+        Some((user + system, id, name))
     }
 }
 
@@ -171,7 +220,11 @@ mod threads {
         false
     }
 
-    pub(super) fn names() -> Vec<String> {
+    pub(super) fn all_rest() -> bool {
+        false
+    }
+
+    pub(super) fn busiest_first() -> Vec<(i32, String)> {
         Vec::new()
     }
 }
