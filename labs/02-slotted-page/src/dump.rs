@@ -20,7 +20,7 @@ const LINES_SHOWN: usize = 40;
 /// The greatest number of slots shown.
 const SLOTS_SHOWN: usize = 24;
 /// The greatest number of bytes shown of a record.
-const BYTES_SHOWN: usize = 24;
+const BYTES_SHOWN: usize = 8;
 
 /// Draws `page`: header, map and slots if it is a slotted page, else its bytes.
 pub fn dump_page(page: &PageBuf) -> String {

@@ -10,7 +10,7 @@ use crate::heap::format::{self, Stored};
 use crate::{Error, HeapDamage, Pager, TableHeap};
 
 /// Most bytes of a record that are shown.
-const BYTES_SHOWN: usize = 24;
+const BYTES_SHOWN: usize = 8;
 
 /// Draws the pages of a heap with what is in their slots.
 ///
