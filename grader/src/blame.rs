@@ -13,6 +13,9 @@
 //! mistake, higher up, shows after the first is corrected. Then the lab's own tests are run, because one of
 //! them is easier to follow than a later lab's.
 //!
+//! Tests that ran out of time are run again too, but only a few of them ([`SLOW_SUSPECTS`]): each costs its
+//! limit on each stack.
+//!
 //! What is left out: gates. A slow earlier lab makes a later one slow, which `compare` on the earlier lab
 //! shows.
 
@@ -42,10 +45,16 @@ pub fn assign(
     }
     let mut found = BTreeMap::new();
     let mut suspects = Vec::new();
+    let mut slow = 0;
     for test in failing(report) {
         match hole_below(test, request.lab, &earlier) {
             Some(blame) => drop(found.insert(test.name.clone(), blame)),
             None if matches!(test.outcome, TestOutcome::Todo(_)) => {}
+            None if is_slow(test) && slow == SLOW_SUSPECTS => {}
+            None if is_slow(test) => {
+                slow += 1;
+                suspects.push(test.name.clone());
+            }
             None => suspects.push(test.name.clone()),
         }
     }
@@ -63,6 +72,14 @@ pub fn assign(
         test.blame = found.remove(&test.name);
     }
     Ok(())
+}
+
+/// Most tests that ran out of time and are run again.
+const SLOW_SUSPECTS: usize = 2;
+
+/// Whether the test took the time of a loop without an end.
+fn is_slow(test: &TestReport) -> bool {
+    matches!(test.outcome, TestOutcome::Timeout(_) | TestOutcome::Deadlock(_)) && test.wall_ms >= 1_000
 }
 
 fn failing(report: &LabReport) -> impl Iterator<Item = &TestReport> {

@@ -30,7 +30,7 @@ pub fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", crate::clean::text(&format!("{error:#}")));
             ExitCode::from(2)
         }
     }

@@ -16,6 +16,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::catalog::{Course, Lab, Task};
+use crate::clean;
 use crate::compile::{Compiled, Target, compile};
 use crate::model::{BuildReport, LabReport, PerfReport, PerfVerdict, Points, TaskReport, TestReport, Times};
 use crate::observer::Observer;
@@ -58,9 +59,10 @@ pub fn grade(course: &Course, request: &Request, observer: &mut dyn Observer) ->
         }
     };
     deduplicate(&mut notes);
+    notes.extend(tasks.iter().flat_map(|task: &TaskReport| &task.perf).filter_map(|gate| gate.note.clone()));
     let required = Points::of(tasks.iter().filter(|task| !task.is_bonus));
     let bonus = Points::of(tasks.iter().filter(|task| task.is_bonus));
-    Ok(LabReport {
+    Ok(clean::report(LabReport {
         lab: request.lab.number,
         id: request.lab.id.clone(),
         title: request.lab.title.clone(),
@@ -72,7 +74,7 @@ pub fn grade(course: &Course, request: &Request, observer: &mut dyn Observer) ->
         notes,
         seed: request.seed,
         times,
-    })
+    }))
 }
 
 /// What to compile first.

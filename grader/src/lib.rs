@@ -19,6 +19,7 @@ pub mod author;
 pub mod blame;
 pub mod catalog;
 pub mod children;
+pub mod clean;
 pub mod cli;
 pub mod cmd;
 pub mod compile;

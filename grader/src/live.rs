@@ -4,6 +4,7 @@
 
 use std::io::{IsTerminal, Write as _};
 
+use crate::clean;
 use crate::model::TestReport;
 use crate::observer::Observer;
 
@@ -31,7 +32,7 @@ impl Live {
 
     fn show(&mut self, text: &str) {
         if self.on {
-            let text: String = text.chars().take(self.width - 1).collect();
+            let text: String = clean::text(text).chars().take(self.width - 1).collect();
             let mut to = std::io::stderr().lock();
             let _ = write!(to, "\r\x1b[2K{text}").and_then(|()| to.flush());
             self.shown = true;

@@ -241,9 +241,9 @@ pub enum TestOutcome {
         /// The exit code, which counts for nothing.
         code: i32,
     },
-    /// More output than the limit.
+    /// More bytes on the grader's socket than a report has.
     OutputFlood,
-    /// Not run; the reason is in the report's notes or build.
+    /// Not run, or cut off because others of its task did not end; the report's notes or build say why.
     NotRun,
 }
 
@@ -301,6 +301,9 @@ pub struct PerfReport {
     pub value: Option<Value>,
     /// What it means.
     pub verdict: PerfVerdict,
+    /// What else a reader should know of the figure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Points earned.
     pub points_earned: u32,
     /// Points the gate is worth.

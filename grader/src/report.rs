@@ -6,10 +6,12 @@
 
 pub mod explain;
 pub mod gradescope;
+mod holes;
 pub mod html;
 pub mod json;
 pub mod junit;
 mod layout;
+mod lists;
 mod plain;
 #[cfg(test)]
 pub mod samples;
@@ -41,6 +43,8 @@ pub struct Context {
     pub seed: Option<u64>,
     /// Hints shown so far, by task.
     pub hints: BTreeMap<String, usize>,
+    /// The files that a task's holes are in, by task, where it is known: `src/channel/buffered.rs`.
+    pub hole_files: BTreeMap<String, Vec<String>>,
 }
 
 impl Context {
@@ -51,6 +55,7 @@ impl Context {
             tasks: lab.tasks.len(),
             folder: lab.path(),
             handout: format!("handouts/src/{}.md", lab.id),
+            hole_files: holes::files(lab),
             ..Self::default()
         }
     }
@@ -71,6 +76,16 @@ impl Context {
 
     fn file(&self, task: &TaskReport) -> String {
         format!("{}/{}", self.folder, task.file)
+    }
+
+    /// The files that the task's code is in, one a line.
+    fn files(&self, task: &TaskReport) -> String {
+        match self.hole_files.get(&task.id) {
+            Some(files) if !files.is_empty() => {
+                files.iter().map(|file| format!("{}/{file}", self.folder)).collect::<Vec<_>>().join("\n")
+            }
+            _ => self.file(task),
+        }
     }
 
     fn handout(&self, task: &TaskReport) -> String {

@@ -10,6 +10,7 @@
 pub mod order;
 pub mod outcome;
 pub mod process;
+pub mod reading;
 mod timeout_policy;
 
 use std::collections::BTreeSet;
@@ -25,8 +26,10 @@ use serde::Deserialize;
 
 use crate::catalog::task_of_test;
 use crate::children;
+use crate::clean;
 use crate::model::{TestOutcome, TestReport};
 use crate::observer::Observer;
+use crate::paint::plural;
 use order::{History, Queue};
 use process::Job;
 use timeout_policy::TimeoutPolicy;
@@ -45,6 +48,9 @@ pub struct Listed {
     /// What must hold and why it could break.
     #[serde(default)]
     pub doc: String,
+    /// The line of its file that it stands on.
+    #[serde(default)]
+    pub line: u32,
     /// The program that holds it.
     #[serde(skip)]
     pub program: PathBuf,
@@ -77,7 +83,8 @@ pub struct Results {
     pub notes: Vec<String>,
 }
 
-/// The tests in the binary.
+/// The tests in the binary, in reading order: what ordinary use reaches first, then as their author wrote
+/// them.
 pub fn list(binary: &Path) -> Result<Vec<Listed>> {
     let job = Job {
         program: binary,
@@ -89,7 +96,7 @@ pub fn list(binary: &Path) -> Result<Vec<Listed>> {
     };
     let ended = process::run(&job).with_context(|| format!("cannot run {}", binary.display()))?;
     if !ended.status.is_some_and(|status| status.success()) || ended.stop.is_some() {
-        bail!("{} could not list its tests:\n{}", binary.display(), outcome::tail(&ended.output));
+        bail!("{} could not list its tests:\n{}", binary.display(), outcome::tail(&ended.output, 0));
     }
     let text = String::from_utf8_lossy(&ended.output);
     let lines = text.lines().filter(|line| line.starts_with('{'));
@@ -97,7 +104,9 @@ pub fn list(binary: &Path) -> Result<Vec<Listed>> {
         let listed: Listed = serde_json::from_str(line).with_context(|| format!("listed as {line}"))?;
         Ok(Listed { program: binary.to_path_buf(), ..listed })
     };
-    lines.map(read).collect()
+    let mut tests = lines.map(read).collect::<Result<Vec<Listed>>>()?;
+    tests.sort_by_cached_key(|test| (test.task(), reading::place(&test.name), test.line));
+    Ok(tests)
 }
 
 /// Runs `tests`, each in its program, in the order that `history` advises.
@@ -124,8 +133,10 @@ pub fn run_all(
             scope.spawn(move || {
                 while let Some(index) = queue.take(worker) {
                     let test = &tests[index];
-                    let limits = policy.limits(&test.task(), settings.limits);
-                    let result = run_one(test, &Settings { limits, ..*settings });
+                    let result = match policy.limits(&test.task(), settings.limits) {
+                        Some(limits) => run_one(test, &Settings { limits, ..*settings }),
+                        None => Ok((cut_off(test), Facts::default())),
+                    };
                     if let Ok((report, _)) = &result {
                         policy.saw(report);
                     }
@@ -152,11 +163,27 @@ pub fn run_all(
 }
 
 /// What one process showed beside its outcome.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Facts {
     layers: Option<Vec<String>>,
     runaways: usize,
     saw_forgery: bool,
+    /// Bytes printed beyond those that are kept.
+    dropped_bytes: u64,
+}
+
+/// The report of a test that is not run because others of its task did not end.
+fn cut_off(test: &Listed) -> TestReport {
+    TestReport {
+        name: test.name.clone(),
+        task: test.task(),
+        doc: test.doc.clone(),
+        outcome: TestOutcome::NotRun,
+        wall_ms: 0,
+        cpu_ms: 0,
+        output_tail: String::new(),
+        blame: None,
+    }
 }
 
 fn run_one(test: &Listed, settings: &Settings) -> io::Result<(TestReport, Facts)> {
@@ -179,11 +206,18 @@ fn run_one(test: &Listed, settings: &Settings) -> io::Result<(TestReport, Facts)
         outcome,
         wall_ms: ended.wall.as_millis() as u64,
         cpu_ms: reported_ms.or(ended.cpu_ms).unwrap_or(0),
-        output_tail: outcome::tail(&ended.output),
+        output_tail: outcome::tail(&ended.output, ended.dropped_bytes),
         blame: None,
     };
     let layers = ended.report.map(|report| report.layers);
-    Ok((report, Facts { layers, runaways: ended.runaways, saw_forgery: ended.saw_forgery }))
+    let facts = Facts {
+        layers,
+        runaways: ended.runaways,
+        saw_forgery: ended.saw_forgery,
+        dropped_bytes: ended.dropped_bytes,
+    };
+    // What the observer shows comes straight from here.
+    Ok((clean::test(report), facts))
 }
 
 /// Facts of all processes together.
@@ -193,6 +227,8 @@ struct Seen {
     layers: Option<BTreeSet<String>>,
     runaways: usize,
     forgers: Vec<String>,
+    /// Tests that printed more than is kept, and how much more.
+    talkers: Vec<(String, u64)>,
 }
 
 impl Seen {
@@ -205,6 +241,9 @@ impl Seen {
             });
         }
         self.runaways += facts.runaways;
+        if facts.dropped_bytes > 0 {
+            self.talkers.push((report.name.clone(), facts.dropped_bytes));
+        }
         if facts.saw_forgery {
             self.forgers.push(report.name.clone());
         }
@@ -217,6 +256,16 @@ impl Seen {
         }
         if self.runaways > 0 {
             notes.push(format!("{} processes outlived their test and were killed", self.runaways));
+        }
+        if let [(name, dropped), others @ ..] = self.talkers.as_slice() {
+            let printed = outcome::bytes(dropped + process::OUTPUT_BYTES as u64);
+            let others = match others.len() {
+                0 => String::new(),
+                count => format!(", and {} more than 1 MB", plural(count, "other test")),
+            };
+            notes.push(format!(
+                "{name} printed {printed}{others}; only the end is kept, and no points are lost"
+            ));
         }
         for name in self.forgers {
             notes.push(format!(

@@ -8,7 +8,9 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{Submission, has_landlock, notes, outcome, test};
-use grader::model::{LabReport, TestOutcome};
+use grader::catalog::Lab;
+use grader::model::{LabReport, PerfVerdict, TestOutcome};
+use grader::request::{Measuring, Rounds, Selection, Tasks};
 
 const HIT: &str = "t1_1::adds_up";
 
@@ -26,17 +28,35 @@ fn grade_push_within(body: &str, cpu_seconds: u64) -> LabReport {
     report
 }
 
+/// Asks for the gates too.
+fn measured(_lab: &mut Lab, settings: &mut common::Settings) {
+    settings.selection = Selection::Tasks(Tasks::All, Measuring::Gates(Rounds::Full));
+}
+
+/// The verdict of a gate.
+fn gate<'a>(report: &'a LabReport, id: &str) -> &'a PerfVerdict {
+    let mut gates = report.tasks.iter().flat_map(|task| &task.perf);
+    &gates.find(|gate| gate.id == id).unwrap_or_else(|| panic!("no gate {id}: {report:#?}")).verdict
+}
+
 #[test]
 fn an_endless_loop_is_a_timeout() {
     let report = grade_push_within("loop { std::hint::black_box(value); }", 1);
-    assert!(matches!(outcome(&report, HIT), TestOutcome::Timeout(_)), "{report:#?}");
+    let TestOutcome::Timeout(failure) = outcome(&report, HIT) else { panic!("{report:#?}") };
+    if cfg!(target_os = "linux") {
+        assert!(failure.trace[0].starts_with("labs/01-tiny/src/bag.rs:"), "it names the loop: {failure:#?}");
+    }
 }
 
 #[test]
 fn a_deadlock_is_a_deadlock() {
     let body = "let lock = kit::sync::Mutex::new(value); let _one = lock.lock(); let _two = lock.lock();";
     let report = grade_push(body);
-    assert!(matches!(outcome(&report, HIT), TestOutcome::Deadlock(_)), "{report:#?}");
+    let TestOutcome::Deadlock(failure) = outcome(&report, HIT) else { panic!("{report:#?}") };
+    if cfg!(target_os = "linux") {
+        let waits = failure.notes.iter().any(|note| note.contains(" waits at labs/01-tiny/src/bag.rs:"));
+        assert!(waits, "it names where the thread waits: {failure:#?}");
+    }
 }
 
 #[test]
@@ -59,11 +79,86 @@ fn a_memory_bomb_is_out_of_memory() {
     }
 }
 
+/// A loop that prints without an end is an endless loop; its last lines show where it is.
 #[test]
-fn an_output_flood_is_cut_off() {
-    let report = grade_push("loop { println!(\"{value} and on and on and on\"); }");
-    assert_eq!(outcome(&report, HIT), &TestOutcome::OutputFlood, "{report:#?}");
-    assert!(test(&report, HIT).output_tail.len() < 8 << 10);
+fn endless_printing_is_an_endless_loop_and_shows_its_end() {
+    let report = grade_push_within("loop { println!(\"{value} and on and on and on\"); }", 1);
+    assert!(matches!(outcome(&report, HIT), TestOutcome::Timeout(_)), "{report:#?}");
+    let tail = &test(&report, HIT).output_tail;
+    assert!(tail.len() < 8 << 10 && tail.contains("and on and on and on"), "{tail}");
+    assert!(tail.starts_with("... ("), "it says how much came before: {tail}");
+}
+
+/// Printing costs no points, however much it is; the report says that it was cut.
+#[test]
+fn much_printing_is_cut_with_a_note() {
+    let body = "for line in 0..60_000 { println!(\"line {line} of what I wanted to see\"); } self.numbers.push(value);";
+    let report = Submission::correct().with_push(body).grade();
+    assert!(report.passed(), "{report:#?}");
+    let notes = notes(&report);
+    assert!(notes.contains("only the end is kept, and no points are lost"), "{notes}");
+    assert!(test(&report, HIT).output_tail.ends_with("line 59999 of what I wanted to see"));
+}
+
+/// A sleep of an hour in one function must not cost the limit for each test that reaches it.
+#[test]
+fn a_sleep_is_found_long_before_the_limit() {
+    let start = Instant::now();
+    let report = grade_push("std::thread::sleep(std::time::Duration::from_secs(3_600 + value));");
+    assert!(matches!(outcome(&report, HIT), TestOutcome::Deadlock(_)), "{report:#?}");
+    let slowest = report.tasks[0].tests.iter().map(|test| test.wall_ms).max();
+    assert!(slowest < Some(15_000), "{:?} {report:#?}", start.elapsed());
+}
+
+/// What a release build computes must be what the reference computes: doing nothing is no speed.
+#[test]
+fn a_release_build_that_does_nothing_has_no_figure() {
+    let lazy = "if !cfg!(debug_assertions) { return 0; } self.numbers.iter().sum()";
+    let report =
+        Submission::correct().edit("src/bag.rs", "self.numbers.iter().sum()", lazy).grade_with(measured);
+    let verdict = gate(&report, "bag-sum");
+    let PerfVerdict::Broken(why) = verdict else { panic!("{report:#?}") };
+    assert!(why.contains("wrong results"), "{why}");
+    assert!(!report.tasks[0].passed && report.tasks[0].points_earned < report.tasks[0].points_max);
+}
+
+/// Threads that spin while the reference is measured make it look slow; a thousandfold sum would pass.
+#[test]
+fn spinning_threads_break_the_measurement() {
+    let spin = "std::thread::spawn(|| loop { std::hint::black_box(0); }); self.numbers.iter().sum()";
+    let lazy = format!(
+        "if !cfg!(debug_assertions) && self.reads.get() < 3_000 {{ {spin} }} else {{ self.numbers.iter().sum() }}"
+    );
+    let report =
+        Submission::correct().edit("src/bag.rs", "self.numbers.iter().sum()", &lazy).grade_with(measured);
+    let PerfVerdict::Broken(why) = gate(&report, "bag-sum") else { panic!("{report:#?}") };
+    assert!(why.contains("threads that the lab's code left behind"), "{why}");
+}
+
+/// A sleep that only the release build has must not cost the limit of each gate.
+#[test]
+fn a_sleep_in_the_release_build_is_cut_off() {
+    let sleepy = "if !cfg!(debug_assertions) { std::thread::sleep(std::time::Duration::from_secs(3_600)); }
+        self.numbers.iter().sum()";
+    let report =
+        Submission::correct().edit("src/bag.rs", "self.numbers.iter().sum()", sleepy).grade_with(measured);
+    assert!(report.times.perf_ms < 240_000, "building included: {:?}", report.times);
+    for id in ["bag-sum", "bag-reads"] {
+        assert!(matches!(gate(&report, id), PerfVerdict::Broken(_)), "{report:#?}");
+    }
+}
+
+/// Control characters reach no reader, whichever way they come.
+#[test]
+fn control_characters_do_not_leave_the_grader() {
+    let body = "println!(\"\\u{1b}[2J\\u{202e}out\"); panic!(\"\\u{1b}]0;title\\u{7}\\u{1b}[31m {value}\");";
+    let report = grade_push(body);
+    let text = format!("{:?}", outcome(&report, HIT)) + &test(&report, HIT).output_tail;
+    assert!(text.contains("title") && text.contains("out"), "{text}");
+    assert!(!text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{text}");
+    let report = Submission::correct().with_push("compile_error!(\"\\u{1b}[2J\\u{7}no\")").grade();
+    let (messages, _) = common::failed_build(&report);
+    assert!(messages.contains("no") && !messages.contains(['\u{1b}', '\u{7}']), "{messages}");
 }
 
 /// Exit code 0 is what makes other runners say "passed".

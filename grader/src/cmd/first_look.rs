@@ -1,31 +1,34 @@
 //! Shows the first failing test as soon as it has ended, while the others still run.
 //!
 //! Used by `run` and `watch`, on a terminal only. The text stands above the line that says what is going on,
-//! and the report takes its place: it has every task, and shows the failure that is easiest to follow.
+//! and the report takes its place: it has every task. A failure that ordinary use reaches earlier, in the
+//! order of [`reading`], takes the place of one that ended before it.
 
 use std::io::IsTerminal as _;
 
 use super::common;
 use crate::catalog::Lab;
 use crate::live::Live;
-use crate::model::{TaskReport, TestReport};
+use crate::model::{TaskReport, TestOutcome, TestReport};
 use crate::observer::Observer;
 use crate::paint::Paint;
 use crate::report::{Context, terminal};
+use crate::run::reading;
 
 /// A [`Live`] line, and the first failure above it.
 pub struct FirstLook<'a> {
     live: Live,
     lab: &'a Lab,
     context: Context,
-    has_failure: bool,
+    /// Rank of the failure that is shown.
+    shown: Option<u8>,
     clears_screen: bool,
 }
 
 impl<'a> FirstLook<'a> {
     /// Watches a run of `lab`.
     pub fn new(lab: &'a Lab, context: Context) -> Self {
-        Self { live: Live::new(), lab, context, has_failure: false, clears_screen: false }
+        Self { live: Live::new(), lab, context, shown: None, clears_screen: false }
     }
 
     /// Clears the screen before the first failure, where standard output is a terminal.
@@ -49,9 +52,11 @@ impl Observer for FirstLook<'_> {
     }
 
     fn test_done(&mut self, test: &TestReport) {
-        let task = self.lab.task(&test.task).filter(|_| !test.outcome.is_pass() && !self.has_failure);
-        if let Some(task) = task {
-            self.has_failure = true;
+        let rank = reading::rank(test);
+        let is_better = self.shown.is_none_or(|shown| rank < shown);
+        let is_shown = is_better && !matches!(test.outcome, TestOutcome::Pass | TestOutcome::NotRun);
+        if let Some(task) = self.lab.task(&test.task).filter(|_| is_shown) {
+            self.shown = Some(rank);
             let task = TaskReport {
                 id: task.id.clone(),
                 title: task.title.clone(),

@@ -27,6 +27,7 @@ use super::keys::Keys;
 use super::{common, hint};
 use crate::author::generate::files_below;
 use crate::catalog::{Course, Lab};
+use crate::clean;
 use crate::cli::WatchArgs;
 use crate::grade::grade;
 use crate::model::{LabReport, PerfVerdict, TaskEnd};
@@ -226,7 +227,7 @@ impl Watch<'_> {
                 Some(report)
             }
             Err(error) => {
-                eprintln!("error: {error:#}");
+                eprintln!("error: {}", clean::text(&format!("{error:#}")));
                 self.footer();
                 None
             }

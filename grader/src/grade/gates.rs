@@ -2,12 +2,13 @@
 //! needs it.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use crate::catalog::{Course, Lab, PerfGate, Task};
 use crate::compile::{Compiled, Target, compile};
-use crate::model::{PerfReport, TestReport};
+use crate::model::{PerfReport, PerfVerdict, TestReport};
 use crate::observer::Observer;
 use crate::perf;
 use crate::request::{Measuring, Request, Rounds, Selection};
@@ -20,7 +21,12 @@ pub(super) struct Gates<'a> {
     request: &'a Request<'a>,
     stage: &'a Stage,
     program: Program,
+    /// Real time of measurements that gave no figure.
+    lost: Duration,
 }
+
+/// What measurements without a figure may take before the other gates are cut off.
+const LOSS: Duration = Duration::from_secs(45);
 
 /// The performance program.
 #[derive(Debug, Clone)]
@@ -36,7 +42,7 @@ enum Program {
 impl<'a> Gates<'a> {
     /// Gates whose program is compiled when the first of them is measured.
     pub(super) fn new(course: &'a Course, request: &'a Request<'a>, stage: &'a Stage) -> Gates<'a> {
-        Gates { course, request, stage, program: Program::NotBuilt }
+        Gates { course, request, stage, program: Program::NotBuilt, lost: Duration::ZERO }
     }
 
     /// Gates whose program is the first of `programs`.
@@ -95,7 +101,21 @@ impl<'a> Gates<'a> {
             self.program = self.build(observer)?;
         }
         match &self.program {
-            Program::Built(program) => perf::measure(program, gate, self.request.seed, rounds, observer),
+            Program::Built(_) if self.lost >= LOSS => {
+                let seconds = self.lost.as_secs();
+                let why = format!(
+                    "cut off: gates before it took {seconds} s and gave no figure; correct those first"
+                );
+                Ok(perf::not_run(gate, &why))
+            }
+            Program::Built(program) => {
+                let start = Instant::now();
+                let report = perf::measure(program, gate, self.request.seed, rounds, observer)?;
+                if matches!(report.verdict, PerfVerdict::Broken(_)) {
+                    self.lost += start.elapsed();
+                }
+                Ok(report)
+            }
             Program::Broken(why) => Ok(perf::broken(gate, why)),
             Program::NotBuilt => unreachable!("built above"),
         }

@@ -1,6 +1,6 @@
 //! Turns what went wrong into the words a learner reads; every report writer uses these words.
 //!
-//! Called by the terminal, HTML, JUnit, Gradescope and summary writers. Calls nothing.
+//! Called by the terminal, HTML, JUnit, Gradescope and summary writers.
 //!
 //! ```text
 //!   TestReport, PerfReport  --->  Explained { title, rows }  --->  terminal, page, text file
@@ -8,11 +8,13 @@
 
 use grader_protocol::{Failure, Value};
 
-use super::Context;
+use super::{Context, lists};
+use crate::catalog::task_of_test;
 use crate::model::{
     Blame, GateKind, LabReport, PerfReport, PerfVerdict, TaskReport, TestOutcome, TestReport,
 };
 use crate::paint::plural;
+use crate::run::reading;
 
 /// A failure in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +63,9 @@ const CASE_LINES: usize = 8;
 /// Longest picture shown without `-v`, in lines.
 const PICTURE_LINES: usize = 30;
 
+/// Most lines of printed output shown without `-v`.
+const PRINTED_LINES: usize = 8;
+
 /// Most steps shown without `-v`.
 const STEPS: usize = 20;
 
@@ -73,12 +78,12 @@ pub enum First<'a> {
 }
 
 /// What to show of the lowest task that fails: a mistake before a hole, a test before a gate, and of the
-/// mistakes the one that is easiest to follow.
+/// mistakes the one that ordinary use reaches first, in the order of [`reading`].
 pub fn first(report: &LabReport) -> Option<First<'_>> {
     let task = report.tasks.iter().find(|task| !task.passed)?;
-    let wrong = |test: &&TestReport| !test.outcome.is_pass() && !is_hole(&test.outcome);
     let open = |test: &&TestReport| is_hole(&test.outcome);
-    let easiest = task.tests.iter().filter(wrong).min_by_key(|test| effort(test));
+    // Of equals the first counts: tests stand in reading order.
+    let easiest = task.tests.iter().filter(|test| is_wrong(test)).min_by_key(|test| reading::rank(test));
     // A bonus task that nobody has begun is no failure of a lab that passes without it.
     let holes = || task.tests.iter().filter(open).filter(|_| !report.passed());
     let next_hole = || holes().min_by_key(|test| reading_order(task, test));
@@ -90,22 +95,14 @@ pub fn first(report: &LabReport) -> Option<First<'_>> {
 
 /// The failures of a task: every mistake, and the first hole.
 pub fn failures(context: &Context, task: &TaskReport) -> Vec<Explained> {
-    let failed = task.tests.iter().filter(|found| !found.outcome.is_pass());
-    let (holes, wrong): (Vec<_>, Vec<_>) = failed.partition(|found| is_hole(&found.outcome));
+    let mut wrong: Vec<&TestReport> = task.tests.iter().filter(|found| is_wrong(found)).collect();
+    wrong.sort_by_key(|found| reading::rank(found));
     let mut all: Vec<Explained> = wrong.iter().map(|found| test(context, task, found, true)).collect();
-    all.extend(holes.first().map(|found| test(context, task, found, true)));
+    let hole = task.tests.iter().find(|found| is_hole(&found.outcome));
+    all.extend(hole.map(|found| test(context, task, found, true)));
     let gates = task.perf.iter().filter(|found| gate_failed(found));
     all.extend(gates.map(|found| gate(context, task, found)));
     all
-}
-
-/// How hard a failure is to follow: easier with the steps that lead to it, with a picture, with fewer steps.
-/// Of equals the first counts.
-fn effort(test: &TestReport) -> (bool, bool, usize) {
-    test.outcome.failure().map_or((true, true, 0), |failure| {
-        let tells_how = !failure.steps.is_empty() || failure.case.is_some();
-        (!tells_how, failure.picture.is_none(), failure.steps.len())
-    })
 }
 
 /// Where a hole stands: first in the task's own file, then from the top down.
@@ -131,6 +128,11 @@ fn joined(doc: &str) -> String {
 /// Whether the outcome says "not written yet".
 pub fn is_hole(outcome: &TestOutcome) -> bool {
     matches!(outcome, TestOutcome::Todo(_))
+}
+
+/// Whether the test shows a mistake: it ran, did not pass, and reached no hole.
+pub fn is_wrong(test: &TestReport) -> bool {
+    !test.outcome.is_pass() && !is_hole(&test.outcome) && !matches!(test.outcome, TestOutcome::NotRun)
 }
 
 /// Whether the gate took away points.
@@ -162,11 +164,15 @@ pub fn test(context: &Context, task: &TaskReport, test: &TestReport, full: bool)
             rows.push(row("usually", Body::Prose(text)));
         }
         let tail = test.output_tail.trim_end();
-        let silent = failure.expected.is_none() && failure.steps.is_empty();
-        if !tail.is_empty() && (full || silent) {
-            rows.push(row("printed", Body::Exact(clip(tail, full))));
+        if !tail.is_empty() {
+            let lines = if full { usize::MAX } else { PRINTED_LINES };
+            rows.push(row("printed", Body::Exact(end(tail, lines))));
         }
-        rows.push(row("where", Body::Exact(place(context, task, &failure))));
+        let place = match &test.blame {
+            Some(blame) => blamed_place(context, blame, &failure),
+            None => place(context, task, &failure),
+        };
+        rows.push(row("where", Body::Exact(place)));
     }
     if let Some(blame) = &test.blame {
         rows.push(row("blame", Body::Prose(blame_text(blame))));
@@ -179,7 +185,9 @@ pub fn test(context: &Context, task: &TaskReport, test: &TestReport, full: bool)
         context.command(&format!("--test {}{seed}", test.name))
     };
     rows.push(row("rerun", Body::Command(rerun)));
-    rows.push(row("hint", Body::Command(context.hint(&task.id))));
+    if let Some(task) = hint_task(task, test) {
+        rows.push(row("hint", Body::Command(context.hint(&task))));
+    }
     Explained { title, doc: joined(test.doc.trim()), rows, todo }
 }
 
@@ -202,6 +210,25 @@ fn blame_text(blame: &Blame) -> String {
             "it passes with the reference's lab {lab} and fails with yours ({folder}), although your lab {lab} passes its own \
              tests: they miss a mistake there"
         ),
+    }
+}
+
+/// The task whose hint helps: that of the lab at fault, where another lab is.
+fn hint_task(task: &TaskReport, test: &TestReport) -> Option<String> {
+    match &test.blame {
+        None => Some(task.id.clone()),
+        Some(blame) => blame.task.clone().or_else(|| task_of_test(blame.test.as_ref()?)),
+    }
+}
+
+/// Lines in the code of the lab at fault, or else its folder.
+fn blamed_place(context: &Context, blame: &Blame, failure: &Failure) -> String {
+    let folder = blame.folder.rsplit('/').next().unwrap_or_default();
+    let is_below = |place: &&String| place.split('/').any(|part| part == folder);
+    let lines: Vec<&str> = failure.trace.iter().filter(is_below).take(6).map(String::as_str).collect();
+    match lines.as_slice() {
+        [] => format!("{} (called from {})", blame.folder, context.folder),
+        lines => lines.join("\n"),
     }
 }
 
@@ -267,10 +294,20 @@ fn beginning(text: &str, lines: usize) -> String {
     format!("{}\n... ({}; -v shows them)", start.join("\n"), plural(more, "more line"))
 }
 
-/// Lines in the learner's code, or else the task's file.
+/// The last `lines` lines of `text`, and how many are before them.
+fn end(text: &str, lines: usize) -> String {
+    let hidden = text.lines().count().saturating_sub(lines);
+    if hidden == 0 {
+        return text.to_string();
+    }
+    let last: Vec<&str> = text.lines().skip(hidden).collect();
+    format!("... ({} before; -v shows them)\n{}", plural(hidden, "line"), last.join("\n"))
+}
+
+/// Lines in the learner's code, or else the files that the task's code is in.
 fn place(context: &Context, task: &TaskReport, failure: &Failure) -> String {
     if failure.trace.is_empty() {
-        context.file(task)
+        context.files(task)
     } else {
         failure.trace.iter().take(6).cloned().collect::<Vec<_>>().join("\n")
     }
@@ -297,7 +334,7 @@ fn how(outcome: &TestOutcome) -> String {
         TestOutcome::OutOfMemory(_) => "runs out of memory".into(),
         TestOutcome::Killed { signal } => format!("is ended by signal {signal}"),
         TestOutcome::ExitedEarly { code } => format!("ends the process early, with code {code}"),
-        TestOutcome::OutputFlood => "prints more than the limit".into(),
+        TestOutcome::OutputFlood => "writes to the grader's socket".into(),
         TestOutcome::NotRun => "was not run".into(),
     }
 }
@@ -313,7 +350,7 @@ fn meaning(outcome: &TestOutcome) -> Option<String> {
         TestOutcome::OutOfMemory(_) => "something that grows without bound",
         TestOutcome::Killed { .. } => "an abort, or the operating system short of memory",
         TestOutcome::ExitedEarly { .. } => "a call of process::exit; a test counts only when it comes back",
-        TestOutcome::OutputFlood => "printing inside a loop",
+        TestOutcome::OutputFlood => "code that writes to every open descriptor",
         _ => return None,
     };
     Some(text.to_string())
@@ -322,7 +359,7 @@ fn meaning(outcome: &TestOutcome) -> Option<String> {
 /// Explains a failed gate.
 pub fn gate(context: &Context, task: &TaskReport, gate: &PerfReport) -> Explained {
     let word = match gate.verdict {
-        PerfVerdict::Broken(_) => "did not finish",
+        PerfVerdict::Broken(_) => "has no figure",
         _ => "is past its limit",
     };
     let mut rows = vec![row("measures", Body::Prose(gate.title.clone()))];
@@ -402,6 +439,9 @@ fn clip_pair(a: Option<&str>, b: Option<&str>, full: bool) -> (Option<String>, O
     let (Some(left), Some(right)) = (a, b) else {
         return (a.map(|text| clip(text, full)), b.map(|text| clip(text, full)));
     };
+    if let Some((left, right)) = lists::around_the_difference(left, right).filter(|_| !full) {
+        return (Some(left), Some(right));
+    }
     let lengths = (left.chars().count(), right.chars().count());
     if full || lengths.0.max(lengths.1) <= CLIP {
         return (Some(left.to_string()), Some(right.to_string()));

@@ -90,6 +90,7 @@ fn gate(verdict: PerfVerdict, median: f64) -> PerfReport {
         }),
         points_earned: if verdict == PerfVerdict::Pass { 2 } else { 0 },
         verdict,
+        note: None,
         points_max: 2,
     }
 }

@@ -193,14 +193,16 @@ const OTHERS: usize = 6;
 fn more(out: &mut String, report: &LabReport, context: &Context, paint: Paint) {
     let tests = || report.tasks.iter().flat_map(|task| &task.tests);
     let holes = tests().filter(|test| explain::is_hole(&test.outcome)).count();
-    let wrong = tests().filter(|test| !test.outcome.is_pass()).count() - holes;
+    let wrong = tests().filter(|test| explain::is_wrong(test)).count();
+    let cut = tests().filter(|test| test.outcome == TestOutcome::NotRun).count();
     let gates =
         report.tasks.iter().flat_map(|task| &task.perf).filter(|gate| explain::gate_failed(gate)).count();
     let mut parts = Vec::new();
     let (wrong, holes, gates) = match explain::first(report) {
         Some(First::Test(_, test)) if explain::is_hole(&test.outcome) => (wrong, 0, gates),
         Some(First::Test(..)) => (wrong - 1, holes, gates),
-        _ => (wrong, holes, gates - 1),
+        Some(First::Gate(..)) => (wrong, holes, gates - 1),
+        None => (wrong, holes, gates),
     };
     if wrong > 0 {
         parts.push(if wrong == 1 {
@@ -215,6 +217,9 @@ fn more(out: &mut String, report: &LabReport, context: &Context, paint: Paint) {
     if holes > 0 {
         parts.push(format!("{} of tasks not written yet", plural(holes, "test")));
     }
+    if cut > 0 {
+        parts.push(format!("{} not run", plural(cut, "test")));
+    }
     if !parts.is_empty() {
         let all = context.command("-v");
         let _ =
@@ -224,8 +229,8 @@ fn more(out: &mut String, report: &LabReport, context: &Context, paint: Paint) {
         Some(First::Test(_, test)) => Some(test.name.as_str()),
         _ => None,
     };
-    let others = tests().filter(|test| !test.outcome.is_pass() && !explain::is_hole(&test.outcome));
-    for test in others.filter(|test| Some(test.name.as_str()) != shown).take(OTHERS) {
+    let others = tests().filter(|test| explain::is_wrong(test) && Some(test.name.as_str()) != shown);
+    for test in others.take(OTHERS) {
         let _ = writeln!(out, "    {}", paint.quiet(&format!("{} ({})", test.name, test.outcome.label())));
     }
 }

@@ -21,7 +21,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::Listed;
-use crate::model::TestReport;
+use crate::model::{TestOutcome, TestReport};
 
 /// What is remembered of the tests of a lab, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +44,8 @@ impl History {
 
     /// Adds what a run found.
     pub fn record(&mut self, tests: &[TestReport]) {
-        for test in tests {
+        // A test that was not run keeps what is known of it.
+        for test in tests.iter().filter(|test| test.outcome != TestOutcome::NotRun) {
             let has_failed = !test.outcome.is_pass();
             let known = self.tests.entry(test.name.clone()).or_default();
             // A test that stops early says nothing about what it costs when it passes.
@@ -109,7 +110,6 @@ mod tests {
     use grader_protocol::Failure;
 
     use super::*;
-    use crate::model::TestOutcome;
 
     fn report(name: &str, outcome: TestOutcome, cpu_ms: u64) -> TestReport {
         TestReport {
@@ -125,7 +125,8 @@ mod tests {
     }
 
     fn listed(names: &[&str]) -> Vec<Listed> {
-        let listed = |name: &&str| Listed { name: (*name).into(), doc: String::new(), program: "".into() };
+        let listed =
+            |name: &&str| Listed { name: (*name).into(), doc: String::new(), line: 0, program: "".into() };
         names.iter().map(listed).collect()
     }
 

@@ -3,7 +3,7 @@
 //! | seen | outcome |
 //! | --- | --- |
 //! | report with the nonce | what the report says |
-//! | more output than the cap | output flood |
+//! | more on the socket than a report has | output flood |
 //! | still running at the wall limit, little processor time used | deadlock |
 //! | still running at the wall limit otherwise, or SIGXCPU | timeout |
 //! | SIGSEGV or SIGBUS, or SIGABRT after "has overflowed its stack" | stack overflow |
@@ -14,7 +14,8 @@
 //!
 //! Safe code causes SIGSEGV only when it runs out of stack; on a stack that is not a thread's own (the
 //! controlled scheduler's) the runtime does not recognise the guard page and prints nothing.
-//! A flood counts before a report: a test that prints a gigabyte has not passed, whatever it reported.
+//! How much a test prints decides nothing: the end of it is shown. A flood of reports counts before a report,
+//! because only something that forges reports writes so much.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use grader_protocol::{Failure, Limits, Outcome};
 
 use super::process::{Ended, Stop};
+use crate::clean;
 use crate::model::TestOutcome;
 
 const SIGABRT: i32 = 6;
@@ -136,12 +138,28 @@ fn places(text: &str) -> Vec<String> {
     found
 }
 
-/// The end of the output, as text.
-pub fn tail(output: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&output[output.len().saturating_sub(TAIL_BYTES)..]);
-    let lines: Vec<&str> = text.lines().collect();
-    let start = lines.len().saturating_sub(TAIL_LINES);
-    // Escape sequences in a learner's output must not repaint the reader's terminal.
-    let is_kept = |ch: &char| *ch == '\n' || *ch == '\t' || !ch.is_control();
-    lines[start..].join("\n").chars().filter(is_kept).collect()
+/// The end of the output, as text that no terminal obeys. What is left out in front of it is counted.
+pub fn tail(output: &[u8], dropped_bytes: u64) -> String {
+    let mut start = output.len().saturating_sub(TAIL_BYTES);
+    if start > 0 {
+        // From the next whole line, if it is not far.
+        let line = output[start..].iter().position(|byte| *byte == b'\n');
+        start += line.map_or(0, |at| at + 1);
+    }
+    let text = String::from_utf8_lossy(&output[start..]);
+    let lines: Vec<&str> = text.lines().filter(|line| !grader_protocol::is_scheduler_noise(line)).collect();
+    let hidden = lines.len().saturating_sub(TAIL_LINES);
+    let in_lines: u64 = lines[..hidden].iter().map(|line| line.len() as u64 + 1).sum();
+    let left_out = dropped_bytes + start as u64 + in_lines;
+    let end = clean::text(&lines[hidden..].join("\n"));
+    if left_out == 0 { end } else { format!("... ({} before)\n{end}", bytes(left_out)) }
+}
+
+/// A number of bytes, in a unit that leaves few digits.
+pub fn bytes(count: u64) -> String {
+    match count {
+        0..10_000 => format!("{count} bytes"),
+        10_000..10_000_000 => format!("{} KB", count / 1_000),
+        _ => format!("{} MB", count / 1_000_000),
+    }
 }

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   socket pair   order out, report in; only a line with the nonce counts
-//!   one pipe      standard output and error together, read until CAP
-//!   the loop      poll both; leave at exit, at the deadline, at a flood,
-//!                 or a moment after the report
+//!   one pipe      standard output and error together; the end of it is kept
+//!   the loop      poll both; leave at exit, at the deadline, at a flood of
+//!                 reports, or a moment after the report
 //!   the end       kill the group, reap, sweep up what left the group
 //! ```
 
@@ -20,7 +20,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::children::{self, Started};
 
-/// Most output read from one process, in bytes.
+/// Most output kept of one process, in bytes. All of it is read, so that printing never blocks a test.
 pub const OUTPUT_BYTES: usize = 1 << 20;
 
 /// Most bytes of reports; a picture and forty steps are a few KiB.
@@ -54,7 +54,7 @@ pub struct Job<'a> {
 pub enum Stop {
     /// Out of wall time.
     Wall,
-    /// Too much output.
+    /// More bytes on the socket than a report has.
     Flood,
 }
 
@@ -69,8 +69,10 @@ pub struct Ended {
     pub status: Option<ExitStatus>,
     /// Why it was ended, unless it ended by itself.
     pub stop: Option<Stop>,
-    /// What it printed, up to [`OUTPUT_BYTES`].
+    /// The end of what it printed, up to [`OUTPUT_BYTES`].
     pub output: Vec<u8>,
+    /// Bytes printed before those.
+    pub dropped_bytes: u64,
     /// Wall time.
     pub wall: Duration,
     /// Processor time when it was stopped, as far as known.
@@ -117,7 +119,8 @@ pub fn run(job: &Job<'_>) -> io::Result<Ended> {
         saw_forgery: watch.saw_forgery,
         status,
         stop,
-        output: watch.output.bytes,
+        dropped_bytes: watch.output.dropped(),
+        output: watch.output.into_end(),
         wall: start.elapsed(),
         cpu_ms,
         runaways,
@@ -131,35 +134,44 @@ fn nonce() -> io::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// One end that is read without blocking, up to a cap.
+/// What a channel does with more bytes than it keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keeps {
+    /// The first ones, and it is full.
+    Start,
+    /// The last ones.
+    End,
+}
+
+/// One end that is read without blocking.
 struct Channel<R> {
     from: Option<R>,
     bytes: Vec<u8>,
     cap: usize,
+    keeps: Keeps,
     is_full: bool,
+    /// Bytes read and thrown away.
+    thrown: u64,
 }
 
 impl<R: Read + std::os::fd::AsFd> Channel<R> {
-    fn new(from: R, cap: usize) -> io::Result<Channel<R>> {
+    fn new(from: R, cap: usize, keeps: Keeps) -> io::Result<Channel<R>> {
         rustix::io::ioctl_fionbio(&from, true)?;
-        Ok(Channel { from: Some(from), bytes: Vec::new(), cap, is_full: false })
+        Ok(Channel { from: Some(from), bytes: Vec::new(), cap, keeps, is_full: false, thrown: 0 })
     }
 
-    /// Reads what is there; whether any came.
+    /// Reads what is there, a part of it if there is much; whether any came.
     fn pull(&mut self) -> bool {
         let mut buffer = [0_u8; 16 << 10];
         let mut has_new = false;
-        while let Some(from) = &mut self.from {
+        let mut left = self.cap;
+        while let Some(from) = self.from.as_mut().filter(|_| left > 0) {
             match from.read(&mut buffer) {
                 Ok(0) => self.from = None,
                 Ok(count) => {
                     has_new = true;
-                    let room = self.cap - self.bytes.len();
-                    self.bytes.extend_from_slice(&buffer[..count.min(room)]);
-                    if count > room {
-                        self.is_full = true;
-                        self.from = None;
-                    }
+                    left = left.saturating_sub(count);
+                    self.keep(&buffer[..count]);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -167,6 +179,43 @@ impl<R: Read + std::os::fd::AsFd> Channel<R> {
             }
         }
         has_new
+    }
+
+    fn keep(&mut self, new: &[u8]) {
+        match self.keeps {
+            Keeps::Start => {
+                let room = self.cap - self.bytes.len();
+                self.bytes.extend_from_slice(&new[..new.len().min(room)]);
+                if new.len() > room {
+                    self.is_full = true;
+                    self.from = None;
+                }
+            }
+            Keeps::End => {
+                // Twice the cap is held, so that a byte is moved once and not each time some are thrown away.
+                if self.bytes.len() + new.len() > 2 * self.cap {
+                    self.throw_away();
+                }
+                self.bytes.extend_from_slice(new);
+            }
+        }
+    }
+
+    /// Keeps the last bytes, up to the cap.
+    fn throw_away(&mut self) {
+        let start = self.bytes.len().saturating_sub(self.cap);
+        self.thrown += self.bytes.drain(..start).len() as u64;
+    }
+
+    /// Bytes read that [`Channel::into_end`] leaves out.
+    fn dropped(&self) -> u64 {
+        self.thrown + self.bytes.len().saturating_sub(self.cap) as u64
+    }
+
+    /// The last bytes, up to the cap.
+    fn into_end(mut self) -> Vec<u8> {
+        self.throw_away();
+        self.bytes
     }
 }
 
@@ -183,8 +232,8 @@ struct Watch {
 impl Watch {
     fn new(socket: UnixStream, output: io::PipeReader, nonce: String) -> io::Result<Watch> {
         Ok(Watch {
-            reports: Channel::new(socket, REPORT_BYTES)?,
-            output: Channel::new(output, OUTPUT_BYTES)?,
+            reports: Channel::new(socket, REPORT_BYTES, Keeps::Start)?,
+            output: Channel::new(output, OUTPUT_BYTES, Keeps::End)?,
             nonce,
             parsed: 0,
             report: None,
@@ -193,7 +242,7 @@ impl Watch {
     }
 
     fn is_flood(&self) -> bool {
-        self.output.is_full || self.reports.is_full
+        self.reports.is_full
     }
 
     /// Reads until the process ends or must be ended; `None` when it ended by itself or has reported.
@@ -264,5 +313,36 @@ impl Watch {
                 _ => self.saw_forgery = true,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    /// A test that prints without an end must not fill the memory, and its last lines are what helps.
+    #[test]
+    fn the_end_of_long_output_is_kept() {
+        let (from, mut to) = io::pipe().unwrap();
+        let mut channel = Channel::new(from, 10, Keeps::End).unwrap();
+        for number in 0..1_000_u32 {
+            to.write_all(&[number as u8; 3]).unwrap();
+            channel.pull();
+        }
+        assert_eq!(channel.dropped(), 3_000 - 10);
+        assert!(!channel.is_full && channel.bytes.len() <= 20);
+        assert_eq!(channel.into_end(), [228, 229, 229, 229, 230, 230, 230, 231, 231, 231]);
+    }
+
+    /// More than a report holds is no report.
+    #[test]
+    fn reports_have_a_largest_size() {
+        let (from, mut to) = UnixStream::pair().unwrap();
+        let mut channel = Channel::new(from, 10, Keeps::Start).unwrap();
+        to.write_all(&[1; 11]).unwrap();
+        channel.pull();
+        assert!(channel.is_full && channel.bytes.len() == 10);
     }
 }
