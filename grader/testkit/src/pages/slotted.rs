@@ -37,7 +37,7 @@ pub fn slotted(page: &[u8]) -> Slotted<'_> {
     }
     let mut problems = Vec::new();
     let mut records = Vec::with_capacity(count);
-    let mut owner_of = vec![None; PAGE];
+    let mut places = Vec::with_capacity(count);
     for slot in 0..count {
         let at = SLOTS_AT + 4 * slot;
         let (offset, len) = (usize::from(u16_at(page, at)), usize::from(u16_at(page, at + 2)));
@@ -50,13 +50,16 @@ pub fn slotted(page: &[u8]) -> Slotted<'_> {
             problems.push(format!("breaks I2: slot {slot} is {len} bytes at {offset}"));
             records.push(None);
         } else {
-            let taken = owner_of[offset..offset + len].iter().flatten().next();
-            if let Some(other) = taken {
-                problems.push(format!("breaks I2: the records of slots {other} and {slot} overlap"));
+            if len > 0 {
+                places.push((offset, offset + len, slot));
             }
-            owner_of[offset..offset + len].fill(Some(slot));
             records.push(Some(&page[offset..offset + len]));
         }
+    }
+    places.sort_unstable();
+    for pair in places.windows(2).filter(|pair| pair[0].1 > pair[1].0) {
+        let (one, other) = (pair[0].2.min(pair[1].2), pair[0].2.max(pair[1].2));
+        problems.push(format!("breaks I2: the records of slots {one} and {other} overlap"));
     }
     let lengths: usize = records.iter().flatten().map(|record| record.len()).sum();
     let counted_free = records.iter().filter(|record| record.is_none()).count();
