@@ -84,8 +84,9 @@ pub enum NodeDamage {
     /// An internal node without a child.
     #[error("it is an internal node without a child")]
     NoChild,
-    /// A link names the node itself, the root, or a leaf that is on the other side.
-    #[error("a link leads back")]
+    /// A link names the node itself, the root, or another page that the thread has latched. A thread that
+    /// followed it would wait for itself.
+    #[error("it links to a page that is above it, beside it, or itself")]
     Circle,
     /// Two leaves follow each other under their parent, but the left one does not link to the right one.
     #[error("its next leaf is {found}, but {expected} follows it under their parent")]
@@ -94,12 +95,6 @@ pub enum NodeDamage {
         expected: PageId,
         /// The leaf that the link names.
         found: PageId,
-    },
-    /// A node names the same child twice.
-    #[error("it names {child} twice")]
-    SameChildTwice {
-        /// The child.
-        child: PageId,
     },
     /// The entries of a leaf are not all above those of the leaf to its left, or not all below those of the
     /// leaf to its right.

@@ -14,8 +14,8 @@
 //! | `error.rs`               | failures                                                | given         |
 //! | [`node`]                 | layout of a node, search in it                          | 4.1           |
 //! | [`tree`]                 | what the tree promises; get                             | 4.1           |
-//! | `descend.rs`             | ways from the root to a leaf, and their latches         | 4.1, 4.2, 4.6 |
-//! | `admit.rs`               | asking the caller before a change                       | 4.2           |
+//! | `descend.rs`             | latches between the root and a leaf, checked links      | 4.6           |
+//! | `admit.rs`               | asking the caller before a change                       | given         |
 //! | `insert.rs`              | insert, splits                                          | 4.2, 4.6      |
 //! | `delete.rs`              | remove, merges, borrows                                 | 4.3, 4.6      |
 //! | `replace.rs`             | another record id for a key                             | 4.3           |

@@ -42,8 +42,8 @@
 //!
 //! - N1: entries rise, strictly, by key (bytes as numbers), then by record id. In a unique tree keys alone
 //!   rise strictly, and separators have record id zero.
-//! - N2: a leaf has an entry, unless it is the root; an internal node has a child at least (one alone only
-//!   where D3 in `delete.rs` says so), and an internal root two.
+//! - N2: a leaf has an entry, unless it is the root; an internal node has two children, or one where D3 in
+//!   `delete.rs` says so.
 //! - N3: the first separator of an internal node is empty.
 //! - N4: no slot is free, and no key is longer than [`MAX_KEY_LEN`].
 //!

@@ -12,7 +12,6 @@
 
 use buffer_pool::{Pager, RecordId};
 
-use crate::descend::{Change, Level};
 use crate::node::Entry;
 use crate::{BPlusTree, Error, KeyMode, Latching, MAX_KEY_LEN};
 

@@ -19,9 +19,9 @@
 //! - B5: the root page never changes its number.
 //! - B6: a call that fails leaves the tree as before, except for what is said at [`BPlusTree::remove`].
 //!
-//! Left out: a lower limit for how full a node is. A split leaves entries and room on both sides (P2), a
-//! removal rebalances what uses less than a third where that is possible (D2), and no node is empty.
-//! Textbooks promise a half, which keys of different lengths do not allow.
+//! How full nodes are: rules P2 and P3 (`insert.rs`) say it of splits, D4 (`delete.rs`) of removals, F3
+//! (`bulk.rs`) of a bulk load. Textbooks promise that every node is half full. Keys of different lengths do
+//! not allow that.
 //!
 //! Source: Bayer and McCreight, "Organization and maintenance of large ordered indices" (1972); Comer, "The
 //! ubiquitous B-tree" (1979).
@@ -32,7 +32,6 @@ use std::ops::{Bound, RangeBounds};
 
 use buffer_pool::{Pager, RecordId};
 use kit::sync::atomic::{AtomicU64, Ordering};
-use kit::sync::thread::yield_now;
 use slotted_page::{PAGE_SIZE, PageId, PageKind, header};
 
 use crate::admit::Admit;
@@ -63,14 +62,14 @@ pub enum Direction {
     Backward,
 }
 
-/// How a change latches its way down.
+/// Which latches a change takes between the root and its leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Latching {
     /// Write latches from the root to the leaf, all kept to the end: simple, and one change at a time (tasks
     /// 4.2 and 4.3).
     WholePath,
     /// Read latches down to a write latch on the leaf; if the leaf must be split or merged, once more with
-    /// write latches, ancestors let go as soon as nothing can reach them (task 4.6).
+    /// write latches, and ancestors are released as soon as no change can reach them (task 4.6).
     Optimistic,
 }
 
@@ -162,9 +161,9 @@ impl BPlusTree {
         self.structure.load(Ordering::Acquire)
     }
 
-    /// Notes that entries are about to move from node to node. Called with the latches of all those nodes
-    /// held, by every insert that splits and every removal that merges, borrows or cuts out: a call that is
-    /// missing is found out only by the walks of task 4.4.
+    /// Notes that entries are about to move from node to node, or that a leaf is about to be cut out. Called
+    /// with the latches of all those nodes held, by every insert that splits and every removal that merges,
+    /// borrows or cuts out. Only the iterators of task 4.4 notice if a call is missing.
     pub(crate) fn structure_changes(&self) {
         self.structure.fetch_add(1, Ordering::Release);
     }
@@ -334,12 +333,7 @@ impl BPlusTree {
         {
             return Ok(removal);
         }
-        loop {
-            if let Some(removal) = self.remove_along_path(pager, entry, admit)? {
-                return Ok(removal);
-            }
-            yield_now();
-        }
+        self.remove_along_path(pager, entry, admit)
     }
 
     /// The entries whose keys lie in `keys`, in order of `direction`. Bounds that are the wrong way round
@@ -387,16 +381,16 @@ impl BPlusTree {
 
     /// A new tree of the sorted `entries`. Each node is filled to `fill_percent` (50 to 100) of its bytes,
     /// except that the last two of a level share what is left, or are one, so that no node but the root uses
-    /// less than about a third.
+    /// less than a fifth (F3 in `bulk.rs`).
     ///
     /// # Ensures
     /// `entries` is read once and not kept. Each node is latched once and filled once: as many page writes as
     /// nodes. At most three pages are latched at a time.
     ///
     /// # Errors
-    /// No page stays allocated: [`Error::BadFillFactor`]; [`Error::KeyTooLong`]; [`Error::NotSorted`] for the
-    /// first entry that is not above the one before it, by key, and with duplicates by record id among equal
-    /// keys; those of [`Pager::allocate`].
+    /// No page stays allocated, also not if `entries` panics: [`Error::BadFillFactor`];
+    /// [`Error::KeyTooLong`]; [`Error::NotSorted`] for the first entry that is not above the one before it,
+    /// by key, and with duplicates by record id among equal keys; those of [`Pager::allocate`].
     ///
     /// # Cost
     /// No page read. Time linear in the number of entries.

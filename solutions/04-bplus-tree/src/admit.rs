@@ -1,4 +1,4 @@
-//! Asking the caller before a change (tasks 4.2, 4.3 and 4.6).
+//! Asking the caller before a change (tasks 4.2, 4.3 and 4.6). Given.
 //!
 //! [`BPlusTree::insert_with`] and [`BPlusTree::remove_with`] ask their caller whether the change may be made.
 //! They ask when the place of the entry is known and before the first byte changes, and they show the *next*
@@ -24,7 +24,7 @@
 use std::ops::Deref;
 
 use buffer_pool::Pager;
-use slotted_page::PageBuf;
+use slotted_page::{PageBuf, PageId};
 
 use crate::node::{Entry, NodeRef};
 use crate::{BPlusTree, Error};
@@ -76,12 +76,13 @@ impl<'c> Admit<'c> {
     }
 }
 
+//# hide
 impl BPlusTree {
     /// The leaf to the right of `leaf`, latched for reading, if the next entry is there: `leaf` has no entry
     /// `next`. `None` if the caller need not be asked, or if `leaf` is the last leaf.
     ///
     /// # Requires
-    /// `leaf` is latched for writing, and this thread holds no latch on the leaf to its right.
+    /// `leaf` is latched for writing, and `held` are the other pages that this thread holds.
     ///
     /// # Errors
     /// Those of [`Pager::read`], [`Error::BadNode`].
@@ -94,13 +95,13 @@ impl BPlusTree {
         leaf: &NodeRef<P::Write<'a>>,
         next: usize,
         admit: &Admit<'_>,
+        held: &[PageId],
     ) -> Result<Option<NodeRef<P::Read<'a>>>, Error> {
-        //# task 4.2 latch the leaf of the next entry
         if !admit.needs_next() || next < leaf.len() {
             return Ok(None);
         }
-        let Some(id) = self.right_of(leaf)? else { return Ok(None) };
+        let Some(id) = self.right_of(leaf, held)? else { return Ok(None) };
         Ok(Some(self.node(pager.read(id)?, Some(0))?))
-        //# end
     }
 }
+//# end

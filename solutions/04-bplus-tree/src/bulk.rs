@@ -2,36 +2,45 @@
 //!
 //! Called through [`BPlusTree::bulk_load`]. Entries that come one by one in order fill the leaves from left
 //! to right, and never touch a leaf again: so no search is needed, no split, and each node is written once.
-//! Of each level only the end is in the making:
+//! Of each level only the right end is unfinished:
+//!
+//! ```text
+//!   level 1     [node]----------------------- ... (unfinished)
+//!                 |         |         |
+//!   level 0     [leaf]-[leaf]- ... -[leaf]-  (unfinished)
+//!
+//!   input       a b c d e f g ... o p q r s t u v   w x y z ...
+//!                                                   ^ next
+//! ```
+//!
+//! A leaf names the leaf to its right. So that page is allocated before the leaf can be written and released.
+//!
+//# hide
+//! What is *pending* of a level has not been given a page: one node that is full (closed), and one that takes
+//! the next entries (open). When the open one is full too, the closed one is written and named to the level
+//! above. The last two nodes of a level wait for the end of the input, when they can share what is left:
 //!
 //! ```text
 //!   level 1     [ written ]--------------+   pending: page 5, page 8
 //!                 |         |            |
 //!   level 0     [leaf]-[leaf]- ... -[leaf 8]-[leaf 9: empty]   pending: s t | u v
 //!                                                              closed ^     ^ open
-//!   input       a b c d e f g ... o p q r s t u v   w x y z ...
-//!                                                   ^ next
 //! ```
 //!
-//! What is *pending* of a level has not been given a page: one node that is full (closed), and one that takes
-//! what comes (open). When the open one is full too, the closed one is written and named to the level above.
-//! The last two nodes of a level wait for the end of the input, when they can share what is left. A leaf is
-//! written with the number of the next one, so that page is allocated first.
-//!
+//# end
 //! Invariants:
 //!
-//! - F1: what is pending of a level is at most two nodes, and at most three pages are latched, whatever the
-//!   size of the tree: the root, the next leaf and the node that is being written.
+//! - F1: what is kept in memory of a level is at most two nodes, and at most three pages are latched,
+//!   whatever the size of the tree: the root, the next leaf and the node that is being written. (Also the
+//!   number of each page, because the pages are freed if the input turns out to be bad.)
 //! - F2: a page is latched from when it is allocated until it is filled, and not touched again. So it is
 //!   written to disk once.
-//! - F3: a node holds what `fill_percent` of [`CAPACITY`] has room for, not counting the last two of a level,
-//!   and at least [`LOW_WATER`] unless it is the root (give or take half an entry).
+//! - F3: a node is filled up to `fill_percent` of [`CAPACITY`], so that one entry more would be too much,
+//!   except the last two of a level. These two use at least a fifth of [`CAPACITY`] each, or are one node. An
+//!   internal node has two children at least.
 //!
 //! Why not fill each node to the brim? A tree that gets new entries afterwards would split a full leaf at
 //! each of the first inserts. A tree that is only read is best filled to 100 %.
-//!
-//! What it costs: four bytes of memory for each page, to give the pages back if the input turns out to be
-//! bad.
 //!
 //! Source: Graefe, "Modern B-tree techniques" (2011), section 5.5; Rosenberg and Snyder, "Time- and
 //! space-optimality in B-trees" (1981), for trees that are as full as can be.
@@ -43,7 +52,7 @@ use slotted_page::{PageId, header};
 use crate::node::{CAPACITY, CHILD_LEN, Entry, LOW_WATER, NodeRef, kind_of};
 use crate::{BPlusTree, Error, KeyMode, MAX_KEY_LEN};
 
-/// A new tree of `entries`, see [`BPlusTree::bulk_load`].
+/// A new tree of `entries`, see [`BPlusTree::bulk_load`]; F1 to F3 hold.
 pub(crate) fn load<P: Pager, K: AsRef<[u8]>>(
     pager: &P,
     mode: KeyMode,
@@ -51,20 +60,19 @@ pub(crate) fn load<P: Pager, K: AsRef<[u8]>>(
     entries: impl IntoIterator<Item = (K, RecordId)>,
 ) -> Result<BPlusTree, Error> {
     //# task 4.5 build a tree
-    //+ // Nudge: `Loader::new`, then each entry to level 0, then `finish`. And if one of them fails?
+    //+ // Nudge: every node names the root's page, and the root is the node that is known last.
+    //+ // `BPlusTree::at` makes the tree when its root page is filled.
     if !(50..=100).contains(&fill_percent) {
         return Err(Error::BadFillFactor { percent: fill_percent });
     }
     let mut loader = Loader::new(pager, mode, fill_percent)?;
-    let loaded = loader.push_all(entries).and_then(|()| loader.finish());
-    if let Err(error) = loaded {
-        loader.give_up();
-        return Err(error);
-    }
+    loader.push_all(entries)?;
+    loader.finish()?;
     Ok(BPlusTree::at(loader.root, mode))
     //# end
 }
 
+//# hide
 /// A tree in the making.
 struct Loader<'p, P: Pager> {
     pager: &'p P,
@@ -83,6 +91,9 @@ struct Loader<'p, P: Pager> {
     pages: Vec<PageId>,
     /// What is pending of each level, leaves first.
     levels: Vec<Pending>,
+    /// Whether the tree is complete. If not, the loader frees its pages when it is dropped: after an error,
+    /// and also if the input panics.
+    is_finished: bool,
 }
 
 /// Entries of a level that have no page yet, as they will lie in a node ([`NodeRef::raw`]).
@@ -187,6 +198,7 @@ impl<'p, P: Pager> Loader<'p, P> {
             previous: PageId::NONE,
             pages: Vec::new(),
             levels: vec![Pending::new(0)],
+            is_finished: false,
         })
     }
 
@@ -199,8 +211,6 @@ impl<'p, P: Pager> Loader<'p, P> {
         &mut self,
         entries: impl IntoIterator<Item = (K, RecordId)>,
     ) -> Result<(), Error> {
-        //# task 4.5 take the entries in
-        //+ // Nudge: the entry before this one is the last of `levels[0]`: something is always pending.
         for (index, (key, record)) in entries.into_iter().enumerate() {
             let key = key.as_ref();
             if key.len() > MAX_KEY_LEN {
@@ -219,7 +229,6 @@ impl<'p, P: Pager> Loader<'p, P> {
             self.push(0, PageId::NONE, Entry { key, record })?;
         }
         Ok(())
-        //# end
     }
 
     /// Adds an entry to what is pending of `level`; a level that is not there yet comes into being. If the
@@ -228,7 +237,6 @@ impl<'p, P: Pager> Loader<'p, P> {
     /// # Errors
     /// Those of [`Pager::allocate`].
     fn push(&mut self, level: usize, child: PageId, entry: Entry<'_>) -> Result<(), Error> {
-        //# task 4.5 add an entry to a level
         if level == self.levels.len() {
             self.levels.push(Pending::new(level));
         }
@@ -240,7 +248,6 @@ impl<'p, P: Pager> Loader<'p, P> {
         }
         self.levels[level].push(child, entry);
         Ok(())
-        //# end
     }
 
     /// Writes the first `count` pending entries of `level` as a node of their own, and names it to the level
@@ -252,8 +259,6 @@ impl<'p, P: Pager> Loader<'p, P> {
     /// # Errors
     /// Those of [`Pager::allocate`].
     fn write(&mut self, level: usize, count: usize, is_last: bool) -> Result<(), Error> {
-        //# task 4.5 write a node
-        //+ // Nudge: the level above wants the first key as a separator, though the node itself may not.
         let page = match self.next_leaf.take_if(|_| level == 0) {
             Some(page) => page,
             None => self.allocate(level)?,
@@ -275,7 +280,6 @@ impl<'p, P: Pager> Loader<'p, P> {
         self.fill(node, level, count)?;
         self.levels[level].has_written = true;
         self.push(level + 1, id, Entry { key: &key, record })
-        //# end
     }
 
     /// Writes all that is pending, from the leaves up to the root.
@@ -287,8 +291,6 @@ impl<'p, P: Pager> Loader<'p, P> {
     /// # Errors
     /// Those of [`Pager::allocate`].
     fn finish(&mut self) -> Result<(), Error> {
-        //# task 4.5 write what is left
-        //+ // Nudge: in the top level nothing was written, and all that is pending fits into the root.
         let mut level = 0;
         loop {
             let pending = &self.levels[level];
@@ -296,7 +298,9 @@ impl<'p, P: Pager> Loader<'p, P> {
             if first == all && !pending.has_written {
                 let page = self.root_page.take().expect("the root is filled once");
                 let node = NodeRef::init(page, self.root, level as u16, self.mode);
-                return self.fill(node, level, all);
+                self.fill(node, level, all)?;
+                self.is_finished = true;
+                return Ok(());
             }
             self.write(level, first, first == all)?;
             if first < all {
@@ -304,7 +308,6 @@ impl<'p, P: Pager> Loader<'p, P> {
             }
             level += 1;
         }
-        //# end
     }
 
     /// Moves the first `count` pending entries of `level` into `node`, and lets go of it.
@@ -343,7 +346,14 @@ impl<'p, P: Pager> Loader<'p, P> {
     }
 }
 
-//# hide
+impl<P: Pager> Drop for Loader<'_, P> {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            self.give_up();
+        }
+    }
+}
+
 /// How many of the pending entries go into the first of the last two nodes of a level; all of them if one
 /// node is enough.
 fn first_of_last_two(pending: &Pending) -> usize {

@@ -1,9 +1,8 @@
 //! Walking over a range of entries (task 4.4).
 //!
 //! Called through [`BPlusTree::range`]; reads nodes through the pager. A [`Range`] works a leaf at a time: it
-//! latches the leaf, copies it, notes the sibling to go to, and lets go. Between two calls it holds no latch
-//! and no pin, so that whoever walks may take all the time in the world, change the tree meanwhile, or never
-//! come back.
+//! latches the leaf, copies what it needs, notes the sibling to go to, and releases the latch. Between two
+//! calls it holds no latch and no pin. So its user may wait, change the tree, or never call again.
 //!
 //! ```text
 //!   latched     | leaf 5: a b c |                | leaf 8: d e f |
@@ -15,13 +14,14 @@
 //!
 //! What if the tree changes while nothing is latched? Leaf 8 may be split, may take entries from leaf 5 or
 //! give some to it, or may be gone, its page in use for something else. All of these change the *structure*
-//! of the tree, and a tree counts those in memory: the counter is raised while the latches of what changes
-//! are held. So, with the sibling latched:
+//! of the tree, and a tree counts those in memory ([`BPlusTree::structure`]): the counter is raised while the
+//! latches of what changes are held. So, with the sibling latched:
 //!
 //! - the counter is as it was when the leaf was copied: the sibling is still the neighbour, and whatever is
 //!   beyond the last entry copied is in it or further on;
-//! - it is not: forget the sibling, and look for the last entry again from the root.
+//! - it is not: forget the sibling, and look for the next entry again from the root.
 //!
+//# hide
 //! A [`Cut`] is a place between two entries. A range lies between two of them, and a walk that starts again
 //! starts at the cut just behind the last entry that was given out:
 //!
@@ -34,6 +34,7 @@
 //!             Before("", 0): where everything begins
 //! ```
 //!
+//# end
 //! Invariants:
 //!
 //! - R1: no latch is held between two calls, and while one runs at most two, parent and child.
@@ -42,12 +43,18 @@
 //!   one that was given out, is removed and comes back with another record id is not given out again.
 //! - R3: with no change of the structure, a walk reads as many pages as the tree is high, and then each leaf
 //!   once.
+//! - R4: each leaf brings the walk forward. If the links of damaged leaves lead back, the walk ends with an
+//!   error and not never.
 //!
-//! What it costs: a leaf is copied whole, 4 KiB in one go. That takes less time than a search in a page that
-//! is not in the processor's cache, and the copy is: so the search comes after it, when the latch is free
-//! again. What was copied may be old when it is given out: that an entry still stands for something is for
-//! the caller to see, in lab 5 by a lock.
+//! What was copied may be old when it is given out. Whether an entry is still there is for the caller to find
+//! out, in lab 5 by a lock. It is free how much is copied at a time.
 //!
+//# hide
+//! What it costs: a leaf is copied whole, 4 KiB in one go. Copying takes less time than a search in a page
+//! that is not in the processor's cache. So the search comes after it, in the copy, when the latch is free
+//! again.
+//!
+//# end
 //! Source: Graefe, "A survey of B-tree locking techniques" (2010), section 4.1 on cursors that keep no latch;
 //! PostgreSQL `nbtree/README`, which copies the items of a leaf in the same way.
 
@@ -60,6 +67,7 @@ use slotted_page::{PageBuf, PageId};
 use crate::node::{Entry, NodeRef};
 use crate::{BPlusTree, Direction, Error, KeyMode, NodeDamage};
 
+//# hide
 /// A place between two entries, or at an end of the tree. Cuts are ordered as the places are.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Cut {
@@ -144,11 +152,14 @@ impl Cut {
     }
 }
 
+//# end
 /// Iterator over a range of a tree. Holds no latch between two calls (R1). After an error it has ended.
 pub struct Range<'a, P: Pager> {
     tree: &'a BPlusTree,
     pager: &'a P,
     direction: Direction,
+    //+ // Add what a walk must remember: where it is, where it ends, what it has copied, how it goes on.
+    //# hide
     /// Just behind the last entry of `batch`, in the direction of the walk; while there is none, where the
     /// range begins.
     from: Cut,
@@ -160,8 +171,10 @@ pub struct Range<'a, P: Pager> {
     left: std::ops::Range<usize>,
     /// What to do when `left` is empty.
     then: Then,
+    //# end
 }
 
+//# hide
 /// How a walk goes on behind a leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
@@ -172,9 +185,10 @@ enum Then {
     /// Not at all.
     End,
 }
+//# end
 
 impl<'a, P: Pager> Range<'a, P> {
-    /// The range of `tree` with the keys in `keys`, its first leaf copied.
+    /// The range of `tree` with the keys in `keys`.
     ///
     /// # Ensures
     /// Bounds that are the wrong way round, or have nothing between them, give an empty range, and no page is
@@ -184,7 +198,7 @@ impl<'a, P: Pager> Range<'a, P> {
     /// [`Error::BadNode`], and those of [`Pager::read`].
     ///
     /// # Cost
-    /// As many page reads as the tree is high.
+    /// At most as many page reads as the tree is high.
     pub(crate) fn open(
         tree: &'a BPlusTree,
         pager: &'a P,
@@ -192,13 +206,12 @@ impl<'a, P: Pager> Range<'a, P> {
         direction: Direction,
     ) -> Result<Self, Error> {
         //# task 4.4 open a range
-        //+ // Nudge: walked backwards, a range begins at its high cut.
         let (low, high) = (Cut::low(keys.start_bound()), Cut::high(keys.end_bound()));
         Self::between(tree, pager, low, high, direction)
         //# end
     }
 
-    /// The range of `tree` from just behind `after` to `end`, its first leaf copied.
+    /// The range of `tree` from just behind `after` to `end`.
     ///
     /// # Ensures, Errors, Cost
     /// As [`open`](Self::open). In a unique tree all entries of the key of `after` are left out.
@@ -248,15 +261,16 @@ impl<'a, P: Pager> Range<'a, P> {
     /// R1 and R2.
     ///
     /// # Errors
-    /// [`Error::BadNode`], and those of [`Pager::read`]. The walk is over then: the next call says `None`.
+    /// [`Error::BadNode`] ([`NodeDamage::OutOfOrder`] if a leaf does not bring the walk forward, R4), and
+    /// those of [`Pager::read`]. The walk is over then: the next call says `None`.
     ///
     /// # Cost
-    /// O(1) and no allocation while entries of the batch are left, else the page reads of R3. The first call
-    /// may need them although the range was just opened, if the leaf that its bound leads to has nothing on
-    /// the far side of the bound.
+    /// O(1) and no allocation while entries of the leaf are left that was copied, else the page reads of R3.
+    /// If the structure changed, one page read for each level.
     pub fn next_entry(&mut self) -> Result<Option<(&[u8], RecordId)>, Error> {
         //# task 4.4 give out the next entry
-        //+ // Nudge: a batch may be empty although the walk is not over.
+        //+ // Nudge: a leaf may have nothing for this range although the walk is not over.
+        //+ // You have the sibling's number. What may have happened to it, and how do you exclude it?
         while self.left.is_empty() {
             if self.then == Then::End {
                 return Ok(None);
@@ -281,6 +295,7 @@ impl<'a, P: Pager> Range<'a, P> {
         //# end
     }
 
+    //# hide
     /// Copies the leaf behind the batch, which is used up; it may turn out to have nothing for this range.
     ///
     /// # Errors
@@ -291,8 +306,6 @@ impl<'a, P: Pager> Range<'a, P> {
     /// # Cost
     /// One page read; if the structure of the tree changed, up to one more for each level.
     fn refill(&mut self) -> Result<(), Error> {
-        //# task 4.4 go on to the next leaf
-        //+ // Nudge: you have the sibling. What may have happened before, and how can you exclude it?
         if let Then::Sibling { leaf, changes } = self.then {
             let page = self.pager.read(leaf);
             if self.tree.structure() == changes {
@@ -307,7 +320,6 @@ impl<'a, P: Pager> Range<'a, P> {
         }
         let leaf = self.tree.read_leaf(self.pager, |node| self.from.child(node))?;
         self.copy(leaf)
-        //# end
     }
 
     /// Copies `leaf`, and notes which of its entries are wanted, where the walk is when they are given out,
@@ -317,10 +329,6 @@ impl<'a, P: Pager> Range<'a, P> {
     /// [`Error::BadNode`]: [`NodeDamage::OutOfOrder`] if the last one wanted is not on the far side of
     /// `from`. The entries of a damaged leaf may lead back, and the walk would never end.
     fn copy(&mut self, leaf: NodeRef<P::Read<'a>>) -> Result<(), Error> {
-        //# task 4.4 copy a leaf
-        //+ // Nudge: what is true only while the leaf is latched, and what can be found out from the copy?
-        //+ // In a unique tree the cut behind an entry is behind all record ids of its key:
-        //+ // behind (key, MAX), or backward before (key, MIN).
         let batch = match self.batch.take().map(NodeRef::into_inner) {
             Some(mut buffer) => {
                 buffer.copy_from_slice(leaf.bytes());
@@ -353,8 +361,8 @@ impl<'a, P: Pager> Range<'a, P> {
         }
         self.left = wanted;
         Ok(())
-        //# end
     }
+    //# end
 }
 
 //# hide

@@ -1,4 +1,4 @@
-//! Removing an entry, and rebalancing nodes that become too empty (task 4.3; the optimistic way, 4.6).
+//! Removing an entry, and rebalancing nodes that become too empty (task 4.3; optimistically, 4.6).
 //!
 //! A node is *underfull* when it uses less than [`LOW_WATER`] bytes. It is merged with a sibling if the
 //! entries of both fit into one node. Otherwise it borrows entries from the sibling, so that both use about
@@ -18,20 +18,29 @@
 //!    | . cat . | | . |          | . cat . dog . |
 //! ```
 //!
-//! A merge always moves the entries of the right node into the left one and frees the right page. If the root
-//! is left with one child, the entries of the child move into the root page, which keeps its number, and the
+//! A merge moves the entries of the right node into the left one and frees the right page. If the root is
+//! left with one child, the entries of the child move into the root page, which keeps its number, and the
 //! page of the child is freed. In no other way does a tree become lower.
 //!
-//! - D1: a node that may become underfull is latched together with a sibling, before anything below is
-//!   latched: latches are taken from the top down, so the sibling cannot be latched later (L1).
+//! - D1: a sibling is latched from the top down, before anything below it: later it could not be waited for
+//!   (L1). So whether a node may need its sibling is decided when the node is reached.
 //! - D2: a borrow gives the parent a new separator, which may be longer than the old one. If the parent has
 //!   no room for it, another place to cut is tried. If no cut has a separator that fits, the node stays
 //!   underfull. A merge needs no new separator.
-//! - D3: because of D2, an internal node other than the root may be left with one child. It counts as
-//!   underfull, however many bytes it uses. If its only child becomes empty, that child has no sibling to
-//!   merge with: it is cut out. Then its parent has no child and is cut out too, *even if it has a sibling*:
-//!   it has no entry that could be merged, and a borrow would have no separator to bring down. The same may
-//!   happen to the node above.
+//! - D3: *only children*. Because of D2, an internal node other than the root may be left with one child. It
+//!   counts as underfull, however many bytes it uses. If that child becomes empty, it has no sibling to merge
+//!   with: it is *cut out*, which means that its parent and the leaves beside it forget it, and its page is
+//!   freed. Then its parent has no child and is cut out too, *even if it has a sibling*: it has no entry that
+//!   could be merged, and a borrow would have no separator to bring down. The same may happen to the node
+//!   above. When the root takes over the entries of its last child, that may be one child again, and the root
+//!   goes on with it. If that child's page cannot be had, or a `try_write` for it is refused, the root may
+//!   keep an only child: the tree is right, and higher than it need be.
+//! - D4: *how full nodes are*. After a removal no node that lost an entry or a child uses less than
+//!   [`LOW_WATER`] bytes, unless it is the root, has no sibling, or long keys do not allow it (D2). After a
+//!   borrow each of the two leaves uses at least three eighths of [`CAPACITY`], unless D2 does not allow it:
+//!   many removals follow before the next borrow. There is such a border, because an entry takes at most a
+//!   quarter of a node. It is free which sibling is taken, where between these bounds the border lies, and
+//!   whether nodes are merged earlier than they must be.
 //!
 //! Left out: leaves are merged only under the same parent, and an underfull node is rebalanced only by the
 //! next removal in it.
@@ -42,13 +51,17 @@
 use std::ops::{Deref, DerefMut};
 
 use buffer_pool::{Pager, RecordId};
+use kit::sync::thread::yield_now;
 use slotted_page::{PageBuf, PageId};
 
 use crate::admit::Admit;
-use crate::descend::{Change, Level, Path, Sibling};
+//# hide
+use crate::descend::{Change, Level, Path, Sibling, pages_of};
+//# end
 use crate::node::{CAPACITY, Entry, LOW_WATER, NodeRef};
 use crate::{BPlusTree, Error, NodeDamage, Removal};
 
+//# hide
 /// What a removal does about a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rebalance {
@@ -67,6 +80,7 @@ struct Neighbours<W> {
     left: Option<NodeRef<W>>,
     right: Option<NodeRef<W>>,
 }
+//# end
 
 impl BPlusTree {
     /// Removes with a write latch on the leaf alone, if that is enough.
@@ -91,7 +105,7 @@ impl BPlusTree {
         if leaf.id() != self.root && !self.is_safe_for_remove(&leaf, entry)? {
             return Ok(None);
         }
-        let next_leaf = self.read_next_leaf(pager, &leaf, at + 1, admit)?;
+        let next_leaf = self.read_next_leaf(pager, &leaf, at + 1, admit, &[])?;
         if !admit.ask(&leaf, at + 1, next_leaf.as_ref())? {
             return Ok(Some(Removal::Refused));
         }
@@ -100,42 +114,65 @@ impl BPlusTree {
         //# end
     }
 
-    /// Removes with write latches on the way, and rebalances what becomes underfull.
+    /// Removes with write latches from the root down, and rebalances what becomes underfull.
     ///
-    /// # Ensures
-    /// `Some`: the answer of [`remove_with`](Self::remove_with). `None`: a latch was refused that the order
-    /// of latches (L1) does not allow to wait for. Nothing was changed, nothing is latched, and the caller
-    /// tries again.
+    /// # Requires
+    /// The key is not too long.
     ///
-    /// # Errors
-    /// As [`remove_with`](Self::remove_with).
+    /// # Ensures, Errors
+    /// As [`remove_with`](Self::remove_with), and L1 to L5 and D1 to D4. Before entries go from node to node
+    /// or a node is cut out, the structure counter is raised
+    /// ([`structure_changes`](Self::structure_changes)): no test of this task looks at it, the iterators of
+    /// task 4.4 rely on it. With
+    /// [`Latching::WholePath`](crate::Latching::WholePath) every latch is kept to the end, with
+    /// [`Latching::Optimistic`](crate::Latching::Optimistic) those above a safe node are released (L3, task
+    /// 4.6).
     ///
     /// # Cost
-    /// A page read for each level, one for each sibling (D1), and one for the leaf after two that are merged.
+    /// A page read for each level, one for each sibling (D1), and one for each leaf whose links change. More
+    /// only if a latch was refused and everything starts again.
     pub(crate) fn remove_along_path<P: Pager>(
         &self,
         pager: &P,
         entry: Entry<'_>,
         admit: &mut Admit<'_>,
-    ) -> Result<Option<Removal>, Error> {
+    ) -> Result<Removal, Error> {
         //# task 4.3 remove from a leaf, and rebalance what becomes underfull
         //+ // Nudge: decide what will happen to the leaf, latch everything for it, and ask `admit`.
         //+ // Only then change the leaf, and after it its ancestors from the leaf up.
+        loop {
+            if let Some(removal) = self.try_remove_along_path(pager, entry, admit)? {
+                return Ok(removal);
+            }
+            yield_now();
+        }
+        //# end
+    }
+
+    //# hide
+    /// As [`remove_along_path`](Self::remove_along_path). `None`: a latch was refused that the order of
+    /// latches (L1) does not allow to wait for. Nothing was changed, and nothing is latched.
+    fn try_remove_along_path<P: Pager>(
+        &self,
+        pager: &P,
+        entry: Entry<'_>,
+        admit: &mut Admit<'_>,
+    ) -> Result<Option<Removal>, Error> {
         let mut path = self.write_path(pager, entry, Change::Remove)?;
-        let Level { node: mut leaf, sibling, .. } = path.pop().expect("a way ends in a leaf");
+        let mut held = pages_of(&path);
+        let Level { node: mut leaf, sibling, .. } = path.pop().expect("a path ends in a leaf");
         let Some(at) = self.find(&leaf, entry)? else {
             return Ok(Some(Removal::Absent));
         };
         let step = rebalance_for(path.last(), &leaf, sibling.as_ref(), Some(at))?;
-        let Some(neighbours) = self.write_neighbours(pager, &leaf, sibling.as_ref(), step)? else {
+        let Some(neighbours) = self.write_neighbours(pager, &leaf, sibling.as_ref(), step, &mut held)? else {
             return Ok(None);
         };
         let right_sibling = sibling.as_ref().filter(|sibling| sibling.is_right).map(|sibling| &sibling.node);
         let is_admitted = match right_sibling.or(neighbours.right.as_ref()) {
             Some(next_leaf) => admit.ask(&leaf, at + 1, Some(next_leaf))?,
             None => {
-                check_not_beside(&leaf, sibling.as_ref())?;
-                let next_leaf = self.read_next_leaf(pager, &leaf, at + 1, admit)?;
+                let next_leaf = self.read_next_leaf(pager, &leaf, at + 1, admit, &held)?;
                 admit.ask(&leaf, at + 1, next_leaf.as_ref())?
             }
         };
@@ -148,7 +185,6 @@ impl BPlusTree {
         let results: Vec<_> = freed.into_iter().map(|node| pager.free(node.into_inner())).collect();
         results.into_iter().collect::<Result<Vec<()>, _>>()?;
         Ok(Some(Removal::Removed))
-        //# end
     }
 
     /// True if `node` does not become underfull, whatever a removal of `entry` in or below it takes out of
@@ -170,7 +206,6 @@ impl BPlusTree {
         node: &NodeRef<B>,
         entry: Entry<'_>,
     ) -> Result<bool, Error> {
-        //# task 4.3 tell whether a node can become underfull
         if node.is_leaf() {
             return Ok(node.used_bytes() >= LOW_WATER + node.size_for(entry.key));
         }
@@ -178,16 +213,15 @@ impl BPlusTree {
         let after = if index + 1 < node.len() { node.entry_size(index + 1)? } else { 0 };
         let loss = node.entry_size(index)?.max(after);
         Ok(node.len() > 2 && node.used_bytes() >= LOW_WATER + loss)
-        //# end
     }
 
     /// `child`, which is the child at `parent.index`, latched together with a sibling if it is not safe and
-    /// has one.
+    /// has one. `held` are the other pages that this thread holds.
     ///
     /// # Ensures
     /// The right sibling, or the left one if `child` is the last. The left one comes earlier in the order: if
-    /// its latch cannot be had at once, `child` is let go and both are taken from left to right. Nobody comes
-    /// in between, because `parent` stays latched (L2).
+    /// its latch cannot be had at once, `child` is released and both are taken from left to right. No thread
+    /// comes in between, because `parent` stays latched (L2).
     ///
     /// # Errors
     /// Those of [`Pager::write`], [`Error::BadNode`].
@@ -197,18 +231,16 @@ impl BPlusTree {
         parent: &Level<P::Write<'a>>,
         mut child: NodeRef<P::Write<'a>>,
         entry: Entry<'_>,
+        mut held: Vec<PageId>,
     ) -> Result<Level<P::Write<'a>>, Error> {
-        //# task 4.3 latch a sibling
         let is_right = parent.index + 1 < parent.node.len();
         if parent.node.len() < 2 || self.is_safe_for_remove(&child, entry)? {
             return Ok(Level::new(child));
         }
         let index = if is_right { parent.index + 1 } else { parent.index - 1 };
-        let id = self.child_of(&parent.node, index)?;
         let child_id = child.id();
-        if id == child_id {
-            return Err(parent.node.damaged(NodeDamage::SameChildTwice { child: id }));
-        }
+        held.push(child_id);
+        let id = self.child_of(&parent.node, index, &held)?;
         let level = Some(child.level());
         let sibling = if is_right {
             self.node(pager.write(id)?, level)?
@@ -221,7 +253,6 @@ impl BPlusTree {
             sibling
         };
         Ok(Level { node: child, index: 0, sibling: Some(Sibling { node: sibling, is_right }) })
-        //# end
     }
 
     /// Where exactly this key and record id are in their leaf, if they are there.
@@ -233,14 +264,12 @@ impl BPlusTree {
         leaf: &NodeRef<B>,
         entry: Entry<'_>,
     ) -> Result<Option<usize>, Error> {
-        //# task 4.3 find an entry in its leaf
         let at = leaf.lower_bound(entry.key, self.bound(entry.record))?;
         Ok((at < leaf.len() && leaf.entry(at)? == entry).then_some(at))
-        //# end
     }
 
     /// Latches the leaves, other than `leaf` and its sibling, whose links `step` changes: the one after two
-    /// that are merged, or both beside one that is cut out. Given.
+    /// that are merged, or both beside one that is cut out. They are added to `held`.
     ///
     /// # Ensures
     /// `None`: a latch against the order (L1) was refused.
@@ -250,6 +279,7 @@ impl BPlusTree {
         leaf: &NodeRef<P::Write<'a>>,
         sibling: Option<&Sibling<P::Write<'a>>>,
         step: Rebalance,
+        held: &mut Vec<PageId>,
     ) -> Result<Option<Neighbours<P::Write<'a>>>, Error> {
         let mut neighbours = Neighbours { left: None, right: None };
         match (step, sibling) {
@@ -259,29 +289,21 @@ impl BPlusTree {
                     let damage = NodeDamage::WrongNeighbour { expected: right.id(), found: left.next() };
                     return Err(left.damaged(damage));
                 }
-                if right.next() == left.id() {
-                    return Err(right.damaged(NodeDamage::Circle));
-                }
-                neighbours.right = self.write_neighbour(pager, right)?;
+                neighbours.right = self.write_right_of(pager, right, held)?;
             }
             (Rebalance::CutOut, _) => {
-                let previous = leaf.previous();
-                if previous == leaf.id() || previous == self.root {
-                    return Err(leaf.damaged(NodeDamage::Circle));
-                }
-                if previous != PageId::NONE {
-                    if previous == leaf.next() {
-                        return Err(leaf.damaged(NodeDamage::Circle));
-                    }
+                if let Some(previous) = self.left_of(leaf, held)? {
                     let Some(page) = pager.try_write(previous)? else {
                         return Ok(None);
                     };
+                    held.push(previous);
                     neighbours.left = Some(self.node(page, Some(0))?);
                 }
-                neighbours.right = self.write_neighbour(pager, leaf)?;
+                neighbours.right = self.write_right_of(pager, leaf, held)?;
             }
             _ => {}
         }
+        held.extend(neighbours.right.as_ref().map(NodeRef::id));
         Ok(Some(neighbours))
     }
 
@@ -308,8 +330,6 @@ impl BPlusTree {
         mut step: Rebalance,
         neighbours: Neighbours<P::Write<'a>>,
     ) -> Result<Vec<NodeRef<P::Write<'a>>>, Error> {
-        //# task 4.3 rebalance from the leaf up
-        //+ // Nudge: do `step`; what is to be done about the parent afterwards says `rebalance_for`.
         let mut neighbours = Some(neighbours);
         let mut freed = Vec::new();
         while step != Rebalance::Nothing
@@ -334,14 +354,13 @@ impl BPlusTree {
                 Some(left)
             };
             if parent.node.id() == self.root && parent.node.len() < 2 {
-                freed.extend(self.collapse(pager, parent.node, survivor)?);
+                self.collapse(pager, parent.node, survivor, &mut freed)?;
                 break;
             }
             (node, sibling) = (parent.node, parent.sibling);
             step = rebalance_for(path.last(), &node, sibling.as_ref(), None)?;
         }
         Ok(freed)
-        //# end
     }
 
     /// Evens out two siblings. Entry `at` of the parent is that of `right`.
@@ -359,8 +378,6 @@ impl BPlusTree {
         left: &mut NodeRef<W>,
         right: &mut NodeRef<W>,
     ) -> Result<(), Error> {
-        //# task 4.3 borrow from a sibling
-        //+ // Nudge: between internal nodes the old separator comes down, and another goes up.
         let Some(cut) = self.choose_border(parent, at, left, right)? else { return Ok(()) };
         let was = left.len();
         let border = if cut < was { left.entry(cut)? } else { right.entry(cut - was)? };
@@ -393,10 +410,8 @@ impl BPlusTree {
             }
         }
         parent.set_separator(at, Entry { key: &key, record })
-        //# end
     }
 
-    //# hide
     /// How many of the entries of two siblings are to be in the left one, so that both use about as much;
     /// `None` if nothing that is possible is better than now.
     fn choose_border<B: Deref<Target = PageBuf>>(
@@ -433,26 +448,24 @@ impl BPlusTree {
         }
         Ok(best)
     }
-    //# end
 
     /// Makes a tree lower whose root has one child, `child`, or none.
     ///
     /// # Ensures
     /// The entries of the only child are in the root page, which takes over its level; again, if that leaves
     /// the root with an only child (D3). The latch of that child comes later in the order, so it is waited
-    /// for. Only if its page cannot be had, the root keeps an only child. A root without a child is an empty
-    /// leaf. Returned are the nodes that are out of the tree.
+    /// for. Only if its page cannot be had, the root keeps an only child: the removal is done by then. A root
+    /// without a child is an empty leaf. The nodes that are out of the tree are added to `freed`.
     ///
     /// # Errors
-    /// [`Error::BadNode`] for damage that comes to light only now.
+    /// [`Error::BadNode`] for damage that is found only now.
     fn collapse<'a, P: Pager>(
         &self,
         pager: &'a P,
         mut root: NodeRef<P::Write<'a>>,
         mut child: Option<NodeRef<P::Write<'a>>>,
-    ) -> Result<Vec<NodeRef<P::Write<'a>>>, Error> {
-        //# task 4.3 make the tree lower
-        let mut freed = Vec::new();
+        freed: &mut Vec<NodeRef<P::Write<'a>>>,
+    ) -> Result<(), Error> {
         while let Some(only) = child.take() {
             root = NodeRef::init(root.into_inner(), self.root, only.level(), self.mode);
             for index in 0..only.len() {
@@ -460,24 +473,26 @@ impl BPlusTree {
             }
             freed.push(only);
             if !root.is_leaf() && root.len() == 1 {
-                let page = self.child_of(&root, 0)?;
-                // The removal is done; a root with an only child is sound, if not as low as it could be.
-                child = pager.write(page).ok().and_then(|page| self.node(page, Some(root.level() - 1)).ok());
+                let held: Vec<PageId> = freed.iter().map(NodeRef::id).collect();
+                let page = self.child_of(&root, 0, &held).ok();
+                let page = page.and_then(|page| pager.write(page).ok());
+                child = page.and_then(|page| self.node(page, Some(root.level() - 1)).ok());
             }
         }
         if root.is_empty() {
             NodeRef::init(root.into_inner(), self.root, 0, self.mode);
         }
-        Ok(freed)
-        //# end
+        Ok(())
     }
+    //# end
 }
 
+//# hide
 /// A node and its sibling, if that is latched.
 type WithSibling<W> = (NodeRef<W>, Option<Sibling<W>>);
 
-/// What is to be done about `node`, the child of `parent` on the way, if entry `removed` goes out of it now;
-/// with `None`, as it is. Without a parent on the way, `node` is the root or is safe (L3). Given.
+/// What is to be done about `node`, the child of `parent` in the path, if entry `removed` goes out of it now;
+/// with `None`, as it is. Without a parent in the path, `node` is the root or is safe (L3).
 ///
 /// # Errors
 /// [`Error::BadNode`].
@@ -504,24 +519,10 @@ fn rebalance_for<B: Deref<Target = PageBuf>>(
     Ok(if fits { Rebalance::Merge } else { Rebalance::Borrow })
 }
 
-/// A sibling to the left is not the leaf to the right of `leaf`: a thread that asked for it again would wait
-/// for itself.
-fn check_not_beside<B: Deref<Target = PageBuf>>(
-    leaf: &NodeRef<B>,
-    left: Option<&Sibling<B>>,
-) -> Result<(), Error> {
-    match left {
-        Some(Sibling { node, .. }) if node.id() == leaf.next() => Err(leaf.damaged(NodeDamage::Circle)),
-        _ => Ok(()),
-    }
-}
-
-//# hide
 /// A copy of an entry outside of its page.
 fn owned(entry: Entry<'_>) -> (Vec<u8>, RecordId) {
     (entry.key.to_vec(), entry.record)
 }
-//# end
 
 /// Appends the entries of `right` to `left`, and takes entry `at`, that of `right`, out of the parent.
 ///
@@ -538,7 +539,6 @@ fn merge<W: DerefMut<Target = PageBuf>>(
     right: &NodeRef<W>,
     neighbours: Option<Neighbours<W>>,
 ) -> Result<(), Error> {
-    //# task 4.3 merge two siblings
     for index in 0..right.len() {
         let end = left.len();
         if index == 0 && !left.is_leaf() {
@@ -554,7 +554,6 @@ fn merge<W: DerefMut<Target = PageBuf>>(
         }
     }
     parent.remove(at)
-    //# end
 }
 
 /// Takes the empty node `node`, child `at` of `parent`, out of the parent and out of the row of leaves (D3).
@@ -567,7 +566,6 @@ fn cut_out<W: DerefMut<Target = PageBuf>>(
     node: &NodeRef<W>,
     neighbours: Option<Neighbours<W>>,
 ) -> Result<(), Error> {
-    //# task 4.3 cut an empty node out
     if node.is_leaf() {
         let Neighbours { left, right } = neighbours.unwrap_or(Neighbours { left: None, right: None });
         if let Some(mut left) = left {
@@ -582,5 +580,5 @@ fn cut_out<W: DerefMut<Target = PageBuf>>(
         parent.set_separator(0, Entry::EMPTY)?;
     }
     Ok(())
-    //# end
 }
+//# end

@@ -1,37 +1,42 @@
 //! The ways from the root to a leaf (tasks 4.1, 4.2 and 4.6).
 //!
-//! Nobody may see a node that a change has half done, and nobody may go to a child that is not the right one
-//! any more. Both follow from latches:
+//! No thread may read a node that another thread is changing, and no thread may follow a child's number that
+//! is no longer right. Latches exclude both:
 //!
 //! ```text
 //!   read (4.1)            whole path (4.2)          optimistic (4.6)
 //!
-//!   R root  . . let go    W root                    R root  . . let go
+//!   R root  . . release   W root                    R root  . . release
 //!    \                     \                         \
-//!     R node . . let go     W node                    R node . . let go
+//!     R node . . release    W node                    R node . . release
 //!      \                     \                         \
 //!       R leaf                W leaf                     W leaf
 //!
-//!   if the leaf is not safe, once more (4.6):   W root . . let go as soon as
-//!                                                \         a node below is safe
-//!                                                 W node
+//!   if the leaf is not safe, once more (4.6):   W root . . released as soon
+//!                                                \         as a node below
+//!                                                 W node   is safe
 //!                                                  \
 //!                                                   W leaf
 //! ```
 //!
 //! - L1: a thread that holds a latch waits only for one that comes later: every node of a level comes before
 //!   every node of the levels below, and in a level left comes before right. Against that order it asks with
-//!   `try_write`, which does not wait.
-//! - L2: the latch of a child is taken before that of its parent is let go, so nobody comes in between.
+//!   `try_write`, which does not wait. If that is refused, it releases what it holds and tries again after
+//!   [`yield_now`](kit::sync::thread::yield_now), or does without the latch.
+//! - L2: the latch of a child is taken before that of its parent is released, so that no other thread changes
+//!   the child in between.
 //! - L3: a node is *safe* for a change below it if that change cannot reach its parent. Only then the parent
-//!   is let go early. What is safe for an insert, room, is not what is safe for a removal, entries to spare.
+//!   is released early. A node that is safe for an insert has room; a node that is safe for a removal has
+//!   entries to spare. Keys have many lengths: what will reach the node is not the key at hand.
 //! - L4: everything is latched, and every new page allocated, before the first byte changes.
+//! - L5: no thread asks for a page that it holds, whatever the bytes say: it would wait for itself for ever.
+//!   Checksums do not find a link that a program wrote wrongly. So every link is checked before it is
+//!   followed: [`BPlusTree::child_of`], [`BPlusTree::right_of`] and [`BPlusTree::left_of`] do this, if they
+//!   are given the pages that the thread holds.
 //!
 //! Left out: links to the right in internal nodes, with which a reader holds one latch at a time and never
-//! waits on the way down (Lehman and Yao's B-link tree). The price is that a split or merge stops every
-//! thread that needs its parent. Not every circle is found either: if a damaged link leads to a page that the
-//! thread itself holds, above the parent and below the root, the thread waits for itself for ever. Checksums
-//! do not find this. Only a mistake in the code writes such a link.
+//! waits while it goes down (Lehman and Yao's B-link tree). The price is that a split or merge stops every
+//! thread that needs its parent.
 //!
 //! Source: Bayer and Schkolnick, "Concurrency of operations on B-trees" (1977), solutions 1 to 3; Lehman and
 //! Yao, "Efficient locking for concurrent operations on B-trees" (1981).
@@ -44,11 +49,12 @@ use slotted_page::{PageBuf, PageId};
 use crate::node::{Entry, MAX_ENTRY_SIZE, NodeRef};
 use crate::{BPlusTree, Error, Latching, NodeDamage};
 
-/// A node latched for writing, on the way down to a leaf.
+//# hide
+/// A node latched for writing, between the root and a leaf.
 pub(crate) struct Level<W> {
     /// The node.
     pub(crate) node: NodeRef<W>,
-    /// Which of its children the way goes to. 0 in a leaf.
+    /// Which of its children comes next. 0 in a leaf.
     pub(crate) index: usize,
     /// A sibling under the same parent, latched too, if the node may need one.
     pub(crate) sibling: Option<Sibling<W>>,
@@ -62,7 +68,7 @@ pub(crate) struct Sibling<W> {
     pub(crate) is_right: bool,
 }
 
-/// A way down, from the topmost node that is still latched to the leaf.
+/// The nodes from the topmost one that is still latched down to the leaf.
 pub(crate) type Path<'a, P> = Vec<Level<<P as Pager>::Write<'a>>>;
 
 /// What is to be done in the leaf.
@@ -81,6 +87,15 @@ impl<W> Level<W> {
     }
 }
 
+/// The pages of a path, those of siblings too: what the thread holds (L5).
+pub(crate) fn pages_of<W: Deref<Target = PageBuf>>(path: &[Level<W>]) -> Vec<PageId> {
+    path.iter()
+        .flat_map(|level| [Some(level.node.id()), level.sibling.as_ref().map(|sibling| sibling.node.id())])
+        .flatten()
+        .collect()
+}
+//# end
+
 impl BPlusTree {
     /// Takes `page` for a node of this tree.
     pub(crate) fn node<B: Deref<Target = PageBuf>>(
@@ -96,8 +111,64 @@ impl BPlusTree {
         self.node(pager.read(self.root)?, None)
     }
 
+    /// Child `index` of `node`, checked (L5): it is not `node` itself, not the root, and none of `held`, the
+    /// other pages that this thread holds.
+    ///
+    /// # Errors
+    /// [`NodeDamage::Circle`]; those of [`NodeRef::child`].
+    pub(crate) fn child_of<B: Deref<Target = PageBuf>>(
+        &self,
+        node: &NodeRef<B>,
+        index: usize,
+        held: &[PageId],
+    ) -> Result<PageId, Error> {
+        self.checked(node, node.child(index)?, held)
+    }
+
+    /// The leaf to the right of `leaf`, checked as in [`child_of`](Self::child_of); `None` if `leaf` is the
+    /// last one.
+    ///
+    /// # Errors
+    /// [`NodeDamage::Circle`].
+    pub(crate) fn right_of<B: Deref<Target = PageBuf>>(
+        &self,
+        leaf: &NodeRef<B>,
+        held: &[PageId],
+    ) -> Result<Option<PageId>, Error> {
+        let next = self.checked(leaf, leaf.next(), held)?;
+        Ok(Some(next).filter(|next| *next != PageId::NONE))
+    }
+
+    /// The leaf to the left of `leaf`, checked as in [`child_of`](Self::child_of); `None` if `leaf` is the
+    /// first one.
+    ///
+    /// # Errors
+    /// [`NodeDamage::Circle`].
+    pub(crate) fn left_of<B: Deref<Target = PageBuf>>(
+        &self,
+        leaf: &NodeRef<B>,
+        held: &[PageId],
+    ) -> Result<Option<PageId>, Error> {
+        let previous = self.checked(leaf, leaf.previous(), held)?;
+        Ok(Some(previous).filter(|previous| *previous != PageId::NONE))
+    }
+
+    /// `link`, a page that `node` names, if the thread does not hold it.
+    fn checked<B: Deref<Target = PageBuf>>(
+        &self,
+        node: &NodeRef<B>,
+        link: PageId,
+        held: &[PageId],
+    ) -> Result<PageId, Error> {
+        if link == node.id() || link == self.root || held.contains(&link) {
+            return Err(node.damaged(NodeDamage::Circle));
+        }
+        Ok(link)
+    }
+
+    //# hide
     /// A leaf, latched for reading: from the root down to the child whose index `choose` gives, each child
-    /// latched before its parent is let go (L2).
+    /// latched before its parent is released (L2).
     ///
     /// # Errors
     /// Those of [`Pager::read`], [`Error::BadNode`], and what `choose` says. No latch is held.
@@ -109,21 +180,19 @@ impl BPlusTree {
         pager: &'a P,
         choose: impl Fn(&NodeRef<P::Read<'a>>) -> Result<usize, Error>,
     ) -> Result<NodeRef<P::Read<'a>>, Error> {
-        //# task 4.1 go down to a leaf
         let mut node = self.read_root(pager)?;
         while !node.is_leaf() {
-            let child = self.child_of(&node, choose(&node)?)?;
+            let child = self.child_of(&node, choose(&node)?, &[])?;
             node = self.node(pager.read(child)?, Some(node.level() - 1))?;
         }
         Ok(node)
-        //# end
     }
 
-    /// The way to the leaf of `entry` with write latches, for `change`.
+    /// The nodes down to the leaf of `entry` with write latches, for `change`.
     ///
     /// # Ensures
-    /// With [`Latching::WholePath`] the whole way is latched, root first. With [`Latching::Optimistic`] the
-    /// ancestors of the lowest safe node (L3) are let go. Each node below the first that is not safe for a
+    /// With [`Latching::WholePath`] all of them are latched, root first. With [`Latching::Optimistic`] the
+    /// ancestors of the lowest safe node (L3) are released. Each node below the first that is not safe for a
     /// removal comes with a sibling, if it has one ([`with_sibling`](Self::with_sibling)).
     ///
     /// # Errors
@@ -137,31 +206,46 @@ impl BPlusTree {
         entry: Entry<'_>,
         change: Change,
     ) -> Result<Path<'a, P>, Error> {
-        //# task 4.2 go down with write latches
-        //+ // Nudge: `with_sibling` is for removals, `release_ancestors` for `Latching::Optimistic`.
         let root = self.node(pager.write(self.root)?, None)?;
         let mut path = Vec::with_capacity(root.level() as usize + 1);
         path.push(Level::new(root));
-        while let Some(parent) = path.last_mut()
-            && !parent.node.is_leaf()
-        {
+        loop {
+            let held = pages_of(&path);
+            let Some(parent) = path.last_mut().filter(|parent| !parent.node.is_leaf()) else {
+                return Ok(path);
+            };
             parent.index = parent.node.child_index(entry.key, self.bound(entry.record))?;
-            let child = self.child_of(&parent.node, parent.index)?;
+            let child = self.child_of(&parent.node, parent.index, &held)?;
             let child = self.node(pager.write(child)?, Some(parent.node.level() - 1))?;
             let level = match change {
                 Change::Insert => Level::new(child),
-                Change::Remove => self.with_sibling(pager, parent, child, entry)?,
+                Change::Remove => self.with_sibling(pager, parent, child, entry, held)?,
             };
-            if self.latching == Latching::Optimistic {
-                self.release_ancestors(&mut path, &level.node, entry, change)?;
+            if self.latching == Latching::Optimistic && self.is_safe(&level.node, entry, change)? {
+                path.clear();
             }
             path.push(level);
         }
-        Ok(path)
-        //# end
     }
 
-    /// A leaf, latched for writing, with read latches on the way.
+    /// True if `change` in or below `node` cannot reach the parent of `node` (L3).
+    ///
+    /// # Errors
+    /// [`Error::BadNode`].
+    fn is_safe<B: Deref<Target = PageBuf>>(
+        &self,
+        node: &NodeRef<B>,
+        entry: Entry<'_>,
+        change: Change,
+    ) -> Result<bool, Error> {
+        match change {
+            Change::Insert => Ok(is_safe_for_insert(node, entry)),
+            Change::Remove => self.is_safe_for_remove(node, entry),
+        }
+    }
+    //# end
+
+    /// The leaf of `entry`, latched for writing; the nodes above it are latched for reading only.
     ///
     /// # Ensures
     /// It is the leaf of `entry`, and stays so while it is latched. No other latch is held.
@@ -178,7 +262,7 @@ impl BPlusTree {
         entry: Entry<'_>,
     ) -> Result<NodeRef<P::Write<'a>>, Error> {
         //# task 4.6 go down with read latches to a write latch
-        //+ // Nudge: what may have become of the root between its read latch and its write latch?
+        //+ // Nudge: what may other threads do to the root between its read latch and its write latch?
         loop {
             let mut node = self.read_root(pager)?;
             if node.is_leaf() {
@@ -191,7 +275,7 @@ impl BPlusTree {
             }
             loop {
                 let index = node.child_index(entry.key, self.bound(entry.record))?;
-                let child = self.child_of(&node, index)?;
+                let child = self.child_of(&node, index, &[])?;
                 if node.level() == 1 {
                     return self.node(pager.write(child)?, Some(0));
                 }
@@ -200,53 +284,16 @@ impl BPlusTree {
         }
         //# end
     }
-
-    /// Lets go of all of `path` if `node`, the next one on the way, is safe for `change` (L3).
-    ///
-    /// # Errors
-    /// [`Error::BadNode`].
-    pub(crate) fn release_ancestors<W: Deref<Target = PageBuf>>(
-        &self,
-        path: &mut Vec<Level<W>>,
-        node: &NodeRef<W>,
-        entry: Entry<'_>,
-        change: Change,
-    ) -> Result<(), Error> {
-        //# task 4.6 let go of the ancestors of a safe node
-        let is_safe = match change {
-            Change::Insert => is_safe_for_insert(node, entry),
-            Change::Remove => self.is_safe_for_remove(node, entry)?,
-        };
-        if is_safe {
-            path.clear();
-        }
-        Ok(())
-        //# end
-    }
-
-    /// Child `index` of `node`, which is not `node` itself or the root: a thread that asked for a page it
-    /// holds would wait for ever.
-    pub(crate) fn child_of<B: Deref<Target = PageBuf>>(
-        &self,
-        node: &NodeRef<B>,
-        index: usize,
-    ) -> Result<PageId, Error> {
-        let child = node.child(index)?;
-        if child == node.id() || child == self.root {
-            return Err(node.damaged(NodeDamage::Circle));
-        }
-        Ok(child)
-    }
 }
 
+//# hide
 /// True if an insert of `entry` below or into `node` cannot split it.
 ///
 /// # Ensures
 /// A leaf has room for the entry, an internal node for the longest separator: which one comes up is not known
 /// before the leaf is split.
 pub(crate) fn is_safe_for_insert<B: Deref<Target = PageBuf>>(node: &NodeRef<B>, entry: Entry<'_>) -> bool {
-    //# task 4.6 tell whether a node can be split
     let size = if node.is_leaf() { node.size_for(entry.key) } else { MAX_ENTRY_SIZE };
     size <= node.free_bytes()
-    //# end
 }
+//# end

@@ -1,4 +1,4 @@
-//! Putting an entry in, and splitting what becomes too full (task 4.2; the optimistic way, 4.6).
+//! Putting an entry in, and splitting what becomes too full (task 4.2; optimistically, 4.6).
 //!
 //! A leaf without room is split, and its parent gets an entry for the new half, for which the parent may have
 //! to be split, and so on. Splitting a leaf *copies* a separator up, because the entry must stay in a leaf;
@@ -27,49 +27,56 @@
 //!
 //! - P1: all pages for the new halves are allocated before the first change. If one cannot be had, those that
 //!   were are freed again.
-//! - P2: a node is cut so that each side has room for its entries, and so that a leaf has an entry on each
-//!   side and an internal node two children. Every such cut is legal, if leaves stay a third full on average.
-//!   The reference cuts where the bytes of both sides are nearest to equal; an entry takes at most a quarter
-//!   of a node, so there is room.
-//! - P3: an entry that comes after all others of the tree goes to a new leaf alone, and the full leaf stays
-//!   full: keys that come in rising order fill the leaves. (Not in the middle of a tree: one cannot know that
-//!   more will follow there.)
+//! - P2: where a node is cut. Each side of a leaf uses at least [`LOW_WATER`](crate::node::LOW_WATER) bytes
+//!   (so the next removal does not merge them again), and each side of an internal node has at least two
+//!   children. There is always such a cut, because an entry takes at most a quarter of a node. Which of them
+//!   is taken is free.
+//! - P3: the exception to P2. An entry that comes after all others of the tree may go to a new leaf alone,
+//!   and the full leaf stays full: keys that come in rising order fill the leaves. (Not in the middle of a
+//!   tree: there nobody knows that more keys will follow.) An internal node that is split for this reason
+//!   gives its last two children to the new node. The same is allowed at the other end of the tree. Nobody
+//!   needs to do this.
 //!
 //! Source: Comer, "The ubiquitous B-tree" (1979); Graefe, "Modern B-tree techniques" (2011), section 4.2 for
 //! P3.
 
+use std::cmp::Ordering;
 use std::ops::{Deref, DerefMut};
 
 use buffer_pool::{Pager, RecordId};
 use slotted_page::{PageBuf, PageId};
 
 use crate::admit::Admit;
-use crate::descend::{Change, Level, Path, is_safe_for_insert};
+//# hide
+use crate::descend::{Change, Level, Path, is_safe_for_insert, pages_of};
+//# end
 use crate::node::{Entry, NodeRef, kind_of};
-use crate::{BPlusTree, Error, KeyMode, NodeDamage};
+use crate::{BPlusTree, Error, KeyMode};
 
+//# hide
 /// An entry that is to go into a node, with its key kept apart from any page.
-pub(crate) struct NewEntry {
+struct NewEntry {
     /// Where in the node.
-    pub(crate) at: usize,
+    at: usize,
     /// Its child, if the node is internal.
-    pub(crate) child: PageId,
-    pub(crate) key: Vec<u8>,
-    pub(crate) record: RecordId,
+    child: PageId,
+    key: Vec<u8>,
+    record: RecordId,
 }
 
 /// A split of one node that is planned, with the pages for it.
-pub(crate) struct Split<W> {
+struct Split<W> {
     /// What the node has no room for.
-    pub(crate) entry: NewEntry,
+    entry: NewEntry,
     /// Number of entries, the new one counted, that stay on the left.
-    pub(crate) cut: usize,
+    cut: usize,
     /// The new page for the rest, an empty node so far.
-    pub(crate) right: NodeRef<W>,
+    right: NodeRef<W>,
     /// If the node is the root: the new page for what stays.
-    pub(crate) left: Option<NodeRef<W>>,
+    left: Option<NodeRef<W>>,
 }
 
+//# end
 /// How an insert ended that latched nothing but the leaf for writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LeafInsert {
@@ -81,12 +88,14 @@ pub(crate) enum LeafInsert {
     Inserted,
 }
 
+//# hide
 impl NewEntry {
     /// The entry without its place.
-    pub(crate) fn entry(&self) -> Entry<'_> {
+    fn entry(&self) -> Entry<'_> {
         Entry { key: &self.key, record: self.record }
     }
 }
+//# end
 
 impl BPlusTree {
     /// Inserts with a write latch on the leaf alone, if that is enough.
@@ -108,40 +117,44 @@ impl BPlusTree {
         if !is_safe_for_insert(&leaf, entry) {
             return Ok(LeafInsert::NoRoom);
         }
-        let is_admitted = self.insert_if_admitted(pager, &mut leaf, at, entry, admit)?;
+        let is_admitted = self.insert_if_admitted(pager, &mut leaf, at, entry, admit, &[])?;
         Ok(if is_admitted { LeafInsert::Inserted } else { LeafInsert::Refused })
         //# end
     }
 
-    /// Inserts with write latches on the way, splitting what must be split. False if `admit` refused.
+    /// Inserts with write latches from the root down, and splits what has no room. False if `admit` refused.
     ///
     /// # Requires
     /// The key is not too long.
     ///
     /// # Ensures, Errors
-    /// As [`insert_with`](Self::insert_with). Before a split, the structure counter is raised
-    /// ([`structure_changes`](Self::structure_changes)).
+    /// As [`insert_with`](Self::insert_with), and L1 to L5, P1 and P2. Before a split, the structure counter
+    /// is raised ([`structure_changes`](Self::structure_changes)). With
+    /// [`Latching::WholePath`](crate::Latching::WholePath) every latch is kept to the end, with
+    /// [`Latching::Optimistic`](crate::Latching::Optimistic) those above a safe node are released (L3, task
+    /// 4.6).
     ///
     /// # Cost
     /// A page read for each level, and one for the right neighbour of a leaf that is split. Latched at the
-    /// most: the way, a new page for each node of it that is split, one more if that is the root, and the
-    /// neighbour.
+    /// most: the nodes from the root to the leaf, a new page for each of them that is split, one more if that
+    /// is the root, and the neighbour. A split copies each entry a few times at most.
     pub(crate) fn insert_along_path<P: Pager>(
         &self,
         pager: &P,
         entry: Entry<'_>,
         admit: &mut Admit<'_>,
     ) -> Result<bool, Error> {
-        //# task 4.2 insert into a leaf, with splits if it is full
-        //+ // Nudge: take the neighbour, ask `admit`, plan all splits, and only then change a page.
-        //+ // `admit` sees the first entry of the neighbour: do not latch that leaf a second time.
+        //# task 4.2 insert into a leaf, and split what has no room
+        //+ // Nudge: write down first everything that a split reads, latches and changes, on all levels.
+        //+ // What of it can fail? All of that comes before the first change, and `admit` in between.
         let mut path = self.write_path(pager, entry, Change::Insert)?;
-        let leaf = &mut path.last_mut().expect("a way ends in a leaf").node;
+        let held = pages_of(&path);
+        let leaf = &mut path.last_mut().expect("a path ends in a leaf").node;
         let at = self.vacancy(leaf, entry)?;
         if leaf.size_for(entry.key) <= leaf.free_bytes() {
-            return self.insert_if_admitted(pager, leaf, at, entry, admit);
+            return self.insert_if_admitted(pager, leaf, at, entry, admit, &held);
         }
-        let neighbour = self.write_neighbour(pager, leaf)?;
+        let neighbour = self.write_right_of(pager, leaf, &held)?;
         if !admit.ask(leaf, at, neighbour.as_ref())? {
             return Ok(false);
         }
@@ -153,8 +166,18 @@ impl BPlusTree {
         //# end
     }
 
+    /// A new page, an empty node of level `level`.
+    pub(crate) fn new_node<'a, P: Pager>(
+        &self,
+        pager: &'a P,
+        level: u16,
+    ) -> Result<NodeRef<P::Write<'a>>, Error> {
+        Ok(NodeRef::init(pager.allocate(kind_of(level))?, self.root, level, self.mode))
+    }
+
     //# hide
-    /// Puts `entry` at `at` into `leaf`, which has room, if `admit` says so. True if it is in.
+    /// Puts `entry` at `at` into `leaf`, which has room, if `admit` says so. True if it is in. `held` are the
+    /// other pages that this thread holds.
     fn insert_if_admitted<'a, P: Pager>(
         &self,
         pager: &'a P,
@@ -162,28 +185,27 @@ impl BPlusTree {
         at: usize,
         entry: Entry<'_>,
         admit: &mut Admit<'_>,
+        held: &[PageId],
     ) -> Result<bool, Error> {
         // It stays latched until the entry is in (A1).
-        let next_leaf = self.read_next_leaf(pager, leaf, at, admit)?;
+        let next_leaf = self.read_next_leaf(pager, leaf, at, admit, held)?;
         let is_admitted = admit.ask(leaf, at, next_leaf.as_ref())?;
         if is_admitted {
             leaf.insert(at, PageId::NONE, entry)?;
         }
         Ok(is_admitted)
     }
-    //# end
 
     /// Where `entry` is to be put in its leaf.
     ///
     /// # Errors
     /// [`Error::DuplicateKey`] if a unique tree has the key, or a tree with duplicates this very entry;
     /// [`Error::BadNode`].
-    pub(crate) fn vacancy<B: Deref<Target = PageBuf>>(
+    fn vacancy<B: Deref<Target = PageBuf>>(
         &self,
         leaf: &NodeRef<B>,
         entry: Entry<'_>,
     ) -> Result<usize, Error> {
-        //# task 4.2 find the place of a new entry
         let at = leaf.lower_bound(entry.key, self.bound(entry.record))?;
         if at < leaf.len() {
             let found = leaf.entry(at)?;
@@ -192,30 +214,17 @@ impl BPlusTree {
             }
         }
         Ok(at)
-        //# end
     }
 
     /// The right neighbour of `leaf`, latched for writing.
-    pub(crate) fn write_neighbour<'a, P: Pager, B: Deref<Target = PageBuf>>(
+    pub(crate) fn write_right_of<'a, P: Pager, B: Deref<Target = PageBuf>>(
         &self,
         pager: &'a P,
         leaf: &NodeRef<B>,
+        held: &[PageId],
     ) -> Result<Option<NodeRef<P::Write<'a>>>, Error> {
-        let Some(id) = self.right_of(leaf)? else { return Ok(None) };
+        let Some(id) = self.right_of(leaf, held)? else { return Ok(None) };
         Ok(Some(self.node(pager.write(id)?, Some(0))?))
-    }
-
-    /// The page of the leaf to the right of `leaf`, which is not `leaf` itself or the root; `None` if it is
-    /// the last leaf.
-    pub(crate) fn right_of<B: Deref<Target = PageBuf>>(
-        &self,
-        leaf: &NodeRef<B>,
-    ) -> Result<Option<PageId>, Error> {
-        let next = leaf.next();
-        if next == leaf.id() || next == self.root {
-            return Err(leaf.damaged(NodeDamage::Circle));
-        }
-        Ok(Some(next).filter(|next| *next != PageId::NONE))
     }
 
     /// Plans the splits of [`add_splits`](Self::add_splits), and frees their pages again on an error (P1).
@@ -262,8 +271,6 @@ impl BPlusTree {
         mut new: NewEntry,
         splits: &mut Vec<Split<P::Write<'a>>>,
     ) -> Result<(), Error> {
-        //# task 4.2 plan the splits from the leaf up
-        //+ // Nudge: each node that is split sends the separator of its new right node up.
         let leaf = &path[path.len() - 1].node;
         let is_append = leaf.next() == PageId::NONE && new.at == leaf.len();
         for (depth, Level { node, .. }) in path.iter().enumerate().rev() {
@@ -284,7 +291,6 @@ impl BPlusTree {
             }
         }
         Ok(())
-        //# end
     }
 
     /// The separator between the two sides of a cut: the first entry on the right, `new` counted.
@@ -296,15 +302,6 @@ impl BPlusTree {
     ) -> Result<(Vec<u8>, RecordId), Error> {
         let entry = if cut == new.at { new.entry() } else { node.entry(cut - usize::from(cut > new.at))? };
         Ok((entry.key.to_vec(), self.bound(entry.record)))
-    }
-
-    /// A new page, an empty node of level `level`.
-    pub(crate) fn new_node<'a, P: Pager>(
-        &self,
-        pager: &'a P,
-        level: u16,
-    ) -> Result<NodeRef<P::Write<'a>>, Error> {
-        Ok(NodeRef::init(pager.allocate(kind_of(level))?, self.root, level, self.mode))
     }
 
     /// Carries out the planned splits, from the leaf up, and gives the last new node an entry in its parent.
@@ -323,11 +320,9 @@ impl BPlusTree {
         splits: Vec<Split<W>>,
         mut neighbour: Option<NodeRef<W>>,
     ) -> Result<(), Error> {
-        //# task 4.2 carry out the splits
-        //+ // Nudge: a root that is split is pushed down first, and then split like any other node.
         let mut splits = splits.into_iter().peekable();
         while let Some(Split { entry, cut, mut right, left }) = splits.next() {
-            let mut node = path.pop().expect("a split for a node of the way").node;
+            let mut node = path.pop().expect("a split for a node of the path").node;
             let (key, record) = self.separator_at(&node, &entry, cut)?;
             let separator = Entry { key: &key, record };
             if let Some(left) = left {
@@ -344,7 +339,6 @@ impl BPlusTree {
             }
         }
         Ok(())
-        //# end
     }
 
     /// Moves all entries of the root to the empty node `left`, and makes the root its parent, one level
@@ -357,7 +351,6 @@ impl BPlusTree {
         root: NodeRef<W>,
         mut left: NodeRef<W>,
     ) -> Result<(NodeRef<W>, NodeRef<W>), Error> {
-        //# task 4.2 push the root's entries down
         for index in 0..root.len() {
             left.insert_raw(index, root.raw(index)?)?;
         }
@@ -365,10 +358,11 @@ impl BPlusTree {
         let mut root = NodeRef::init(root.into_inner(), self.root, level, self.mode);
         root.insert(0, left.id(), Entry::EMPTY)?;
         Ok((root, left))
-        //# end
     }
+    //# end
 }
 
+//# hide
 /// How many of the entries of a node that has no room for `new`, with `new` among them, stay on the left when
 /// it is split.
 ///
@@ -376,41 +370,41 @@ impl BPlusTree {
 /// The bytes of all of them together are more than a node has.
 ///
 /// # Ensures
-/// Both sides have room for theirs, and neither is empty. P2, and if `is_append` (`new` comes after
-/// everything in the tree) P3: for a leaf only `new` goes right, for an internal node `new` and the entry
-/// before it, so that the new node has two children.
+/// P2: the sides use as nearly as possible the same number of bytes. If `is_append` (`new` comes after
+/// everything in the tree), P3.
 ///
 /// # Errors
 /// [`Error::BadNode`].
 ///
 /// # Cost
 /// One pass over the slots.
-pub(crate) fn choose_cut<B: Deref<Target = PageBuf>>(
+fn choose_cut<B: Deref<Target = PageBuf>>(
     node: &NodeRef<B>,
     new: &NewEntry,
     is_append: bool,
 ) -> Result<usize, Error> {
-    //# task 4.2 choose where to cut
     let count = node.len() + 1;
     if is_append {
         return Ok(if node.is_leaf() { count - 1 } else { count - 2 });
     }
     let new_size = node.size_for(&new.key);
+    let size = |index: usize| match index.cmp(&new.at) {
+        Ordering::Less => node.entry_size(index),
+        Ordering::Equal => Ok(new_size),
+        Ordering::Greater => node.entry_size(index - 1),
+    };
     let total = node.used_bytes() + new_size;
     let (mut on_left, mut best, mut best_gap) = (0, 1, usize::MAX);
-    for index in 0..count - 1 {
-        on_left += match index.cmp(&new.at) {
-            std::cmp::Ordering::Less => node.entry_size(index)?,
-            std::cmp::Ordering::Equal => new_size,
-            std::cmp::Ordering::Greater => node.entry_size(index - 1)?,
-        };
-        let gap = (2 * on_left).abs_diff(total);
+    for cut in 1..count {
+        on_left += size(cut - 1)?;
+        // The key of an internal node's first entry on the right goes up.
+        let goes_up = if node.is_leaf() { 0 } else { size(cut)? - node.size_for(&[]) };
+        let gap = on_left.abs_diff(total - on_left - goes_up);
         if gap < best_gap {
-            (best, best_gap) = (index + 1, gap);
+            (best, best_gap) = (cut, gap);
         }
     }
     Ok(best)
-    //# end
 }
 
 /// Splits `node`: of its entries, with `new` among them, the first `cut` stay, the others go to the empty
@@ -425,13 +419,12 @@ pub(crate) fn choose_cut<B: Deref<Target = PageBuf>>(
 ///
 /// # Cost
 /// Each entry that goes is copied once.
-pub(crate) fn divide<W: DerefMut<Target = PageBuf>>(
+fn divide<W: DerefMut<Target = PageBuf>>(
     node: &mut NodeRef<W>,
     right: &mut NodeRef<W>,
     new: &NewEntry,
     cut: usize,
 ) -> Result<(), Error> {
-    //# task 4.2 split a node in two
     let count = node.len() + 1;
     for index in cut..count {
         let at = index - cut;
@@ -453,7 +446,6 @@ pub(crate) fn divide<W: DerefMut<Target = PageBuf>>(
         node.insert(new.at, new.child, new.entry())?;
     }
     Ok(())
-    //# end
 }
 
 /// Puts the new leaf `right` between `leaf` and the leaf that was its right neighbour, if it had one. Nothing
@@ -461,12 +453,11 @@ pub(crate) fn divide<W: DerefMut<Target = PageBuf>>(
 ///
 /// # Ensures
 /// `next` and `previous` of all three are right.
-pub(crate) fn link<W: DerefMut<Target = PageBuf>>(
+fn link<W: DerefMut<Target = PageBuf>>(
     leaf: &mut NodeRef<W>,
     right: &mut NodeRef<W>,
     neighbour: Option<NodeRef<W>>,
 ) {
-    //# task 4.2 link a new leaf to its neighbours
     if !leaf.is_leaf() {
         return;
     }
@@ -476,5 +467,5 @@ pub(crate) fn link<W: DerefMut<Target = PageBuf>>(
     if let Some(mut neighbour) = neighbour {
         neighbour.set_previous(right.id());
     }
-    //# end
 }
+//# end

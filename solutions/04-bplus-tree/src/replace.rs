@@ -12,7 +12,9 @@
 
 use buffer_pool::{Pager, RecordId};
 
+//# hide
 use crate::descend::{Change, Level};
+//# end
 use crate::node::Entry;
 use crate::{BPlusTree, Error, KeyMode, Latching, MAX_KEY_LEN};
 
@@ -48,7 +50,7 @@ impl BPlusTree {
             Latching::WholePath => self.write_path(pager, entry, Change::Insert)?,
             Latching::Optimistic => vec![Level::new(self.write_leaf(pager, entry)?)],
         };
-        let leaf = &mut path.last_mut().expect("a way ends in a leaf").node;
+        let leaf = &mut path.last_mut().expect("a path ends in a leaf").node;
         let found = self.find(leaf, entry)?;
         if let Some(at) = found {
             leaf.set_record(at, new)?;

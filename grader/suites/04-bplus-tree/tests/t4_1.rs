@@ -1,12 +1,14 @@
 //! Task 4.1: nodes and search. The trees here are written by hand, byte by byte.
 
+mod damage;
+
 use bplus_tree::{BPlusTree, Error, KeyMode, MAX_KEY_LEN, NodeRef};
 use buffer_pool::RecordId;
 use proptest::prelude::*;
 use slotted_page::{PAGE_SIZE, PageBuf, PageId, PageKind, header};
 use testkit::{check, check_eq, step};
 
-use crate::support::raw::{Entry, Owner, Shape, child_entry, children_of, entries_of, leaf_entry, node};
+use crate::support::raw::{Entry, Owner, Shape, child_entry, children_of, leaf_entry, node};
 use crate::support::{Fault, Pages, Story, keys};
 
 /// A page number that the tests of single nodes use, and that of their tree.
@@ -168,6 +170,74 @@ fn searches_agree_with_a_search_from_end_to_end() {
             check_searches(&entries, &probe);
         }
     });
+}
+
+/// The cost of a search is a few entries that it looks at. Which ones is found out by damaging one after the
+/// other: a search that looks at a damaged entry gives an error. A search from end to end looks at all.
+#[testkit::test]
+fn a_search_looks_at_few_entries() {
+    const COUNT: usize = 100;
+    // Twice what a binary search needs: log2(100) + 1 is less than 8.
+    const MOST: usize = 16;
+    let entries: Vec<Entry> =
+        (1..=COUNT as u64).map(|at| (keys::number(10 * at), keys::record(at))).collect();
+    let probes = [0, 10, 15, 300, 505, 700, 995, 1_000, 1_005];
+    let mut looked_at = [[0; 3]; 9];
+    for damaged in 0..COUNT {
+        let mut leaf: Vec<Vec<u8>> = entries.iter().map(|(key, record)| leaf_entry(key, *record)).collect();
+        leaf[damaged].truncate(3);
+        let leaf = node(NODE, owner(0, true), &leaf);
+        let child =
+            |(at, entry): (usize, &Entry)| child_entry(PageId(100 + at as u32), (at > 0).then_some(entry));
+        let mut internal: Vec<Vec<u8>> = entries.iter().enumerate().map(child).collect();
+        internal[damaged].truncate(7);
+        let internal = node(NODE, owner(1, true), &internal);
+        for (number, looked_at) in probes.iter().zip(&mut looked_at) {
+            let (key, record) = (keys::number(*number), keys::record(number / 10));
+            looked_at[0] += usize::from(view(&leaf, 0).lower_bound(&key, record).is_err());
+            looked_at[1] += usize::from(view(&leaf, 0).upper_bound(&key, record).is_err());
+            looked_at[2] += usize::from(view(&internal, 1).child_index(&key, record).is_err());
+        }
+    }
+    for (number, looked_at) in probes.iter().zip(looked_at) {
+        for (name, count) in ["lower_bound", "upper_bound", "child_index"].iter().zip(looked_at) {
+            check!(
+                (1..=MOST).contains(&count),
+                "{name} of number({number}) looks at {count} of {COUNT} entries, expected at most {MOST}"
+            );
+        }
+    }
+}
+
+/// A search allocates nothing, and a look-up no more than its page requests do.
+#[testkit::test]
+fn a_look_up_allocates_nothing() {
+    let (story, entries) = tens(&UNIQUE, 36);
+    for (key, record) in &entries {
+        story.pages.watch();
+        let (with_get, found) = testkit::alloc::count_with(|| story.tree.get(&story.pages, key));
+        check_eq!(found, Ok(Some(*record)), "get of {}", keys::shown(key));
+        let way = story.pages.asked();
+        story.pages.watch();
+        let by_hand = testkit::alloc::count(|| {
+            let mut guards = way.iter().map(|id| buffer_pool::Pager::read(&story.pages, *id));
+            let first = guards.next();
+            guards.fold(first, |_, guard| Some(guard));
+        });
+        check!(
+            with_get.allocations <= by_hand.allocations,
+            "get of {} allocates {} times, its page requests alone {} times",
+            keys::shown(key),
+            with_get.allocations,
+            by_hand.allocations
+        );
+    }
+    let page = leaf(&entries);
+    let node = view(&page, 0);
+    let key = keys::number(155);
+    let (counts, found) = testkit::alloc::count_with(|| node.lower_bound(&key, RecordId::MIN));
+    check_eq!(found, Ok(15), "lower_bound of number(155)");
+    check_eq!(counts.allocations, 0, "allocations of lower_bound");
 }
 
 /// The first entry to the right is the separator, as a split leaves it.
@@ -333,105 +403,6 @@ fn three_levels() -> (Story, [PageId; 3]) {
     let child = |id: PageId| children_of(&story.pages.bytes(id).expect("it is there"))[0];
     let levels = [root, child(root), child(child(root))];
     (story, levels)
-}
-
-/// Changes entry `index` of a node.
-fn forge(pages: &Pages, id: PageId, index: usize, change: impl Fn(&mut Vec<u8>)) {
-    let page = pages.bytes(id).expect("it is there");
-    let mut entries: Vec<Vec<u8>> = entries_of(&page).into_iter().map(<[u8]>::to_vec).collect();
-    change(&mut entries[index]);
-    pages.put(id, node(id, Owner::of(&page), &entries));
-}
-
-/// An entry too short for what it must hold is damage, named with its page: never a panic.
-#[testkit::test]
-fn short_entries_are_damage() {
-    let levels_of = |story: &Story| story.check().height;
-    for depth in 0..3 {
-        for len in 0..if depth == 2 { 6 } else { 10 } {
-            let (story, levels) = three_levels();
-            check_eq!(levels_of(&story), 3, "levels of the test's tree");
-            for index in 0..3 {
-                forge(&story.pages, levels[depth], index, |entry| entry.truncate(len));
-            }
-            step!("the first entries of {} were cut to {len} bytes", levels[depth]);
-            let found = story.tree.get(&story.pages, &keys::number(10));
-            let is_right = matches!(&found, Err(Error::BadNode { page, .. }) if *page == levels[depth]);
-            check!(is_right, "get of number(10) gives {found:?}, expected BadNode for {}", levels[depth]);
-            check_eq!(story.pages.held(), 0, "guards held after an error");
-        }
-    }
-}
-
-/// A child that is not one level below, of another tree, no node at all or free: an error, never a wrong
-/// answer or a panic.
-#[testkit::test]
-fn a_child_that_is_no_child_is_an_error() {
-    for depth in [1, 2] {
-        for what in ["level", "tree", "kind", "free", "page 0", "far away"] {
-            let (story, levels) = three_levels();
-            let id = levels[depth];
-            let mut page = story.pages.bytes(id).expect("it is there");
-            let owner = Owner::of(&page);
-            let entries: Vec<Vec<u8>> = entries_of(&page).into_iter().map(<[u8]>::to_vec).collect();
-            match what {
-                "level" => page = node(id, Owner { level: 3, ..owner }, &entries),
-                "tree" => page = node(id, Owner { tree: PageId(99), ..owner }, &entries),
-                "kind" => header::init(&mut page, id, PageKind::HEAP),
-                "free" => drop_page(&story.pages, id),
-                _ => {
-                    let to = if what == "page 0" { PageId(0) } else { PageId(u32::MAX) };
-                    let put = |entry: &mut Vec<u8>| entry[..4].copy_from_slice(&to.0.to_le_bytes());
-                    forge(&story.pages, levels[depth - 1], 0, put);
-                }
-            }
-            if matches!(what, "level" | "tree" | "kind") {
-                story.pages.put(id, page);
-            }
-            step!("the child {id} at depth {depth} has a wrong {what}");
-            let found = story.tree.get(&story.pages, &keys::number(10));
-            check!(found.is_err(), "get through a child with a wrong {what} gives {found:?}");
-            if matches!(what, "level" | "tree") {
-                let is_right = matches!(&found, Err(Error::BadNode { page, .. }) if *page == id);
-                check!(is_right, "get gives {found:?}, expected BadNode for {id}");
-            }
-            check_eq!(story.pages.held(), 0, "guards held after an error");
-        }
-    }
-}
-
-fn drop_page(pages: &Pages, id: PageId) {
-    use buffer_pool::Pager;
-    let guard = pages.write(id).expect("it is there");
-    pages.free(guard).expect("a page in memory can be freed");
-}
-
-/// Children that lead back up are an error: a thread that asked for a page it holds would wait for ever.
-#[testkit::test]
-fn circles_end_in_an_error() {
-    for (from, to) in [(0, 0), (1, 1), (1, 0)] {
-        let (story, levels) = three_levels();
-        let target = levels[to].0.to_le_bytes();
-        story.pages.check_no_order();
-        forge(&story.pages, levels[from], 0, |entry| entry[..4].copy_from_slice(&target));
-        step!("the first child of {} is {}", levels[from], levels[to]);
-        let found = story.tree.get(&story.pages, &keys::number(10));
-        check!(matches!(found, Err(Error::BadNode { .. })), "get through a circle gives {found:?}");
-        check_eq!(story.pages.held(), 0, "guards held after an error");
-    }
-}
-
-/// An internal node without a child is damage.
-#[testkit::test]
-fn an_internal_node_without_a_child_is_damage() {
-    for depth in 0..2 {
-        let (story, levels) = three_levels();
-        let owner = Owner::of(&story.pages.bytes(levels[depth]).expect("it is there"));
-        story.pages.put(levels[depth], node(levels[depth], owner, &[]));
-        let found = story.tree.get(&story.pages, &keys::number(10));
-        let is_right = matches!(&found, Err(Error::BadNode { page, .. }) if *page == levels[depth]);
-        check!(is_right, "get gives {found:?}, expected BadNode for {}", levels[depth]);
-    }
 }
 
 /// Only the root opens a tree: a node below it, a page of a heap or a free page does not.

@@ -1,19 +1,22 @@
-//! Task 4.2: insert. Any split point will do; what counts is what the tree holds, and that it is a tree.
+//! Task 4.2: insert. Any split point that P2 and P3 allow will do; what counts is what the tree holds, and
+//! that it is a tree.
 
 mod admit;
+mod damage;
 mod destroy;
+mod sizes;
 
 use bplus_tree::{BPlusTree, Error, KeyMode, Latching, MAX_KEY_LEN, TreeStats};
+use buffer_pool::RecordId;
 use proptest::prelude::*;
 use slotted_page::slotted::SLOTS_AT;
 use slotted_page::{PAGE_SIZE, PageId};
 use testkit::{check, check_eq, schedule, step};
 
-use crate::support::faults::{
-    all_bytes, damage, in_batches, keeps_lsns, survives_damage, with_every_failure, with_few_frames,
-};
+use crate::support::faults::{all_bytes, in_batches, keeps_lsns, with_every_failure, with_few_frames};
 use crate::support::keys::orders;
 use crate::support::model::Model;
+use crate::support::raw::{Entry, Shape};
 use crate::support::{Fault, Op, Pages, Story, keys, pool};
 
 /// What is inserted is found, in whatever order it came.
@@ -87,9 +90,9 @@ fn a_tree_is_counted_and_destroyed_whole() {
 /// Short keys: many entries a node.
 #[testkit::test]
 fn many_short_keys_go_in() {
-    for (name, order) in orders(1_500) {
+    for (name, order) in orders(460) {
         testkit::scene::clear();
-        step!("1,500 keys of 8 bytes, {name}");
+        step!("460 keys of 8 bytes, {name}");
         let mut story = Story::new(KeyMode::Unique);
         for number in order {
             story.insert(&keys::number(number), keys::record(number));
@@ -123,7 +126,7 @@ fn the_longest_keys_fit_at_every_level() {
 /// between long ones.
 #[testkit::test]
 fn nodes_of_mixed_lengths_split() {
-    testkit::prop::check(30, (any::<u64>(), 1..10_u32), |(seed, share)| {
+    testkit::prop::check(15, (any::<u64>(), 1..10_u32), |(seed, share)| {
         let mut rng = testkit::Rng::with_seed(seed);
         let mut story = Story::new(KeyMode::Unique);
         for at in 0..160 {
@@ -148,11 +151,16 @@ fn nodes_of_mixed_lengths_split() {
 fn a_long_key_goes_anywhere_into_a_full_leaf() {
     for place in [0_u64, 1, 2, 40, 80, 81, 150, 160, 161, 162] {
         for len in [10, 400, MAX_KEY_LEN] {
-            let mut story = Story::new(KeyMode::Unique);
             // Entries of 24 bytes with their slot: 168 fill a leaf.
-            for number in 0..(PAGE_SIZE - SLOTS_AT) as u64 / 24 {
-                story.insert(&keys::long(10 * number, 14), keys::record(number));
-            }
+            let full = (PAGE_SIZE - SLOTS_AT) as u64 / 24;
+            let entry = |number| (keys::long(10 * number, 14), keys::record(number));
+            let entries: Vec<Entry> = (0..full).map(entry).collect();
+            let separator = |_: &Entry, right: &Entry| (right.0.clone(), RecordId::MIN);
+            let shape =
+                Shape { has_duplicates: false, per_leaf: full as usize, fanout: 2, separator: &separator };
+            let pages = Pages::with_capacity(8);
+            let root = shape.build(&pages, &entries);
+            let mut story = Story::open(pages, root, &entries, KeyMode::Unique);
             story.insert(&keys::long(10 * place + 5, len), keys::record(999));
             story.check();
             story.check_gets();
@@ -223,9 +231,9 @@ fn a_key_that_is_there_is_refused() {
 /// A key may stand for many records, over many leaves; each pair is there once, and the smallest is found.
 #[testkit::test]
 fn duplicates_are_kept_in_order_of_record_id() {
-    for (name, order) in orders(900) {
+    for (name, order) in orders(620) {
         testkit::scene::clear();
-        step!("900 records of one key, {name}");
+        step!("620 records of one key, {name}");
         let mut story = Story::new(KeyMode::Duplicates);
         story.insert(b"a", keys::record(5));
         story.insert(b"z", keys::record(6));
@@ -237,12 +245,12 @@ fn duplicates_are_kept_in_order_of_record_id() {
             }
         }
         let walked = story.check();
-        check!(walked.leaves.len() >= 3, "900 duplicates lie in three leaves or more");
+        check!(walked.leaves.len() >= 3, "620 duplicates lie in three leaves or more");
         for key in [&b"a"[..], b"many", b"z", b"man", b"many\0"] {
             story.get(key);
         }
         let before = all_bytes(&story.pages);
-        for number in (0..900).step_by(9) {
+        for number in (0..620).step_by(9) {
             story.insert(b"many", keys::record(number + 1));
         }
         check!(all_bytes(&story.pages) == before, "pairs that are there are refused, and nothing changes");
@@ -291,25 +299,6 @@ fn an_insert_changes_what_it_must() {
         );
     }
     check!(splits > 20, "some inserts split a leaf");
-}
-
-/// Leaves stay a third full at least on average, in whatever order the keys come: a split that leaves one
-/// side nearly empty wastes pages.
-#[testkit::test]
-fn leaves_are_a_third_full() {
-    for (name, order) in orders(3_000) {
-        testkit::scene::clear();
-        let mut story = Story::new(KeyMode::Unique);
-        for number in order {
-            story.insert(&keys::number(number), keys::record(number));
-        }
-        let fill = story.check().leaf_fill();
-        check!(
-            fill > 0.33,
-            "leaves are {:.0} % full after 3,000 inserts, {name}; expected at least 33",
-            100.0 * fill
-        );
-    }
 }
 
 /// Whatever page request of an insert fails, the tree is as it was, no page is lost and no latch held: all
@@ -494,29 +483,6 @@ fn gets_find_every_key_while_leaves_split() {
                     );
                 }
             });
-        });
-    });
-}
-
-/// A damaged node gives an error or a wrong answer, never a panic, an endless loop or a latch that stays
-/// held.
-#[testkit::test]
-fn damaged_nodes_do_not_panic() {
-    testkit::prop::check(150, any::<u64>(), |seed| {
-        let mut rng = testkit::Rng::with_seed(seed);
-        let mut story = Story::new(KeyMode::Unique);
-        for number in 0..40 {
-            story.insert(&keys::long(10 * number, 600), keys::record(number + 1));
-        }
-        for _ in 0..rng.usize(1..3) {
-            damage(&story, &mut rng);
-        }
-        let mut rng = testkit::Rng::with_seed(seed);
-        survives_damage(&story, &mut rng, |story, key| {
-            let mut key = key.to_vec();
-            key.truncate(590);
-            key.push(1);
-            story.tree.insert(&story.pages, &key, keys::record(9))
         });
     });
 }

@@ -1,9 +1,12 @@
-//! Task 4.3: delete. When nodes are merged and what is borrowed is free; what counts is that the tree stays
-//! one, that nothing is lost, and that an emptied tree gives its pages back.
+//! Task 4.3: delete. Which sibling is taken and where the border lies after a borrow is free, as far as D4
+//! allows; what counts is that the tree stays one, that nothing is lost, and that an emptied tree gives its
+//! pages back.
 
 mod admit;
+mod damage;
 mod only_children;
 mod replace;
+mod sizes;
 
 use bplus_tree::{BPlusTree, KeyMode, Latching, MAX_KEY_LEN};
 use buffer_pool::RecordId;
@@ -11,9 +14,7 @@ use proptest::prelude::*;
 use slotted_page::PageId;
 use testkit::{Rng, check, check_eq, schedule, step};
 
-use crate::support::faults::{
-    all_bytes, damage, in_batches, keeps_lsns, survives_damage, with_every_failure, with_few_frames,
-};
+use crate::support::faults::{all_bytes, in_batches, keeps_lsns, with_every_failure, with_few_frames};
 use crate::support::keys::orders;
 use crate::support::model::Model;
 use crate::support::raw::{Entry, Shape};
@@ -104,9 +105,14 @@ fn removes_in_any_order_down_to_nothing() {
 /// Short keys: many entries a node, two levels.
 #[testkit::test]
 fn many_short_keys_come_out() {
-    for (name, order) in orders(1_000) {
-        let mut story = Story::new(KeyMode::Unique);
-        (0..1_000).for_each(|number| story.insert(&keys::number(number), keys::record(number)));
+    let entries: Vec<Entry> = (0..400).map(|at| (keys::number(at), keys::record(at))).collect();
+    let separator = |_: &Entry, right: &Entry| (right.0.clone(), RecordId::MIN);
+    let shape = Shape { has_duplicates: false, per_leaf: 100, fanout: 8, separator: &separator };
+    for (name, order) in orders(400) {
+        testkit::scene::clear();
+        let pages = Pages::with_capacity(16);
+        let root = shape.build(&pages, &entries);
+        let mut story = Story::open(pages, root, &entries, KeyMode::Unique);
         let root = story.tree.id();
         step!("// removed {name}");
         for (at, number) in order.into_iter().enumerate() {
@@ -139,7 +145,7 @@ fn the_longest_keys_come_out_at_every_level() {
 /// not fit.
 #[testkit::test]
 fn separators_may_become_longer() {
-    testkit::prop::check(30, (any::<u64>(), 1..10_u32), |(seed, share)| {
+    testkit::prop::check(14, (any::<u64>(), 1..10_u32), |(seed, share)| {
         let mut rng = Rng::with_seed(seed);
         let mut story = Story::new(KeyMode::Unique);
         let mut there: Vec<(Vec<u8>, u64)> = Vec::new();
@@ -169,7 +175,7 @@ fn separators_may_become_longer() {
 #[testkit::test]
 fn agrees_with_a_sorted_set() {
     for mode in [KeyMode::Unique, KeyMode::Duplicates] {
-        testkit::prop::check(50, (any::<u64>(), 1..260_usize), |(seed, count)| {
+        testkit::prop::check(30, (any::<u64>(), 1..260_usize), |(seed, count)| {
             let mut rng = Rng::with_seed(seed);
             let keys = keys::hard(&mut rng, 50);
             let mut story = Story::new(mode);
@@ -200,19 +206,19 @@ fn agrees_with_a_sorted_set() {
 /// Of many records of one key, exactly the one that was named goes, wherever it lies.
 #[testkit::test]
 fn one_of_many_duplicates_goes() {
-    for (name, order) in orders(600) {
+    for (name, order) in orders(320) {
         let mut story = Story::new(KeyMode::Duplicates);
         for key in [&b"a"[..], b"many", b"z"] {
-            (0..600).filter(|at| key == b"many" || at % 100 == 0).for_each(|at| {
+            (0..320).filter(|at| key == b"many" || at % 100 == 0).for_each(|at| {
                 story.insert(key, keys::record(at + 1));
             });
         }
         testkit::scene::clear();
-        step!("// 600 records of one key, removed {name}");
+        step!("// 320 records of one key, removed {name}");
         for (at, number) in order.into_iter().enumerate() {
             story.remove(b"many", keys::record(number + 1));
             story.remove(b"many", keys::record(number + 1));
-            if at % 20 == 0 {
+            if at % 40 == 0 {
                 story.get(b"many");
                 story.check();
             }
@@ -503,26 +509,5 @@ fn gets_go_on_to_a_leaf_while_it_is_merged() {
             story.model.remove(&entries[at].0, entries[at].1);
         }
         story.check();
-    });
-}
-
-/// A damaged node gives an error or a wrong answer, never a panic, an endless loop or a latch that stays
-/// held.
-#[testkit::test]
-fn damaged_nodes_do_not_panic() {
-    testkit::prop::check(150, any::<u64>(), |seed| {
-        let mut rng = Rng::with_seed(seed);
-        let mut story = Story::new(KeyMode::Unique);
-        for number in 0..40 {
-            story.insert(&keys::long(10 * number, 600), keys::record(number / 2 + 1));
-        }
-        for _ in 0..rng.usize(1..3) {
-            damage(&story, &mut rng);
-        }
-        let entries = story.model.entries.clone();
-        survives_damage(&story, &mut rng, |story, key| {
-            let entry = entries.iter().find(|entry| entry.0 == key).expect("the test's own key");
-            story.tree.remove(&story.pages, key, entry.1).map(drop)
-        });
     });
 }

@@ -3,17 +3,18 @@
 
 mod after;
 mod changes;
+mod damage;
 mod ranges;
 
 use std::ops::Bound;
 
 use bplus_tree::{Direction, KeyMode};
-use testkit::{Failure, Rng, check_eq, step};
+use testkit::{Failure, check_eq};
 
+use crate::support::Story;
 use crate::support::keys::shown;
 use crate::support::raw::Entry;
 use crate::support::seen::{KeyBound, next, open};
-use crate::support::{Story, keys};
 
 /// The entries of the model in a range, in order.
 pub(super) fn expected(
@@ -79,13 +80,5 @@ pub(super) fn check_range(story: &Story, low: KeyBound<'_>, high: KeyBound<'_>, 
 
 /// A tree of the keys 10, 20, ... of `len` bytes, inserted in an order of `seed`.
 pub(super) fn tens(mode: KeyMode, count: u64, len: usize, seed: u64) -> Story {
-    let mut numbers: Vec<u64> = (1..=count).collect();
-    Rng::with_seed(seed).shuffle(&mut numbers);
-    let mut story = Story::new(mode);
-    for number in numbers {
-        story.insert(&keys::long(10 * number, len), keys::record(number));
-    }
-    testkit::scene::clear();
-    step!("// a tree of the keys 10, 20, .. {} of {len} bytes", 10 * count);
-    story
+    Story::new(mode).with_tens(count, len, Some(seed))
 }

@@ -3,7 +3,9 @@
 mod admit;
 mod alone;
 mod blocking;
+mod damage;
 mod replace;
+mod sizes;
 mod threads;
 
 use bplus_tree::{BPlusTree, KeyMode, Latching};
@@ -21,13 +23,7 @@ pub(super) fn new(mode: KeyMode, capacity: usize) -> Story {
 
 /// A tree of the keys 10, 20, ... of `len` bytes.
 pub(super) fn tens(count: u64, len: usize, capacity: usize) -> Story {
-    let mut story = new(KeyMode::Unique, capacity);
-    for number in 1..=count {
-        story.insert(&keys::long(10 * number, len), keys::record(number));
-    }
-    testkit::scene::clear();
-    step!("// a tree of the keys 10, 20, .. {} of {len} bytes", 10 * count);
-    story
+    new(KeyMode::Unique, capacity).with_tens(count, len, None)
 }
 
 /// As [`tens`], written by hand with room in every node: `per_leaf` entries a leaf, `fanout` children a node.

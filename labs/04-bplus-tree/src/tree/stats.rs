@@ -4,6 +4,7 @@
 //! writing. So the tree keeps its shape while its nodes are counted, but entries may come and go in leaves.
 
 use buffer_pool::Pager;
+use slotted_page::PageId;
 
 use super::TreeStats;
 use crate::node::{CAPACITY, Entry, NodeRef};
@@ -21,17 +22,18 @@ impl BPlusTree {
         let root = self.read_root(pager)?;
         let mut stats = TreeStats { height: u32::from(root.level()) + 1, ..TreeStats::default() };
         let mut used_bytes = 0;
-        self.count(pager, &root, &mut stats, &mut used_bytes)?;
+        self.count(pager, &root, &mut Vec::new(), &mut stats, &mut used_bytes)?;
         let room = u64::from(stats.leaf_pages) * CAPACITY as u64;
         stats.leaf_fill_percent = (used_bytes * 100 / room) as u32;
         Ok(stats)
     }
 
-    /// Adds `node` and everything below it.
+    /// Adds `node` and everything below it. `above` are the nodes between the root and `node`.
     fn count<P: Pager>(
         &self,
         pager: &P,
         node: &NodeRef<P::Read<'_>>,
+        above: &mut Vec<PageId>,
         stats: &mut TreeStats,
         used_bytes: &mut u64,
     ) -> Result<(), Error> {
@@ -43,9 +45,11 @@ impl BPlusTree {
         }
         stats.internal_pages += 1;
         for index in 0..node.len() {
-            let child = self.child_of(node, index)?;
+            let child = self.child_of(node, index, above)?;
             let child = self.node(pager.read(child)?, Some(node.level() - 1))?;
-            self.count(pager, &child, stats, used_bytes)?;
+            above.push(node.id());
+            self.count(pager, &child, above, stats, used_bytes)?;
+            above.pop();
         }
         Ok(())
     }
@@ -91,7 +95,7 @@ impl BPlusTree {
                 pager.free(root.into_inner())?;
                 return Ok(true);
             }
-            root = self.free_below(pager, root, &mut left)?;
+            root = self.free_below(pager, root, &mut Vec::new(), &mut left)?;
         }
     }
 
@@ -103,16 +107,19 @@ impl BPlusTree {
         &self,
         pager: &'a P,
         mut node: NodeRef<P::Write<'a>>,
+        above: &mut Vec<PageId>,
         left: &mut usize,
     ) -> Result<NodeRef<P::Write<'a>>, Error> {
         while !node.is_leaf() && *left > 0 {
-            let child = self.child_of(&node, 0)?;
+            let child = self.child_of(&node, 0, above)?;
             let child = self.node(pager.write(child)?, None)?;
             if child.level() >= node.level() {
                 let (expected, found) = (node.level() - 1, child.level());
                 return Err(child.damaged(NodeDamage::BadLevel { expected, found }));
             }
-            let child = self.free_below(pager, child, left)?;
+            above.push(node.id());
+            let child = self.free_below(pager, child, above, left)?;
+            above.pop();
             if *left == 0 || !child.is_leaf() {
                 break;
             }

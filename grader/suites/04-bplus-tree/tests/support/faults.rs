@@ -181,6 +181,51 @@ pub(crate) fn damage(story: &Story, rng: &mut Rng) {
     story.pages.put(id, page);
 }
 
+/// Lets each link of each node lead to each page of the tree, one link at a time, and does `op` with every
+/// key. It may give an error or nonsense, but no thread may ask for a page that it holds: it would wait for
+/// itself. Gives the number of operations that gave an error.
+pub(crate) fn with_every_wrong_link(
+    make: impl Fn() -> Story,
+    op: impl Fn(&Story, &[u8], RecordId) -> Result<(), Error>,
+) -> usize {
+    let mut errors = 0;
+    let ids: Vec<PageId> = make().pages.allocated().into_iter().collect();
+    for id in &ids {
+        for target in &ids {
+            for link in 0.. {
+                testkit::scene::clear();
+                let story = make();
+                story.pages.check_no_order();
+                if !lead_astray(&story.pages, *id, link, *target) {
+                    break;
+                }
+                step!("// link {link} of {id} leads to {target}");
+                for (key, record) in &story.model.entries {
+                    errors += usize::from(op(&story, key, *record).is_err());
+                    check_eq!(story.pages.held(), 0, "guards held after an operation with a wrong link");
+                }
+            }
+        }
+    }
+    errors
+}
+
+/// Lets link `link` of a node lead to `target`: of a leaf the next leaf or the previous one, of an internal
+/// node a child. False if it has no such link.
+fn lead_astray(pages: &Pages, id: PageId, link: usize, target: PageId) -> bool {
+    let page = pages.bytes(id).expect("it is allocated");
+    let mut owner = Owner::of(&page);
+    let mut entries: Vec<Vec<u8>> = entries_of(&page).into_iter().map(<[u8]>::to_vec).collect();
+    match (owner.level, link) {
+        (0, 0) => owner.next = target,
+        (0, 1) => owner.previous = target,
+        (1.., link) if link < entries.len() => put_u32(&mut entries[link], 0, target.0),
+        _ => return false,
+    }
+    pages.put(id, node(id, owner, &entries));
+    true
+}
+
 /// Does many operations on a damaged tree. They may give errors or nonsense, but each must come back and hold
 /// nothing.
 pub(crate) fn survives_damage(story: &Story, rng: &mut Rng, op: impl Fn(&Story, &[u8]) -> Result<(), Error>) {

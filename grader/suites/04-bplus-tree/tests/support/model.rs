@@ -5,12 +5,18 @@ use std::ops::Bound;
 
 use bplus_tree::{BPlusTree, Error, KeyMode, Latching, MAX_KEY_LEN, Removal, dump_tree};
 use buffer_pool::{Pager, RecordId};
-use testkit::{Failure, check_eq, scene, step};
+use testkit::{Failure, Rng, check_eq, scene, step};
 
-use super::keys::shown;
+use super::keys::{self, shown};
 use super::pages::Pages;
 use super::raw::Entry;
-use super::walk::{Walked, walk};
+use super::walk::{Walked, walk, walk_with_a_high_root};
+
+/// What is compared.
+const ENTRIES: &str = "the entries, read from the bytes of the tree's pages";
+
+/// Leaves of a tree that is drawn although nothing is wrong yet.
+const SMALL_TREE: usize = 8;
 
 /// What a tree must hold.
 #[derive(Clone, Debug)]
@@ -106,6 +112,33 @@ impl Story {
         };
         check_eq!(tree.mode(), mode, "mode() of a new tree");
         Story { pages, tree, model: Model::new(mode) }
+    }
+
+    /// With the keys 10, 20, .. `10 * count` of `len` bytes, inserted in an order of `seed`; without a seed
+    /// in rising order.
+    pub(crate) fn with_tens(mut self, count: u64, len: usize, seed: Option<u64>) -> Self {
+        let mut numbers: Vec<u64> = (1..=count).collect();
+        if let Some(seed) = seed {
+            Rng::with_seed(seed).shuffle(&mut numbers);
+        }
+        for number in numbers {
+            self.insert(&keys::long(10 * number, len), keys::record(number));
+        }
+        scene::clear();
+        step!("// a tree of the keys 10, 20, .. {} of {len} bytes", 10 * count);
+        self
+    }
+
+    /// A tree with the same bytes in other pages. No page of this one was ever freed.
+    pub(crate) fn copy(&self) -> Self {
+        let allocated = self.pages.allocated();
+        let pages = Pages::with_capacity(allocated.len() + 40);
+        for id in allocated {
+            let page = self.pages.bytes(id).expect("it is allocated");
+            assert_eq!(pages.place(page), id, "pages are numbered in the order in which they are placed");
+        }
+        let tree = BPlusTree::open(&pages, self.tree.id()).expect("a copy of a tree");
+        Story { pages, tree: tree.with_latching(Latching::WholePath), model: self.model.clone() }
     }
 
     /// A tree that was put there by hand.
@@ -228,17 +261,28 @@ impl Story {
         self.check_let_go("get");
     }
 
-    /// Reads the tree from its bytes, checks the format's rules, and compares with the model.
+    /// Reads the tree from its bytes, checks the format's rules, and compares with the model. A small tree is
+    /// drawn, as the picture of whatever fails next; a large one is drawn if it is wrong.
     pub(crate) fn check(&self) -> Walked {
-        self.draw();
-        let walked = walk(&self.pages, self.tree.id());
-        self.model.check(&walked.entries, "the entries, read from the bytes of the tree's pages");
+        let walked = walk(&self.pages, self.tree.id(), || self.draw());
+        if walked.leaves.len() <= SMALL_TREE || self.model.entries.iter().ne(&walked.entries) {
+            self.draw();
+        }
+        self.model.check(&walked.entries, ENTRIES);
         walked
     }
 
-    /// As [`check`](Self::check), without a picture.
+    /// As [`check`](Self::check), but the root may have one child.
+    pub(crate) fn check_with_a_high_root(&self) -> Walked {
+        self.draw();
+        let walked = walk_with_a_high_root(&self.pages, self.tree.id());
+        self.model.check(&walked.entries, ENTRIES);
+        walked
+    }
+
+    /// Reads the tree from its bytes and checks the format's rules.
     pub(crate) fn check_quietly(&self) -> Walked {
-        walk(&self.pages, self.tree.id())
+        walk(&self.pages, self.tree.id(), || self.draw())
     }
 
     /// Looks up every key that the tree has.

@@ -152,6 +152,29 @@ impl Shape<'_> {
         root
     }
 
+    /// A tree of leaves with so many entries each under one root.
+    pub(crate) fn leaves_of(entries: &[Entry], sizes: &[usize]) -> (Pages, PageId) {
+        let pages = Pages::with_capacity(40);
+        let root = pages.place([0; PAGE_SIZE]);
+        let ids: Vec<PageId> = sizes.iter().map(|_| pages.place([0; PAGE_SIZE])).collect();
+        let (mut rest, mut above) = (entries, Vec::new());
+        for (at, size) in sizes.iter().enumerate() {
+            let (own, later) = rest.split_at(*size);
+            let neighbour =
+                |at: Option<usize>| at.and_then(|at| ids.get(at)).copied().unwrap_or(PageId::NONE);
+            let (previous, next) = (neighbour(at.checked_sub(1)), neighbour(Some(at + 1)));
+            let owner = Owner { previous, next, tree: root, level: 0, mode: 0 };
+            let bytes: Vec<Vec<u8>> = own.iter().map(|(key, record)| leaf_entry(key, *record)).collect();
+            pages.put(ids[at], node(ids[at], owner, &bytes));
+            let separator = (own[0].0.clone(), RecordId::MIN);
+            above.push(child_entry(ids[at], if at == 0 { None } else { Some(&separator) }));
+            rest = later;
+        }
+        let owner = Owner { previous: PageId::NONE, next: PageId::NONE, tree: root, level: 1, mode: 0 };
+        pages.put(root, node(root, owner, &above));
+        (pages, root)
+    }
+
     fn build_level(
         &self,
         pages: &Pages,

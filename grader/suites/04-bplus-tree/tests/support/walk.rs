@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use buffer_pool::RecordId;
-use slotted_page::slotted::SLOTS_AT;
-use slotted_page::{PAGE_SIZE, PageBuf, PageId, SlotId};
+use slotted_page::{PageBuf, PageId, SlotId};
 use testkit::check_eq;
 use testkit::pages::{Node, Rid, TreeWalk, expect_sound, tree_walk_with};
 
@@ -26,6 +25,8 @@ pub(crate) struct Walked {
     pub(crate) leaf_bytes: Vec<usize>,
     /// For each internal node, the bytes that its slots and entries use.
     pub(crate) internal_bytes: Vec<usize>,
+    /// For each internal node, the number of its children.
+    pub(crate) children: Vec<usize>,
     /// The separators of all internal nodes, each node's in order.
     pub(crate) separators: Vec<Entry>,
 }
@@ -44,13 +45,9 @@ impl Walked {
             height: walk.height,
             leaf_bytes: leaves.iter().map(|node| node.used_bytes).collect(),
             internal_bytes: internals.iter().map(|node| node.used_bytes).collect(),
+            children: internals.iter().map(|node| node.entries).collect(),
             separators: walk.separators.into_iter().map(entry).collect(),
         }
-    }
-
-    /// Mean fill of the leaves, as a fraction.
-    pub(crate) fn leaf_fill(&self) -> f64 {
-        self.leaf_bytes.iter().sum::<usize>() as f64 / (self.leaves.len() * (PAGE_SIZE - SLOTS_AT)) as f64
     }
 
     /// All its pages.
@@ -59,18 +56,38 @@ impl Walked {
     }
 }
 
-/// Reads the tree in `pages` at `root`; fails the test if it is not in order or a page is lost.
-pub(crate) fn walk(pages: &Pages, root: PageId) -> Walked {
-    let walked = walk_with(&|id| pages.bytes(id), root);
-    check_eq!(pages.allocated(), walked.pages(), "pages that are allocated, beside those of the tree");
-    walked
+/// Reads the tree in `pages` at `root`; fails the test if it is not in order or a page is lost. If it is not
+/// in order, `before_it_fails` is called first.
+pub(crate) fn walk(pages: &Pages, root: PageId, before_it_fails: impl Fn()) -> Walked {
+    let walk = tree_walk_with(&|id| pages.bytes(PageId(id)), root.0);
+    if !walk.problems.is_empty() {
+        before_it_fails();
+    }
+    expect_sound(WHAT, &walk.problems);
+    nothing_lost(pages, Walked::of(walk))
+}
+
+/// As [`walk`], but the root may have one child.
+pub(crate) fn walk_with_a_high_root(pages: &Pages, root: PageId) -> Walked {
+    let walk = tree_walk_with(&|id| pages.bytes(PageId(id)), root.0);
+    expect_sound(WHAT, &walk.problems_but_a_high_root());
+    nothing_lost(pages, Walked::of(walk))
 }
 
 /// As [`walk`], for the pages that `read` gives, of which others may have some.
 pub(crate) fn walk_with(read: &dyn Fn(PageId) -> Option<PageBuf>, root: PageId) -> Walked {
     let walk = tree_walk_with(&|id| read(PageId(id)), root.0);
-    expect_sound("the tree, read from the bytes of its pages", &walk.problems);
+    expect_sound(WHAT, &walk.problems);
     Walked::of(walk)
+}
+
+/// What is looked at.
+const WHAT: &str = "the tree, read from the bytes of its pages";
+
+/// Fails the test if a page is allocated that the tree does not have.
+fn nothing_lost(pages: &Pages, walked: Walked) -> Walked {
+    check_eq!(pages.allocated(), walked.pages(), "pages that are allocated, beside those of the tree");
+    walked
 }
 
 /// An entry as a test shows it: long keys are cut.

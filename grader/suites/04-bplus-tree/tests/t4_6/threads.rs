@@ -10,6 +10,7 @@ use testkit::{Rng, check, check_eq, schedule};
 use super::{new, roomy, tens};
 use crate::support::raw::Entry;
 use crate::support::seen::{BOTH, Seen, open};
+use crate::support::threads::joined;
 use crate::support::{Pages, keys};
 
 /// Two threads insert into one leaf that is the root: between a look at it and its write latch it may have
@@ -210,10 +211,7 @@ fn one_of_many_wins() {
                     scope.spawn(move || tree.insert(pages, key, keys::record(own)))
                 })
                 .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|p| std::panic::resume_unwind(p)))
-                .collect()
+            joined(threads)
         });
         let winner = inserted.iter().position(Result::is_ok).map(|at| keys::record(at as u64 + 1));
         check_eq!(
@@ -236,10 +234,7 @@ fn one_of_many_wins() {
                     scope.spawn(move || tree.remove(pages, key, winner))
                 })
                 .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|p| std::panic::resume_unwind(p)))
-                .collect()
+            joined(threads)
         });
         check_eq!(
             removed.iter().filter(|found| **found == Ok(true)).count(),
@@ -366,10 +361,7 @@ fn real_threads_lose_nothing() {
                 check_eq!(tree.get(pages, key), Ok(Some(*record)), "get of a key that stays");
             }
         }
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|p| std::panic::resume_unwind(p)))
-            .collect()
+        joined(threads)
     });
     story.model.entries.extend(left.into_iter().flatten());
     story.check();
