@@ -14,6 +14,7 @@
 //! - [`scene`]: the operations so far and a picture, for whatever fails next.
 //! - [`prop`], [`schedule`], [`disk`]: properties, thread interleavings, storage faults.
 //! - [`drops`], [`alloc`], [`counted`], [`hashers`], [`generate`]: counting and generating.
+//! - [`fuse`]: keys and values whose code panics at a chosen call.
 //! - [`bytes`]: contents for pages and records, made fast although the suites are not optimised.
 //! - [`pages`]: what is in a file of pages, by code that shares nothing with the labs.
 //! - [`perf`]: paired measurements of a learner's code beside the reference.
@@ -28,6 +29,7 @@ pub mod counted;
 pub mod disk;
 pub mod drops;
 mod failure;
+pub mod fuse;
 pub mod generate;
 pub mod harness;
 pub mod hashers;

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use super::controlled::{Kind, Waiting, is_controlled, random_below, scheduling_point};
+use super::controlled::{Kind, Waiting, count_wakeups, is_controlled, random_below, scheduling_point};
 use super::{GuardKind, MutexGuard, thread};
 
 /// One wait in so many returns without a notification.
@@ -127,6 +127,7 @@ impl Condvar {
                 scheduling_point();
                 let mut waiters = waiters.lock().unwrap_or_else(PoisonError::into_inner);
                 if !waiters.is_empty() {
+                    count_wakeups(1);
                     let one = random_below(waiters.len() as u64) as usize;
                     waiters.remove(one).notify();
                 }
@@ -141,6 +142,7 @@ impl Condvar {
             CondvarKind::Controlled { waiters, .. } => {
                 scheduling_point();
                 let waiters = std::mem::take(&mut *waiters.lock().unwrap_or_else(PoisonError::into_inner));
+                count_wakeups(waiters.len() as u64);
                 waiters.iter().for_each(|waiter| waiter.notify());
             }
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 thread_local! {
     static IS_CONTROLLED: Cell<bool> = const { Cell::new(false) };
     static IS_TRACING: Cell<bool> = const { Cell::new(false) };
+    static WAKEUPS: Cell<u64> = const { Cell::new(0) };
     static THREADS: RefCell<Vec<Thread>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -85,6 +86,16 @@ pub fn scheduling_point() {
 /// With `true`, each wait from now on keeps a backtrace: slow, for the one schedule that is reported.
 pub fn trace_waits(is_tracing: bool) {
     IS_TRACING.set(is_tracing);
+}
+
+/// How many threads were taken off the lists of condition variables by `notify_one` and `notify_all`, in all
+/// runs so far on this OS thread. A test reads it before and after.
+pub fn wakeups() -> u64 {
+    WAKEUPS.get()
+}
+
+pub(super) fn count_wakeups(threads: u64) {
+    WAKEUPS.set(WAKEUPS.get() + threads);
 }
 
 /// Forgets the threads of the schedule before. Called at the start of each.
