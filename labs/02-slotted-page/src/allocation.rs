@@ -20,7 +20,8 @@
 //!
 //! | offset | size | field | meaning |
 //! | --- | --- | --- | --- |
-//! | 24 | 4 | version | [`VERSION`] |
+//! | 16 | 8 | identity | in the header's field LSN: a number that `create` draws for the file |
+//! | 24 | 4 | version | [`VERSION`]; every version of the format has its number here |
 //! | 28 | 4 | page count | pages of the file, the manager's own included |
 //! | 32 | 8 | epoch | number of allocation states made durable so far; the larger of the two is current |
 //! | 40 | 4 | root | the owner's root page, 0 if none |
@@ -31,6 +32,7 @@
 //!
 //! | offset | size | field | meaning |
 //! | --- | --- | --- | --- |
+//! | 16 | 8 | identity | as in the meta pages |
 //! | 24 | 8 | epoch | the epoch of the meta page that first named it |
 //! | 32 | 4064 | words | bit `i % 64` of `u64` number `i / 64` is 1 if page `i` of the group is in use |
 //!
@@ -41,6 +43,11 @@
 //! - B3: the root is 0 or an allocated page; the manager's own pages are marked as used, but are not
 //!   allocated.
 //! - B4: the epoch of a meta page is at most [`MAX_EPOCH`].
+//! - B5: all meta and map pages of a file have the same identity.
+//!
+//! What B5 does not protect: a copy of a file has the identity of the original, and the owner's pages have no
+//! identity. If page 10 of another file, or an older page 10 of this file, is copied to the place of page
+//! 10, `verify` accepts it.
 //!
 //! The price: two of 32,512 pages hold a map, and a file has at most [`MAX_PAGE_COUNT`] pages, because the
 //! bits `copies` of one meta page are enough for the groups of that many pages. A file never shrinks.
@@ -50,7 +57,7 @@
 //! Bitmaps at fixed places are SQL Server's GAM pages.
 
 use crate::header::{self, HEADER_SIZE, get_u32, get_u64, put_u32, put_u64};
-use crate::{Corruption, Error, PAGE_SIZE, PageBuf, PageId, PageKind, seal, verify};
+use crate::{Corruption, Error, Lsn, PAGE_SIZE, PageBuf, PageId, PageKind, seal, verify};
 
 /// Version of the format, in every meta page.
 pub(crate) const VERSION: u32 = 1;
@@ -86,6 +93,8 @@ pub(crate) const MAX_EPOCH: u64 = u64::MAX / 2;
 /// The content of a meta page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Meta {
+    /// The identity of the file (B5).
+    pub(crate) identity: u64,
     /// How many times an allocation state was made durable.
     pub(crate) epoch: u64,
     /// Pages of the file, the manager's own included.
@@ -126,6 +135,7 @@ impl Meta {
     pub(crate) fn encode(&self, id: PageId) -> Result<Box<PageBuf>, Error> {
         let mut page = Box::new([0; PAGE_SIZE]);
         header::init(&mut page, id, PageKind::META);
+        header::set_lsn(&mut page, Lsn(self.identity));
         put_u32(&mut page[..], VERSION_AT, VERSION);
         put_u32(&mut page[..], PAGE_COUNT_AT, self.page_count);
         put_u64(&mut page[..], META_EPOCH_AT, self.epoch);
@@ -151,16 +161,23 @@ impl Meta {
     ///
     /// # Errors
     /// [`Error::Corrupt`]: the errors of `verify`; then [`Corruption::WrongKind`],
-    /// [`Corruption::BadVersion`], [`Corruption::BadPageCount`], [`Corruption::BadEpoch`].
+    /// [`Corruption::BadVersion`], [`Corruption::BadPageCount`], [`Corruption::BadEpoch`]. The version is
+    /// checked before the numbers behind it, because another version may give them another meaning.
     pub(crate) fn decode(page: &PageBuf, id: PageId) -> Result<Meta, Error> {
         todo!("task 2.6: read a meta page")
     }
 }
 
-/// The sealed map page `id` with the given words of its group.
-pub(crate) fn encode_map(id: PageId, epoch: u64, words: &[u64]) -> Result<Box<PageBuf>, Error> {
+/// The sealed map page `id` of the file `identity`, with the given words of its group.
+pub(crate) fn encode_map(
+    id: PageId,
+    identity: u64,
+    epoch: u64,
+    words: &[u64],
+) -> Result<Box<PageBuf>, Error> {
     let mut page = Box::new([0; PAGE_SIZE]);
     header::init(&mut page, id, PageKind::FREE_MAP);
+    header::set_lsn(&mut page, Lsn(identity));
     put_u64(&mut page[..], MAP_EPOCH_AT, epoch);
     for (index, word) in words.iter().enumerate() {
         put_u64(&mut page[..], WORDS_AT + index * 8, *word);
@@ -175,11 +192,11 @@ pub(crate) fn encode_map(id: PageId, epoch: u64, words: &[u64]) -> Result<Box<Pa
 /// `words` holds the words of all earlier groups. `page` may hold any bytes.
 ///
 /// # Ensures
-/// B1 and B2 hold for the appended words.
+/// B1, B2 and B5 hold for the map page.
 ///
 /// # Errors
-/// [`Error::Corrupt`]: the errors of `verify`; then [`Corruption::WrongKind`], [`Corruption::BadMapEpoch`],
-/// [`Corruption::BadMapBit`].
+/// [`Error::Corrupt`]: the errors of `verify`; then [`Corruption::WrongKind`], [`Corruption::OtherFile`],
+/// [`Corruption::BadMapEpoch`], [`Corruption::BadMapBit`].
 pub(crate) fn decode_map(page: &PageBuf, id: PageId, meta: &Meta, words: &mut Vec<u64>) -> Result<(), Error> {
     // Nudge: the number of the group follows from `words.len()`.
     todo!("task 2.6: read a page of the free map")

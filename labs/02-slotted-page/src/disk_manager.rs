@@ -37,6 +37,8 @@
 //! - P4 *no silent loss*: a page that was written since the last sync may have its old bytes, its new
 //!   bytes, or be damaged. Reading a damaged page is an error. A damaged bit in the manager's own pages is
 //!   an error or has no effect; it never gives another set of allocated pages.
+//! - P5 *no foreign pages*: if one of the manager's own pages has another version of the format, or belongs
+//!   to another file, `open` returns an error and leaves the file as it is.
 //!
 //! The owner must, before a `sync`, store a link to each new page (in a parent, a catalog or the
 //! [root](DiskManager::set_root)) and remove the links to each freed page. Then no crash leaves an
@@ -81,6 +83,7 @@
 //! ATC 2020).
 
 use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use kit::disk::Disk;
 use kit::sync::{Arc, Mutex};
@@ -106,6 +109,8 @@ pub struct DiskManager {
 
 /// The state that is durable.
 struct Commit {
+    /// The identity of the file, in all meta and map pages.
+    identity: u64,
     /// The state that a crash restores if no sync is running.
     durable: Snapshot,
     /// Its epoch.
@@ -160,7 +165,8 @@ impl DiskManager {
         let empty = Snapshot::empty();
         disk.set_len(PageId(empty.page_count).offset())?;
         let nothing = Snapshot { page_count: empty.page_count, root: empty.root, words: Vec::new() };
-        let commit = Commit { durable: nothing, epoch: 0, copies: Vec::new(), is_broken: false };
+        let (identity, copies) = (new_identity(), Vec::new());
+        let commit = Commit { identity, durable: nothing, epoch: 0, copies, is_broken: false };
         let manager = DiskManager::assemble(disk, empty, commit);
         manager.sync()?;
         Ok(manager)
@@ -172,7 +178,7 @@ impl DiskManager {
     /// No other manager is open on the file. The file may hold any bytes.
     ///
     /// # Ensures
-    /// - P1. Never panics, for any bytes.
+    /// - P1, P5. Never panics, for any bytes.
     /// - The state is durable before `open` returns. If the program that wrote it ended during a `sync`,
     ///   the state may be only in the system's cache. If the two meta pages are alike, the state is
     ///   durable, because `sync` writes meta page 1 only when meta page 0 is durable. If they differ,
@@ -183,9 +189,12 @@ impl DiskManager {
     /// - Bytes after the last page are cut off, so that new pages at the end of the file are zero.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if both meta pages are damaged, the file is too short for its pages, a map page
-    /// is damaged, or the root is not allocated. [`Error::Io`] if the disk failed: a meta page that *could
-    /// not be read* does not count as damaged.
+    /// - [`Error::Corrupt`], and the file is not changed: if both meta pages are damaged, the file is too
+    ///   short for its pages, a map page is damaged, or the root is not allocated. With
+    ///   [`Corruption::BadVersion`] if *one* of the meta pages has another version: it may be newer than the
+    ///   other and name pages that the other does not have. With [`Corruption::OtherFile`] if the two meta
+    ///   pages, or a meta page and a map page that it names, have different identities.
+    /// - [`Error::Io`] if the disk failed: a meta page that *could not be read* does not count as damaged.
     ///
     /// # Cost
     /// Two page reads, one more for each group, and a read of the length. If both meta pages are alike and
@@ -233,8 +242,9 @@ impl DiskManager {
     /// before the file grows.
     ///
     /// # Errors
-    /// Nothing is changed: [`Error::ReservedPage`], [`Error::NotAllocated`] (also for a page that is
-    /// already free), [`Error::RootPage`].
+    /// Nothing is changed: [`Error::ReservedPage`], [`Error::NotAllocated`] (also for a page that is already
+    /// free, and for one that another thread allocates and whose old bytes are not overwritten yet),
+    /// [`Error::RootPage`].
     ///
     /// # Cost
     /// No I/O.
@@ -366,6 +376,12 @@ fn check_in(free: &FreeMap, id: PageId) -> Result<(), Error> {
     } else {
         Err(Error::NotAllocated { page: id })
     }
+}
+
+/// A number for a new file that other files do not have: the hash of nothing with the random keys that the
+/// standard library makes for a hash map.
+fn new_identity() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// Shows the numbers of pages and the root.

@@ -31,11 +31,14 @@ pub fn dump_page(page: &PageBuf) -> String {
         return out;
     }
     let (id, kind) = (header::id(page), header::kind(page));
-    let _ = writeln!(out, "{id}, {kind}, {}, checksum {:#010x}", header::lsn(page), header::checksum(page));
+    let checksum = header::checksum(page);
     if matches!(kind, PageKind::META | PageKind::FREE_MAP) {
+        let identity = header::lsn(page).0;
+        let _ = writeln!(out, "{id}, {kind}, file {identity:#018x}, checksum {checksum:#010x}");
         out.push_str(&draw::hex(&page[header::HEADER_SIZE..], header::HEADER_SIZE));
         return out;
     }
+    let _ = writeln!(out, "{id}, {kind}, {}, checksum {checksum:#010x}", header::lsn(page));
     slotted(page, &mut out);
     out
 }

@@ -259,6 +259,7 @@ impl Schema {
     /// # Ensures
     /// Never panics (C2). If [`Schema::decode`] accepts the row, the value is the same as there. If `decode`
     /// refuses it, the result is an error or a value: only the length, the count and this column are checked.
+    /// So a value may even begin in the header, if the end of the column before it is wrong.
     ///
     /// # Errors
     /// [`Error::NoSuchColumn`]; [`Error::Row`] if the length, the count or this column is wrong.

@@ -37,6 +37,8 @@
 //! - P4 *no silent loss*: a page that was written since the last sync may have its old bytes, its new
 //!   bytes, or be damaged. Reading a damaged page is an error. A damaged bit in the manager's own pages is
 //!   an error or has no effect; it never gives another set of allocated pages.
+//! - P5 *no foreign pages*: if one of the manager's own pages has another version of the format, or belongs
+//!   to another file, `open` returns an error and leaves the file as it is.
 //!
 //! The owner must, before a `sync`, store a link to each new page (in a parent, a catalog or the
 //! [root](DiskManager::set_root)) and remove the links to each freed page. Then no crash leaves an
@@ -81,6 +83,7 @@
 //! ATC 2020).
 
 use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use kit::disk::Disk;
 use kit::sync::{Arc, Mutex};
@@ -106,6 +109,8 @@ pub struct DiskManager {
 
 /// The state that is durable.
 struct Commit {
+    /// The identity of the file, in all meta and map pages.
+    identity: u64,
     /// The state that a crash restores if no sync is running.
     durable: Snapshot,
     /// Its epoch.
@@ -160,7 +165,8 @@ impl DiskManager {
         let empty = Snapshot::empty();
         disk.set_len(PageId(empty.page_count).offset())?;
         let nothing = Snapshot { page_count: empty.page_count, root: empty.root, words: Vec::new() };
-        let commit = Commit { durable: nothing, epoch: 0, copies: Vec::new(), is_broken: false };
+        let (identity, copies) = (new_identity(), Vec::new());
+        let commit = Commit { identity, durable: nothing, epoch: 0, copies, is_broken: false };
         let manager = DiskManager::assemble(disk, empty, commit);
         manager.sync()?;
         Ok(manager)
@@ -172,7 +178,7 @@ impl DiskManager {
     /// No other manager is open on the file. The file may hold any bytes.
     ///
     /// # Ensures
-    /// - P1. Never panics, for any bytes.
+    /// - P1, P5. Never panics, for any bytes.
     /// - The state is durable before `open` returns. If the program that wrote it ended during a `sync`,
     ///   the state may be only in the system's cache. If the two meta pages are alike, the state is
     ///   durable, because `sync` writes meta page 1 only when meta page 0 is durable. If they differ,
@@ -183,9 +189,12 @@ impl DiskManager {
     /// - Bytes after the last page are cut off, so that new pages at the end of the file are zero.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if both meta pages are damaged, the file is too short for its pages, a map page
-    /// is damaged, or the root is not allocated. [`Error::Io`] if the disk failed: a meta page that *could
-    /// not be read* does not count as damaged.
+    /// - [`Error::Corrupt`], and the file is not changed: if both meta pages are damaged, the file is too
+    ///   short for its pages, a map page is damaged, or the root is not allocated. With
+    ///   [`Corruption::BadVersion`] if *one* of the meta pages has another version: it may be newer than the
+    ///   other and name pages that the other does not have. With [`Corruption::OtherFile`] if the two meta
+    ///   pages, or a meta page and a map page that it names, have different identities.
+    /// - [`Error::Io`] if the disk failed: a meta page that *could not be read* does not count as damaged.
     ///
     /// # Cost
     /// Two page reads, one more for each group, and a read of the length. If both meta pages are alike and
@@ -197,6 +206,10 @@ impl DiskManager {
         let found = [read_meta(&*disk, PageId(0))?, read_meta(&*disk, PageId(1))?];
         let is_in_order = found[0] == found[1];
         let meta = match found.clone() {
+            [MetaPage::Sound(first), MetaPage::Sound(second)] if second.identity != first.identity => {
+                let (expected, found) = (first.identity, second.identity);
+                return Err(Corruption::OtherFile { page: PageId(1), expected, found }.into());
+            }
             [MetaPage::Sound(first), MetaPage::Sound(second)] if second.epoch > first.epoch => second,
             [MetaPage::Sound(first), _] => first,
             [MetaPage::Damaged(_), MetaPage::Sound(second)] => second,
@@ -221,8 +234,8 @@ impl DiskManager {
                 }
             }
         }
-        let commit =
-            Commit { durable: durable.clone(), epoch: meta.epoch, copies: meta.copies, is_broken: false };
+        let Meta { identity, epoch, copies, .. } = meta;
+        let commit = Commit { identity, durable: durable.clone(), epoch, copies, is_broken: false };
         Ok(DiskManager::assemble(disk, durable, commit))
         //# end
     }
@@ -265,7 +278,7 @@ impl DiskManager {
         let mut map = self.map.lock();
         match cleared {
             Ok(()) => map.free.prepared(id),
-            Err(_) => map.free.release(id)?,
+            Err(_) => map.free.cancel(id)?,
         }
         cleared.map(|()| id)
         //# end
@@ -280,8 +293,9 @@ impl DiskManager {
     /// before the file grows.
     ///
     /// # Errors
-    /// Nothing is changed: [`Error::ReservedPage`], [`Error::NotAllocated`] (also for a page that is
-    /// already free), [`Error::RootPage`].
+    /// Nothing is changed: [`Error::ReservedPage`], [`Error::NotAllocated`] (also for a page that is already
+    /// free, and for one that another thread allocates and whose old bytes are not overwritten yet),
+    /// [`Error::RootPage`].
     ///
     /// # Cost
     /// No I/O.
@@ -459,17 +473,19 @@ impl DiskManager {
             if next.group(group) != commit.durable.group(group) {
                 *copy ^= 1;
                 let id = map_page(group, *copy);
-                write_whole(&*self.disk, id, &*allocation::encode_map(id, epoch, next.group(group))?)?;
+                let map = allocation::encode_map(id, commit.identity, epoch, next.group(group))?;
+                write_whole(&*self.disk, id, &map)?;
             }
         }
         self.sync_disk(commit)?;
         // From here on meta page 0 may name the new maps, and another try would overwrite those maps.
         commit.is_broken = true;
-        let meta = next.meta(epoch, &copies);
+        let identity = commit.identity;
+        let meta = next.meta(identity, epoch, &copies);
         write_whole(&*self.disk, PageId(0), &*meta.encode(PageId(0))?)?;
         self.disk.sync()?;
         write_whole(&*self.disk, PageId(1), &*meta.encode(PageId(1))?)?;
-        *commit = Commit { durable: next, epoch, copies, is_broken: false };
+        *commit = Commit { identity, durable: next, epoch, copies, is_broken: false };
         Ok(())
     }
     //# end
@@ -488,12 +504,20 @@ fn check_in(free: &FreeMap, id: PageId) -> Result<(), Error> {
     }
 }
 
+/// A number for a new file that other files do not have: the hash of nothing with the random keys that the
+/// standard library makes for a hash map.
+fn new_identity() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
 //# hide
-/// Reads a meta page, which may be damaged. It is an error if the page could not be read.
+/// Reads a meta page, which may be damaged. It is an error if the page could not be read, or if it is
+/// undamaged and of another version.
 fn read_meta(disk: &dyn Disk, id: PageId) -> Result<MetaPage, Error> {
     let mut page = [0; PAGE_SIZE];
     match read_whole(disk, id, &mut page).and_then(|()| Meta::decode(&page, id)) {
         Ok(meta) => Ok(MetaPage::Sound(meta)),
+        Err(Error::Corrupt(version @ Corruption::BadVersion { .. })) => Err(version.into()),
         Err(Error::Corrupt(corruption)) => Ok(MetaPage::Damaged(corruption)),
         Err(error) => Err(error),
     }

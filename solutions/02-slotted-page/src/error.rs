@@ -201,6 +201,16 @@ pub enum Corruption {
         /// The version in the file.
         found: u32,
     },
+    /// A meta or map page has the identity of another file: it was copied from there.
+    #[error("{page} has the identity {found:#018x} of another file; this file has {expected:#018x}")]
+    OtherFile {
+        /// The page with the other identity.
+        page: PageId,
+        /// The identity in meta page 0 or, for a map page, in the current meta page.
+        expected: u64,
+        /// The identity in the page.
+        found: u64,
+    },
     /// The page count is one that no file of the disk manager can have.
     #[error("the meta page has a page count of {found}, which no file can have")]
     BadPageCount {

@@ -22,7 +22,7 @@
 //! - M2: `held` contains every page of every state that may be found after a crash.
 //! - M3: the manager's own pages are marked in `now` and are never allocated or freed.
 //! - M4: a page whose old bytes are still being overwritten with zeros is marked in `now`, but is not part
-//!   of snapshots, and no thread may read or write it through the manager.
+//!   of snapshots, and no thread may read, write or free it through the manager.
 
 use crate::allocation::{GROUP_PAGES, GROUP_WORDS, MAP_COPIES, MAX_PAGE_COUNT, Meta};
 use crate::allocation::{bit_index, group_count, is_reserved, page_at};
@@ -71,9 +71,9 @@ impl Snapshot {
     }
 
     /// The meta page of this state.
-    pub(crate) fn meta(&self, epoch: u64, copies: &[u8]) -> Meta {
+    pub(crate) fn meta(&self, identity: u64, epoch: u64, copies: &[u8]) -> Meta {
         assert_eq!(copies.len(), group_count(self.page_count), "one bit of `copies` for each group");
-        Meta { epoch, page_count: self.page_count, root: self.root, copies: copies.to_vec() }
+        Meta { identity, epoch, page_count: self.page_count, root: self.root, copies: copies.to_vec() }
     }
 }
 
@@ -145,6 +145,12 @@ impl FreeMap {
         self.preparing.retain(|other| *other != id);
     }
 
+    /// Undoes [`FreeMap::take`]: the page `id` is free again, because its old bytes could not be overwritten.
+    pub(crate) fn cancel(&mut self, id: PageId) -> Result<(), Error> {
+        self.prepared(id);
+        self.release(id)
+    }
+
     /// The first page after the end of the file that can be allocated. If a group begins there, skips its
     /// map.
     ///
@@ -175,21 +181,21 @@ impl FreeMap {
     ///
     /// # Errors
     /// Nothing is changed: [`Error::ReservedPage`] for the manager's own pages, [`Error::NotAllocated`] for
-    /// a page that is free or after the end of the file, [`Error::RootPage`] for the root.
+    /// a page that is free, after the end of the file, or being prepared (M4), [`Error::RootPage`] for the
+    /// root.
     pub(crate) fn release(&mut self, id: PageId) -> Result<(), Error> {
         //# task 2.6 free a page
         //+ // Nudge: when does the doc of `hint` need a smaller value?
         if is_reserved(id) {
             return Err(Error::ReservedPage { page: id });
         }
-        if !self.is_allocated(id) {
+        if !self.is_allocated(id) || self.is_preparing(id) {
             return Err(Error::NotAllocated { page: id });
         }
         if id == self.root {
             return Err(Error::RootPage { page: id });
         }
         set(&mut self.now, id, false);
-        self.prepared(id);
         match bit_index(id) {
             Some(index) if !has(&self.held, id) => self.hint = self.hint.min(index / 64),
             _ => {}

@@ -24,7 +24,9 @@
 //! | 8      | 4    | page id  | the page's own number, to detect a page in the wrong place   |
 //! | 12     | 2    | kind     | [`PageKind`]                                                |
 //! | 14     | 2    | flags    | for use by the page's kind, 0 in a new page                 |
-//! | 16     | 8    | LSN      | last log record that changed the page (lab 6), else 0       |
+//! | 16     | 8    | LSN      | last log record that changed the page (lab 6), else 0; in   |
+//! |        |      |          | a meta or map page the file's identity, since no log record |
+//! |        |      |          | changes those pages                                         |
 //!
 //! Everything here is given. The functions take `&PageBuf`, so a page of the wrong length cannot be passed
 //! and no access can be out of bounds.

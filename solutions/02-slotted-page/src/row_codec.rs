@@ -318,6 +318,7 @@ impl Schema {
     /// # Ensures
     /// Never panics (C2). If [`Schema::decode`] accepts the row, the value is the same as there. If `decode`
     /// refuses it, the result is an error or a value: only the length, the count and this column are checked.
+    /// So a value may even begin in the header, if the end of the column before it is wrong.
     ///
     /// # Errors
     /// [`Error::NoSuchColumn`]; [`Error::Row`] if the length, the count or this column is wrong.
@@ -337,10 +338,6 @@ impl Schema {
             Place::Fixed { offset, len } => &bytes[offset..offset + len],
             Place::Variable { index } => {
                 let start = if index == 0 { self.data_start } else { self.end(bytes, index - 1) };
-                if start < self.data_start {
-                    let (end, len) = (self.end(bytes, index), bytes.len());
-                    return Err(RowFault::BadEnd { column, start, end, len }.into());
-                }
                 variable(bytes, column, start, self.end(bytes, index))?
             }
         };

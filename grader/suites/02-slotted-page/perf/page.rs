@@ -1,11 +1,13 @@
-//! Workloads of the slotted page: how many records fit (task 2.1), and repeated deletes and inserts (task
-//! 2.2).
+//! Workloads of the slotted page: how many records fit and how long an insert takes (task 2.1), and repeated
+//! deletes and inserts (task 2.2).
 
 use slotted_page::{PAGE_SIZE, PageBuf, PageId, PageKind, SlotId, SlottedPage};
 use testkit::perf::{Digest, Workload};
 
 /// Records in the count of pages.
 const FILL_RECORDS: usize = 20_000;
+/// Pages filled with short records in a round.
+const INSERT_PAGES: usize = 100;
 /// Pages that churn.
 const CHURN_PAGES: usize = 4;
 /// Records deleted from each page in a round.
@@ -15,6 +17,16 @@ const CHURN_DELETES: usize = 1_000;
 pub(crate) fn workloads() -> Vec<Workload> {
     vec![
         Workload::counted("page-fill", pages_filled),
+        Workload::timed("page-insert", || {
+            let mut bytes: Box<PageBuf> = Box::new([0; PAGE_SIZE]);
+            Box::new(move || {
+                for number in 0..INSERT_PAGES {
+                    let mut page = SlottedPage::init(&mut *bytes, PageId(number as u32), PageKind::HEAP);
+                    while page.insert(&[5; 8]).is_ok() {}
+                    black_box(page.record_count());
+                }
+            })
+        }),
         Workload::timed("page-churn", || {
             let mut pages: Vec<PageBuf> = vec![[0; PAGE_SIZE]; CHURN_PAGES];
             Box::new(move || {

@@ -228,6 +228,33 @@ pub(crate) fn check_unchanged(page: &OwnedPage, before: &PageBuf) {
     check_eq!(changed, None, "offset of the first byte that a failed call changed");
 }
 
+/// Offset and length of every record.
+pub(crate) fn places(page: &OwnedPage) -> BTreeMap<SlotId, (u16, u16)> {
+    let bytes = page.bytes();
+    let place = |at| (get_u16(&bytes[..], at), get_u16(&bytes[..], at + 2));
+    let slots =
+        (0..page.slot_count()).map(|index| (SlotId(index as u16), place(SLOTS_AT + SLOT_SIZE * index)));
+    slots.filter(|(_, place)| *place != (0, 0)).collect()
+}
+
+/// Fails if a record of `before` other than that of `changed` has moved.
+pub(crate) fn check_no_other_moved(
+    before: &BTreeMap<SlotId, (u16, u16)>,
+    page: &OwnedPage,
+    changed: SlotId,
+    call: &str,
+) {
+    let after = places(page);
+    for (slot, place) in before.iter().filter(|(slot, _)| **slot != changed) {
+        let what = "offset and length of a record that the call does not change";
+        check_eq!(
+            after.get(slot),
+            Some(place),
+            "{what}, {slot}, after {call} with a gap that is wide enough"
+        );
+    }
+}
+
 /// A page as another program may have written it: `slots` in slot order, `None` for a free one, each record
 /// with a number of dead bytes below it; `order` is the order of the records, from the end down.
 #[derive(Clone)]

@@ -8,7 +8,10 @@ use slotted_page::{
 use testkit::{check, check_eq, step};
 
 use crate::page_strategies::{Bytes, Op, apply, damaged, foreign, ops, random_pages};
-use crate::page_support::{Foreign, ID, Model, OwnedPage, check_unchanged, new_page, open, parse, record};
+use crate::page_support::{
+    Foreign, ID, Model, OwnedPage, check_no_other_moved, check_unchanged, new_page, open, parse, places,
+    record,
+};
 
 /// A page with records of these lengths, and its model.
 fn filled(lengths: &[usize]) -> (OwnedPage, Model) {
@@ -138,6 +141,24 @@ fn insert_compacts_for_the_slot_entry_too() {
             model.check(&page);
         }
     }
+}
+
+/// Compaction costs a pass over the page, so an insert compacts only if the gap is too small: dead bytes
+/// alone are no reason.
+#[testkit::test]
+fn insert_moves_no_record_while_the_gap_is_wide_enough() {
+    let slots =
+        vec![Some((record(300, 0), 7)), None, Some((record(50, 1), 1)), None, Some((record(9, 2), 90))];
+    let (mut page, mut model) = open(Foreign { slots, order: vec![0, 1, 2, 3, 4] }.build());
+    for (tag, len) in [40, 0, 200, 13, 700].into_iter().enumerate() {
+        let before = places(&page);
+        let slot = model.insert(&mut page, &record(len, tag)).expect("the gap is wide enough");
+        check_no_other_moved(&before, &page, slot, "insert");
+        let (before, slot) = (places(&page), SlotId(page.slot_count() as u16 + 1));
+        model.insert_into(&mut page, slot, &record(len, tag));
+        check_no_other_moved(&before, &page, slot, "insert_into");
+    }
+    model.check(&page);
 }
 
 /// Compaction makes one gap of all free bytes; slots, records and the counts are as before.

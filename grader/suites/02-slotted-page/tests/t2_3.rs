@@ -6,7 +6,9 @@ use slotted_page::{Lsn, MAX_RECORD_LEN, OWNER_SIZE, PAGE_SIZE, PageKind, SlotId,
 use testkit::{check, check_eq};
 
 use crate::page_strategies::{Bytes, Op, apply, damaged, foreign, lengths, ops, random_pages};
-use crate::page_support::{Foreign, Model, OwnedPage, new_page, open, parse, record};
+use crate::page_support::{
+    Foreign, Model, OwnedPage, check_no_other_moved, new_page, open, parse, places, record,
+};
 
 /// A page with records of these lengths, and its model.
 fn filled(lengths: &[usize]) -> (OwnedPage, Model) {
@@ -133,6 +135,21 @@ fn update_compacts_when_the_room_is_in_pieces() {
         model.check(&page);
         check_eq!((page.lsn(), page.owner()), (Lsn(77), &[0x6B; OWNER_SIZE]), "LSN and owner's bytes");
     }
+}
+
+/// An update compacts only if the gap is too small for the new record: dead bytes alone are no reason.
+#[testkit::test]
+fn update_moves_no_other_record_while_the_gap_is_wide_enough() {
+    let slots = vec![Some((record(60, 0), 7)), None, Some((record(50, 1), 1)), Some((record(9, 2), 90))];
+    let (mut page, mut model) = open(Foreign { slots, order: vec![0, 1, 2, 3] }.build());
+    for (tag, len) in [61, 10, 0, 300, 299].into_iter().enumerate() {
+        for slot in [0, 2, 3].map(SlotId) {
+            let before = places(&page);
+            model.update(&mut page, slot, &record(len, tag));
+            check_no_other_moved(&before, &page, slot, "update");
+        }
+    }
+    model.check(&page);
 }
 
 /// An update that does not fit reports the free bytes and changes no byte: the old record must not be

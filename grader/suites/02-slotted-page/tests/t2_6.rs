@@ -5,8 +5,10 @@ mod crash;
 mod damage;
 mod faults;
 mod forged;
+mod large;
 mod recovery;
 mod reuse;
+mod sparse;
 mod story;
 mod threads;
 

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{FREE_MAP, MAGIC, META, kind, page, u32_at, u64_at};
 
+/// Version of the format.
+const VERSION: u32 = 1;
 /// Pages of a group, its map included.
 const GROUP: u32 = 32_512;
 /// First page of group 0.
@@ -34,7 +36,9 @@ pub(super) fn is_reserved(id: u32) -> bool {
 /// Reads the allocation state from the bytes of a file.
 pub fn allocation(bytes: &[u8]) -> Allocation {
     let metas = (0..FIRST_GROUP).filter_map(|id| page(bytes, id).filter(|page| is_sealed(page, id, META)));
-    let Some(meta) = metas.reduce(|a, b| if u64_at(b, 32) > u64_at(a, 32) { b } else { a }) else {
+    let metas: Vec<&[u8]> = metas.collect();
+    let newer = metas.iter().copied().reduce(|a, b| if u64_at(b, 32) > u64_at(a, 32) { b } else { a });
+    let Some(meta) = newer else {
         return Allocation { problems: vec!["neither meta page is sound".into()], ..Allocation::default() };
     };
     let mut allocation = Allocation {
@@ -43,6 +47,14 @@ pub fn allocation(bytes: &[u8]) -> Allocation {
         root: u32_at(meta, 40),
         ..Allocation::default()
     };
+    for other in metas {
+        if u32_at(other, 24) != VERSION {
+            allocation.problems.push(format!("a meta page has version {}", u32_at(other, 24)));
+        }
+        if identity(other) != identity(meta) {
+            allocation.problems.push("the meta pages have the identities of two files".into());
+        }
+    }
     let pages_there = bytes.len() / super::PAGE;
     if pages_there < allocation.page_count as usize {
         allocation.problems.push(format!(
@@ -58,6 +70,9 @@ pub fn allocation(bytes: &[u8]) -> Allocation {
             allocation.problems.push(format!("page {id}, the map of group {group}, is not sound"));
             continue;
         };
+        if identity(map) != identity(meta) {
+            allocation.problems.push(format!("page {id}, the map of group {group}, is of another file"));
+        }
         read_map(map, group, &mut allocation);
     }
     if allocation.root != 0 && !allocation.allocated.contains(&allocation.root) {
@@ -79,6 +94,11 @@ fn read_map(map: &[u8], group: u32, allocation: &mut Allocation) {
             allocation.allocated.insert(id);
         }
     }
+}
+
+/// The number that all meta and map pages of a file have in the place of the LSN.
+fn identity(page: &[u8]) -> u64 {
+    u64_at(page, 16)
 }
 
 /// A whole page of that place and kind.

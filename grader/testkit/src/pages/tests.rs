@@ -270,6 +270,23 @@ fn a_lost_page_and_one_with_two_owners_are_problems_of() {
 }
 
 #[test]
+fn pages_of_another_file_or_version_are_problems() {
+    let sound = with_books(&[], &[4]);
+    assert!(allocation(&sound).problems.is_empty(), "{:?}", allocation(&sound).problems);
+    let with = |id: usize, at: usize| {
+        let mut bytes = sound.clone();
+        let page = &mut bytes[id * PAGE..][..PAGE];
+        page[at] ^= 2;
+        let sum = allocation::checksum(page);
+        page[4..8].copy_from_slice(&sum.to_le_bytes());
+        allocation(&bytes).problems
+    };
+    says(&with(3, 20), "page 3, the map of group 0, is of another file");
+    says(&with(1, 20), "the meta pages have the identities of two files");
+    says(&with(1, 24), "a meta page has version 3");
+}
+
+#[test]
 fn the_checksum_is_that_of_the_standard() {
     let mut page = vec![0; PAGE];
     assert_eq!(allocation::checksum(&page), 0x98F9_4189);

@@ -64,7 +64,8 @@ impl<B: DerefMut<Target = PageBuf>> SlottedPage<B> {
     ///    great for a page.
     ///
     /// # Cost
-    /// O(length of the record + new slots), and a compaction if one is needed.
+    /// O(length of the record + new slots), and a compaction if one is needed, as for
+    /// [`insert`](Self::insert).
     pub fn insert_into(&mut self, slot: SlotId, record: &[u8]) -> Result<(), Error> {
         todo!("task 2.2: insert into a given slot")
     }

@@ -66,7 +66,8 @@ impl<B: DerefMut<Target = PageBuf>> SlottedPage<B> {
     ///    takes a new slot, `free` = [`free_bytes`](Self::free_bytes).
     ///
     /// # Cost
-    /// O(length of the record), and O(slots) if there are free slots; a compaction if one is needed.
+    /// O(length of the record), and O(slots) if there are free slots; a compaction if one is needed. If the
+    /// gap is wide enough, no other record moves, with any number of dead bytes.
     pub fn insert(&mut self, record: &[u8]) -> Result<SlotId, Error> {
         //# task 2.1 insert a record
         //+ // Nudge: check everything that can fail before you change the first byte.

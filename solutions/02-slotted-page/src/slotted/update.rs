@@ -35,7 +35,8 @@ impl<B: DerefMut<Target = PageBuf>> SlottedPage<B> {
     ///    the length of the old record.
     ///
     /// # Cost
-    /// O(length of the record), and a compaction if one is needed.
+    /// O(length of the record), and a compaction if one is needed. If the gap is wide enough for the new
+    /// record, no other record moves.
     pub fn update(&mut self, slot: SlotId, record: &[u8]) -> Result<(), Error> {
         //# task 2.3 update a record
         //+ // Nudge: if the update has to compact the page, which bytes must the compaction keep?

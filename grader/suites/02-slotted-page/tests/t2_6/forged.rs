@@ -1,14 +1,21 @@
 //! Files with sound checksums that no manager wrote: `open` checks each number of the allocation state (B1
-//! to B4).
+//! to B5), and a file that it refuses it leaves as it is.
 
 use std::collections::BTreeSet;
 
-use slotted_page::{Error, PAGE_SIZE, PageBuf, PageId, header, page_checksum};
-use testkit::{check, check_eq};
+use kit::sync::Arc;
+use slotted_page::disk_manager::{GROUP_PAGES, MAX_PAGE_COUNT};
+use slotted_page::{Corruption, DiskManager, Error, PAGE_SIZE, PageBuf, PageId, header, page_checksum};
+use testkit::disk::FaultDisk;
+use testkit::{Failure, check, check_eq};
 
 use super::{allocate, allocated, filled, free, open_bytes, sync};
 
+/// Offset of the kind in the header of every page.
+const KIND_AT: usize = 12;
 /// Offsets of the numbers in a meta page.
+const VERSION_AT: usize = 24;
+const PAGE_COUNT_AT: usize = 28;
 const EPOCH_AT: usize = 32;
 const ROOT_AT: usize = 40;
 const COPIES_AT: usize = 48;
@@ -43,11 +50,31 @@ fn epoch(bytes: &[u8], number: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 
-/// Opens the file, which must be refused as damaged.
-fn check_refused(bytes: Vec<u8>, what: &str) {
+/// Opens the file, which must be refused as damaged and left as it is. Returns what is wrong.
+fn check_refused(bytes: Vec<u8>, what: &str) -> Corruption {
+    testkit::scene::clear();
     testkit::step!("DiskManager::open(a file in which {what})");
-    let found = open_bytes(bytes).map(|manager| (allocated(&manager), manager.root()));
-    check!(matches!(found, Err(Error::Corrupt(_))), "open of a file in which {what} gives {found:?}");
+    let disk = FaultDisk::from_bytes(bytes);
+    disk.reset_counts();
+    let found = DiskManager::open(Arc::new(disk.clone()));
+    let counts = disk.counts();
+    check_eq!(
+        (counts.writes, counts.set_lens),
+        (0, 0),
+        "writes and changes of the length by open of a file in which {what}"
+    );
+    match found.map(|manager| (allocated(&manager), manager.root())) {
+        Err(Error::Corrupt(corruption)) => corruption,
+        found => Failure::new(format!("open of a file in which {what}"))
+            .expected_text("Err(Corrupt(..))")
+            .found(found)
+            .raise(),
+    }
+}
+
+/// The current map page of group 0.
+fn current_map(bytes: &[u8]) -> usize {
+    2 + usize::from(bytes[COPIES_AT] & 1)
 }
 
 /// A root that is not allocated would give the owner a page of another owner, or one of the manager's own
@@ -77,7 +104,7 @@ fn the_root_must_be_an_allocated_page() {
 #[testkit::test]
 fn a_map_page_is_not_newer_than_its_meta_page() {
     let (bytes, ids, _) = file();
-    let current = 2 + usize::from(bytes[COPIES_AT] & 1);
+    let current = current_map(&bytes);
     let with_epoch = |epoch: u64| {
         let mut bytes = bytes.clone();
         forge(&mut bytes, current, MAP_EPOCH_AT, &epoch.to_le_bytes());
@@ -147,5 +174,134 @@ fn the_larger_epoch_counts() {
             Ok(after.clone()),
             "allocated pages with meta page {stale} one sync behind the other"
         );
+    }
+}
+
+/// A meta page of another version may be newer than the one beside it. If `open` used the older one, it would
+/// cut off and overwrite what the other program wrote (P5).
+#[testkit::test]
+fn another_version_is_refused() {
+    let (bytes, ..) = file();
+    for version in [0_u32, 2, 3, 1 << 16, u32::MAX] {
+        for metas in [&[0][..], &[1], &[0, 1]] {
+            // Another version may give the bytes behind its number another meaning.
+            for rest in [None, Some([0xFF; 20])] {
+                let mut bytes = bytes.clone();
+                for meta in metas {
+                    rest.iter().for_each(|rest| forge(&mut bytes, *meta, PAGE_COUNT_AT, rest));
+                    forge(&mut bytes, *meta, VERSION_AT, &version.to_le_bytes());
+                }
+                let found = check_refused(bytes, &format!("meta pages {metas:?} have version {version}"));
+                let expected = Corruption::BadVersion { expected: 1, found: version };
+                check_eq!(found, expected, "open with version {version} in meta pages {metas:?}");
+            }
+        }
+    }
+}
+
+/// Meta and map pages of another file are undamaged, but they describe other pages: with them, `open` would
+/// cut off or overwrite pages of this file (P5, B5).
+#[testkit::test]
+fn pages_of_another_file_are_refused() {
+    let (bytes, ..) = file();
+    let (disk, other, ids) = filled(3);
+    for root in [Some(ids[0]), None, Some(ids[1])] {
+        check_eq!(other.set_root(root), Ok(()), "set_root in the other file");
+        free(&other, ids[2]);
+        sync(&other);
+        check_eq!(allocate(&other), ids[2], "the page that was freed, and no other page is free");
+        sync(&other);
+    }
+    sync(&other);
+    let other = disk.durable();
+    let map = current_map(&bytes);
+    let cases = [
+        (vec![0], "meta page 0 is that of another file"),
+        (vec![1], "meta page 1 is that of another file"),
+        (vec![0, 1], "both meta pages are those of another file"),
+        (vec![map], "the current map page is that of another file"),
+    ];
+    for (pages, what) in cases {
+        let mut bytes = bytes.clone();
+        for number in pages {
+            let place = number * PAGE_SIZE..(number + 1) * PAGE_SIZE;
+            bytes[place.clone()].copy_from_slice(&other[place]);
+        }
+        let found = check_refused(bytes, what);
+        check!(
+            matches!(found, Corruption::OtherFile { .. }),
+            "open of a file in which {what} gives {found:?}"
+        );
+    }
+    for (foreign, damaged) in [(0, 1), (1, 0)] {
+        let mut bytes = bytes.clone();
+        let place = foreign * PAGE_SIZE..(foreign + 1) * PAGE_SIZE;
+        bytes[place.clone()].copy_from_slice(&other[place]);
+        bytes[damaged * PAGE_SIZE + 500] ^= 1;
+        let what = "one meta page is that of another file and the other one is damaged";
+        let found = check_refused(bytes, what);
+        check!(
+            matches!(found, Corruption::OtherFile { .. }),
+            "open of a file in which {what} gives {found:?}"
+        );
+    }
+}
+
+/// An undamaged page of another kind in the place of a meta or map page holds other numbers there.
+#[testkit::test]
+fn pages_of_another_kind_are_refused() {
+    let (bytes, ids, _) = file();
+    let kinds = [0_u16, 2, 3, 9, 0x0100];
+    for kind in kinds {
+        let with_kind = |metas: &[usize]| {
+            let mut bytes = bytes.clone();
+            let later = epoch(&bytes, 0) + 7;
+            for meta in metas {
+                forge(&mut bytes, *meta, KIND_AT, &kind.to_le_bytes());
+                forge(&mut bytes, *meta, EPOCH_AT, &later.to_le_bytes());
+                forge(&mut bytes, *meta, ROOT_AT, &ids[0].0.to_le_bytes());
+            }
+            bytes
+        };
+        check_refused(with_kind(&[0, 1]), &format!("both meta pages are of kind {kind}"));
+        for meta in 0..2 {
+            let opened = open_bytes(with_kind(&[meta])).map(|manager| manager.root());
+            check_eq!(opened, Ok(None), "root of a file in which meta page {meta} is of kind {kind}");
+        }
+    }
+    for kind in kinds.into_iter().filter(|kind| *kind != 2).chain([1]) {
+        let mut bytes = bytes.clone();
+        let map = current_map(&bytes);
+        forge(&mut bytes, map, KIND_AT, &kind.to_le_bytes());
+        check_refused(bytes, &format!("the current map page is of kind {kind}"));
+    }
+}
+
+/// A page count that no file has: too small for the manager's own pages, or larger than the format allows.
+#[testkit::test]
+fn impossible_page_counts_are_refused() {
+    let (bytes, ids, page_count) = file();
+    let in_the_map = 2 + GROUP_PAGES + 1;
+    for count in [0, 1, 2, 3, in_the_map, MAX_PAGE_COUNT + 1, u32::MAX] {
+        let with_count = |metas: &[usize]| {
+            let mut bytes = bytes.clone();
+            let later = epoch(&bytes, 0) + 7;
+            for meta in metas {
+                forge(&mut bytes, *meta, PAGE_COUNT_AT, &count.to_le_bytes());
+                forge(&mut bytes, *meta, EPOCH_AT, &later.to_le_bytes());
+            }
+            bytes
+        };
+        check_refused(with_count(&[0, 1]), &format!("both meta pages have a page count of {count}"));
+        for meta in 0..2 {
+            let opened = open_bytes(with_count(&[meta]))
+                .map(|manager| (manager.stats().page_count, allocated(&manager).len()));
+            let expected = Ok((page_count.0, ids.len() - 1));
+            check_eq!(
+                opened,
+                expected,
+                "page count and allocated pages, one meta page with a count of {count}"
+            );
+        }
     }
 }

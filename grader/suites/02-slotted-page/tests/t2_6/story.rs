@@ -162,9 +162,17 @@ impl Story {
         true
     }
 
-    /// Runs one step. After an error of the disk the model changes only by what the failed call may have
-    /// done.
+    /// Runs one step, and adds its error to the report. After an error of the disk the model changes only by
+    /// what the failed call may have done.
     pub(super) fn step(&mut self, op: Op) -> Result<(), Error> {
+        let result = self.take_step(op);
+        if let Err(error) = &result {
+            self.model.tell(&format!("// gave Err: {error}"));
+        }
+        result
+    }
+
+    fn take_step(&mut self, op: Op) -> Result<(), Error> {
         let Some(manager) = &self.manager else { return Ok(()) };
         let model = &mut self.model;
         let pick = |n: usize| model.now.pages.iter().nth(n % model.now.pages.len().max(1)).copied();

@@ -284,6 +284,67 @@ fn a_reused_page_is_not_read_before_it_is_cleared() {
     });
 }
 
+/// A disk that makes one call in the middle of its next write, as another thread might.
+struct CallingDisk {
+    disk: FaultDisk,
+    call: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Disk for CallingDisk {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.disk.read_at(offset, buf)
+    }
+    fn write_at(&self, offset: u64, buf: &[u8]) -> io::Result<usize> {
+        let call = self.call.lock().take();
+        if let Some(call) = call {
+            call();
+        }
+        self.disk.write_at(offset, buf)
+    }
+    fn sync(&self) -> io::Result<()> {
+        self.disk.sync()
+    }
+    fn len(&self) -> io::Result<u64> {
+        self.disk.len()
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.disk.set_len(len)
+    }
+}
+
+/// While `allocate` overwrites the old bytes of a page, it holds no lock, and a caller with an old link
+/// cannot free the page: else the page would be allocated a second time.
+#[testkit::test]
+fn a_page_that_is_being_cleared_is_not_freed_and_blocks_no_call() {
+    // Under the scheduler a thread that waits for itself is found at once.
+    testkit::schedule::explore(4, || {
+        let disk = Arc::new(CallingDisk { disk: FaultDisk::new(), call: Mutex::new(None) });
+        let manager = Arc::new(DiskManager::create(disk.clone()).expect("create on a disk that works"));
+        let id = manager.allocate().expect("there is room");
+        check_eq!(manager.write_page(id, &page(id, 40)), Ok(()), "write_page");
+        check_eq!(manager.free(id), Ok(()), "free({id}), which no sync has seen");
+        let (other, second) = (manager.clone(), Arc::new(Mutex::new(None)));
+        let given = second.clone();
+        testkit::step!("manager.allocate()  // clears {id}, and in the middle of this write another caller");
+        testkit::step!("//   calls stats(), free({id}), set_root({id}), allocate()");
+        *disk.call.lock() = Some(Box::new(move || {
+            let _ = other.stats();
+            let refused = Err(Error::NotAllocated { page: id });
+            check_eq!(other.free(id), refused, "free({id}) while allocate clears it");
+            let refused = Err(Error::NotAllocated { page: id });
+            check_eq!(other.set_root(Some(id)), refused, "set_root({id}) while allocate clears it");
+            *given.lock() = Some(other.allocate().expect("there is room"));
+        }));
+        let first = manager.allocate().expect("there is room");
+        let third = manager.allocate().expect("there is room");
+        let mut all: Vec<PageId> = second.lock().iter().copied().chain([first, third]).collect();
+        all.sort_unstable();
+        let given = all.len();
+        all.dedup();
+        check_eq!(all.len(), given, "different pages among {given} that were allocated, {all:?}");
+    });
+}
+
 /// A page that is reused while a sync runs is not made durable with its former owner's bytes (P3).
 #[testkit::test]
 fn a_page_reused_during_a_sync_holds_no_old_bytes() {
