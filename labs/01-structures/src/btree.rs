@@ -29,6 +29,9 @@
 //! - **T5** An internal root has at least one key: when a root loses its last key, its only child becomes
 //!   the root.
 //!
+//! If a comparison of keys panics, T1 to T5 hold afterwards and the tree has the same entries as before the
+//! call. If a `drop` panics in `clear`, the tree holds some or none of the entries.
+//!
 //! With T3 and T4 a tree of n entries has height at most 1 + log base t of ((n + 1) / 2).
 //!
 //! # Left out, and the price
@@ -74,6 +77,7 @@ impl<K, V> BTree<K, V> {
     }
 
     /// Makes an empty tree in which every node but the root has `order - 1` to `2 * order - 1` keys (T3).
+    /// Memory is used for entries that are inserted, not for the order.
     ///
     /// # Panics
     /// If `order` is less than 2, because a node could then have no key.
@@ -147,7 +151,7 @@ impl<K: Ord, V> BTree<K, V> {
     /// Returns the value of `key`; `None` if the tree does not have the key.
     ///
     /// # Cost
-    /// One node a level.
+    /// One node a level. In a node with many keys, far fewer comparisons than keys.
     pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
@@ -180,7 +184,8 @@ impl<K: Ord, V> BTree<K, V> {
     /// If the tree had an equal key, that key stays and the new one is dropped, as in std. T1 to T5 hold.
     ///
     /// # Cost
-    /// One node a level, and at most one split a level.
+    /// One node a level, each visited once, and at most one split a level. A full node may be split when the
+    /// search for the key meets it, or when it has one key too many.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         // Nudge: the result of `Node::insert` says what the parent must do. Only the root can add a
         // level (T4).

@@ -24,8 +24,9 @@
 //! | `0xff` | empty: the slot holds no entry, and a probe may stop in its group |
 //!
 //! A lookup reads the eight control bytes of the home group as one `u64` and compares all of them with the
-//! tag at once (`hash_map/group.rs`). Only keys in slots with this tag are compared, so of 128 full slots
-//! about one costs a comparison with a wrong key. If the group has no empty byte, the probe visits another.
+//! tag at once (`hash_map/group.rs`). Only keys in slots that look as if they had this tag are compared, so
+//! of 128 full slots about one costs a comparison with a wrong key. If the group has no empty byte, the probe
+//! visits another.
 //!
 //! # Invariants
 //! - **H1** The number of groups is 0 or a power of two, and there are eight slots for each group.
@@ -36,6 +37,16 @@
 //! - **H4** `growth_left` = 7 * groups - full - deleted, and is never negative. So at least one byte in
 //!   eight is empty, and every probe ends.
 //! - **H5** No two slots hold equal keys.
+//!
+//! # When the caller's code panics
+//! The map calls code of the caller: the hash, comparison, `clone` and `drop` of keys, the `drop` of values,
+//! and the closures of `retain` and of an entry. If one of them panics, H1 to H5 hold afterwards, nothing is
+//! dropped twice, and the map can be used.
+//! - A hash or a comparison panics: the map has the same entries as before the call, also if the table was
+//!   about to grow. The key and the value that were passed to `insert` are dropped.
+//! - A closure of an entry panics: the same, with the changes that `and_modify` made to the value so far.
+//! - The closure of `retain` panics: the entries that it refused are gone, all others are there.
+//! - A `drop` panics: the map holds some or none of the entries that were to be dropped and were not.
 //!
 //! # Left out, and the price
 //! - A slot is an `Option`: 24 bytes for a pair of `u64`, where an uninitialised slot takes 16 but needs
@@ -125,7 +136,7 @@ impl<K, V, S> HashMap<K, V, S> {
     /// Drops every entry. The capacity stays the same.
     ///
     /// # Cost
-    /// O(capacity).
+    /// O(capacity); no key is hashed or compared.
     pub fn clear(&mut self) {
         self.table.clear();
     }
@@ -280,6 +291,9 @@ impl<K: Eq + Hash, V, S: BuildHasher> HashMap<K, V, S> {
     /// `capacity() >= len() + additional`. While `len() + additional` is at most half of the capacity, the
     /// capacity does not change, after any number of inserts and removes: the table is rehashed without its
     /// tombstones instead. `insert` and `entry` reserve room for one entry in the same way.
+    ///
+    /// # Panics
+    /// If no allocation can hold `len() + additional` entries, as in std. The map is not changed.
     pub fn reserve(&mut self, additional: usize) {
         let HashMap { table, hash_builder } = self;
         table.reserve(additional, |key| hash_builder.hash_one(key));

@@ -25,6 +25,10 @@
 //!   first slot and the same next free slot, so `len` is stored too.
 //! - **Q4** elements are dropped front to back, each exactly once.
 //!
+//! If the `drop` or `clone` of an element panics, or the iterator that `extend` reads, Q1 to Q3 hold
+//! afterwards, and no element is dropped twice. After a panic in `clear`, the queue holds some or none of the
+//! elements that were not dropped.
+//!
 //! # Left out, and the price
 //! - The ring never shrinks: a queue keeps the slots it needed when it was longest.
 //! - There is no contiguous slice of all elements.

@@ -85,7 +85,8 @@ pub(crate) enum Core<T> {
 ///
 /// With capacity 0 the channel holds no value, as in Go's `make(chan T)`. A `send` returns when a receiver
 /// has taken the value. A `try_send` succeeds only if a receiver waits for which no other value is
-/// reserved. A `try_recv` succeeds only if a sender waits.
+/// reserved. A `try_recv` succeeds only if a sender waits. A call with a time limit succeeds in these cases
+/// too, also if its time is already up: with `Duration::ZERO`, `send_timeout` sends to a receiver that waits.
 ///
 /// # Ensures
 /// There is one sender and one receiver. Memory for values is allocated when values are sent, not here.
@@ -149,7 +150,8 @@ impl<T> Clone for Receiver<T> {
 impl<T> Drop for Receiver<T> {
     /// # Ensures
     /// If this was the last receiver, the channel is closed, and the values in it are dropped, oldest
-    /// first. They are dropped here and not with the last sender, because no receiver can take them.
+    /// first. They are dropped here and not with the last sender, because no receiver can take them. If the
+    /// `drop` of a value panics, the channel is closed all the same, and every other value is dropped once.
     fn drop(&mut self) {
         //# task 1.2 the last receiver closes and empties
         if self.shared.receivers.fetch_sub(1, Ordering::SeqCst) == 1 {
@@ -181,7 +183,7 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// Returns the value: in `Timeout` if the channel was full until `limit` had passed, in `Closed` if
-    /// the channel is closed.
+    /// the channel is closed. If [`Sender::try_send`] would succeed when the time is up, this call succeeds.
     pub fn send_timeout(&self, value: T, limit: Duration) -> Result<(), SendTimeoutError<T>> {
         self.shared.core.send(value, WaitLimit::at_most(limit)).map_err(SendTimeoutError::from)
     }
@@ -207,7 +209,8 @@ impl<T> Receiver<T> {
     /// Receives the next value, and waits at most `limit` while there is none.
     ///
     /// # Errors
-    /// `Timeout` if no value came until `limit` had passed, `Closed` if the channel is closed and empty.
+    /// `Timeout` if no value came until `limit` had passed, `Closed` if the channel is closed and empty. If
+    /// [`Receiver::try_recv`] would succeed when the time is up, this call succeeds.
     pub fn recv_timeout(&self, limit: Duration) -> Result<T, RecvTimeoutError> {
         self.shared.core.recv(WaitLimit::at_most(limit)).map_err(RecvTimeoutError::from)
     }

@@ -38,6 +38,10 @@
 //! - **L5** `len() <= capacity()`.
 //! - **L6** Each index from 2 is either linked or in `free`, and a free node has no entry.
 //!
+//! If the hash, comparison or `clone` of a key panics, L1 to L6 hold afterwards. Then nothing is changed,
+//! except that `put` may have evicted the entry that it would have evicted anyway. What is in the cache after
+//! the `drop` of a key panicked is not defined.
+//!
 //! # Left out, and the price
 //! - A key is stored twice, so it must be `Clone`: the map needs it to find the node, and the node needs it
 //!   to remove the entry from the map at an eviction. The crate `lru` shares one copy by raw pointers.
@@ -187,18 +191,26 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     /// Stores an entry in a node that is not linked yet, and returns the node's index.
     ///
     /// # Ensures
-    /// A free node is used before the arena grows (L6). The node has no pins.
+    /// A free node is used before the arena grows (L6): the node that `next_node` returned. The node has no
+    /// pins.
     fn fill_node(&mut self, key: K, value: V) -> Index {
         //# task 1.4 find a node for an entry
-        if let Some(index) = self.free.pop() {
+        let index = self.next_node();
+        if self.free.pop().is_some() {
             debug_assert!(self.nodes[index as usize].entry.is_none(), "L6: a free node has no entry");
             self.nodes[index as usize].entry = Some((key, value));
             return index;
         }
-        let index = Index::try_from(self.nodes.len()).expect("an arena of 2^32 nodes does not fit in memory");
         self.nodes.push(Node { prev: index, next: index, pins: 0, entry: Some((key, value)) });
         index
         //# end
+    }
+
+    /// Index of the node that `fill_node` fills next.
+    fn next_node(&self) -> Index {
+        let new =
+            || Index::try_from(self.nodes.len()).expect("an arena of 2^32 nodes does not fit in memory");
+        self.free.last().copied().unwrap_or_else(new)
     }
 
     /// Unlinks a node, frees it and returns its entry.
@@ -229,9 +241,11 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
     /// is changed.
     ///
     /// # Cost
-    /// O(1), at most three probes of the map.
+    /// O(1): the key is hashed at most twice, and the key of an evicted entry once. When the map is rehashed,
+    /// other keys are hashed too.
     pub fn put(&mut self, key: K, value: V) -> Result<Put<K, V>, AllPinned<K, V>> {
         //# task 1.4 put an entry
+        //+ // Nudge: the hash and the `clone` of a key are the caller's code. What is linked when one panics?
         if let Some(old) = self.get_mut(&key) {
             return Ok(Put::Replaced(std::mem::replace(old, value)));
         }
@@ -245,9 +259,10 @@ impl<K: Hash + Eq + Clone, V, S: BuildHasher> LruCache<K, V, S> {
                 return Err(AllPinned { key, value });
             }
         }
-        let index = self.fill_node(key.clone(), value);
-        let other_node = self.map.insert(key, index);
+        // The map first: if it panics, no node has the entry.
+        let other_node = self.map.insert(key.clone(), self.next_node());
         debug_assert_eq!(other_node, None, "L1: no key is in two nodes");
+        let index = self.fill_node(key, value);
         debug_assert!(self.len() <= self.capacity, "L5");
         self.link_first(LOOSE, index);
         Ok(evicted.map_or(Put::Inserted, |(key, value)| Put::Evicted(key, value)))

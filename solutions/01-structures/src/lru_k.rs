@@ -91,6 +91,9 @@ pub(crate) struct Rank {
 impl LruK {
     /// Makes a replacer that orders frames by their `k`-th last access. No frame is known yet.
     ///
+    /// # Ensures
+    /// `k` may be any number: memory is used for accesses that are recorded, not for `k`.
+    ///
     /// # Errors
     /// [`Error::ZeroK`] if `k` is 0.
     pub fn new(k: usize) -> Result<Self, Error> {

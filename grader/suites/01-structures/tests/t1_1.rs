@@ -7,6 +7,7 @@ use std::rc::Rc;
 use proptest::prelude::*;
 use structures::RingQueue;
 use testkit::drops::Ledger;
+use testkit::fuse::{Call, Fused, burn, called};
 use testkit::{alloc, check, check_eq, scene, step};
 
 /// A queue of `capacity` slots whose front lies `offset` slots from where it began: pushes wrap soon.
@@ -393,6 +394,94 @@ fn clear_keeps_the_capacity() {
         let pushes = alloc::count(|| (0..room as u64).for_each(|value| queue.push_back(value)));
         check_eq!(pushes.allocations, 0, "allocations of {room} pushes after clear()");
         check_eq!(drained(queue), (0..room as u64).collect::<Vec<_>>(), "the elements pushed after clear()");
+    }
+}
+
+/// Clearing costs the elements that are there, not the slots: a queue that was long once is cleared as
+/// quickly as a short one. The ratio of two times in one run, each the shortest of several.
+#[testkit::test]
+fn clear_does_not_visit_free_slots() {
+    let time_of = |capacity: usize| {
+        let mut queue = RingQueue::with_capacity(capacity);
+        let rounds = (0..20).map(|_| {
+            let start = std::time::Instant::now();
+            for value in 0..50_u8 {
+                queue.push_back(value);
+                queue.clear();
+            }
+            start.elapsed().as_nanos().max(1)
+        });
+        rounds.min().expect("there are 20 rounds")
+    };
+    let (short, long) = (time_of(8), time_of(1 << 20));
+    let ratio = long / short;
+    check!(
+        ratio < 200,
+        "clear() of one element in 2^20 slots takes {ratio} times as long as in 8 slots (below 200)"
+    );
+}
+
+/// Checks a queue after a panic: what it says of its elements agrees, and it can be used and dropped.
+fn check_usable(mut queue: RingQueue<Fused>, ledger: &Ledger, when: &str) {
+    let values: Vec<i64> = queue.iter().map(Fused::value).collect();
+    check_eq!(queue.len(), values.len(), "len(), and the number of elements of iter(), {when}");
+    check!(values.is_sorted(), "the elements left are in their order {when}, not {values:?}");
+    ledger.assert_alive(values.len(), when);
+    for value in 100..110 {
+        queue.push_back(Fused::new(ledger, value));
+    }
+    let expected: Vec<i64> = values.into_iter().chain(100..110).collect();
+    let found: Vec<i64> = drained(queue).iter().map(Fused::value).collect();
+    check_eq!(found, expected, "elements after ten pushes {when}");
+    ledger.assert_all_dropped_once();
+}
+
+/// The caller's code panics: the drop or the clone of an element, or the iterator of `extend`. No element is
+/// lost or dropped twice, and the queue can be used.
+#[testkit::test]
+fn panics_of_the_callers_code_leave_a_usable_queue() {
+    for offset in 0..=7 {
+        for calls in 0..6 {
+            scene::clear();
+            scene::invariant("Q3", "a slot is Some exactly if an element lies in it");
+            let ledger = Ledger::new();
+            let filled = || {
+                let mut queue = RingQueue::with_capacity(7);
+                for _ in 0..offset {
+                    queue.push_back(Fused::new(&ledger, -1));
+                    queue.pop_front();
+                }
+                queue.extend((0..6).map(|value| Fused::new(&ledger, value)));
+                queue
+            };
+            step!(
+                "a queue of 0..6 in 7 slots, the front in slot {offset}; clear(), drop number {calls} panics"
+            );
+            let mut queue = filled();
+            check!(burn(Call::Drop, calls, || queue.clear()).is_none(), "the panic comes out of clear()");
+            check_usable(queue, &ledger, "after a drop panicked in clear()");
+            step!("the same with drop(queue)");
+            let queue = filled();
+            check!(burn(Call::Drop, calls, || drop(queue)).is_none(), "the panic comes out of drop(queue)");
+            ledger.assert_all_dropped_once();
+            step!("the same with queue.clone(), clone number {calls} panics");
+            let queue = filled();
+            check!(burn(Call::Clone, calls, || queue.clone()).is_none(), "the panic comes out of clone()");
+            check_eq!(queue.len(), 6, "len() after a clone of an element panicked");
+            check_usable(queue, &ledger, "after a clone panicked");
+            step!("the same with queue.extend(..), call number {calls} of the iterator panics");
+            let mut queue = filled();
+            let more = (6..20).map(|value| {
+                called(Call::Closure);
+                Fused::new(&ledger, value)
+            });
+            check!(
+                burn(Call::Closure, calls, || queue.extend(more)).is_none(),
+                "the panic comes out of extend()"
+            );
+            check_eq!(queue.len(), 6 + calls as usize, "len() after the iterator of extend panicked");
+            check_usable(queue, &ledger, "after the iterator of extend panicked");
+        }
     }
 }
 

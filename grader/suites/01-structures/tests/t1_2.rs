@@ -16,6 +16,7 @@ use structures::channel::{
     bounded,
 };
 use testkit::drops::{Counted, Ledger};
+use testkit::fuse::{Call, Fused, burn};
 use testkit::{alloc, check, check_eq, scene, step};
 
 /// Longer than any test: under the scheduler of `schedules.rs` it never ends.
@@ -322,6 +323,51 @@ fn allocates_nothing_for_values_not_sent() {
         check_eq!(ends.0.try_send([value; 8]), Ok(()), "try_send into an almost endless channel");
     }
     check_eq!(ends.1.len(), 10, "len after 10 sends");
+}
+
+/// The `drop` of a value panics when the last receiver goes: the channel is closed all the same, and every
+/// other value is dropped once.
+#[testkit::test]
+fn a_value_whose_drop_panics_takes_no_other_with_it() {
+    for calls in 0..5 {
+        scene::clear();
+        let ledger = Ledger::new();
+        let (sender, receiver) = channel(8);
+        for value in 0..4 {
+            check!(sender.send(Fused::new(&ledger, value)).is_ok(), "send({value}) with room");
+        }
+        check_eq!(receiver.recv().map(|value| value.value()), Ok(0), "recv");
+        for value in 4..6 {
+            check!(sender.send(Fused::new(&ledger, value)).is_ok(), "send({value}) with room");
+        }
+        step!("sends 0 to 5, one recv; drop(receiver), in which drop number {calls} panics");
+        check!(burn(Call::Drop, calls, || drop(receiver)).is_none(), "the panic comes out of drop(receiver)");
+        ledger.assert_alive(0, "after the last receiver went");
+        check!(sender.is_closed(), "a channel without receivers is closed");
+        check!(sender.send(Fused::new(&ledger, 9)).is_err(), "a send without receivers fails");
+        drop(sender);
+        ledger.assert_all_dropped_once();
+    }
+}
+
+/// A limit of zero makes a call with a limit a try: it does what can be done at once.
+#[testkit::test]
+fn a_limit_of_zero_is_a_try() {
+    let zero = Duration::ZERO;
+    for capacity in [1, 3] {
+        let (sender, receiver) = bounded(capacity);
+        for value in 0..capacity {
+            check_eq!(sender.send_timeout(value, zero), Ok(()), "send_timeout({value}, 0) with room");
+        }
+        let full = Err(SendTimeoutError::Timeout(9));
+        check_eq!(sender.send_timeout(9, zero), full, "send_timeout(9, 0) of a full channel");
+        for value in 0..capacity {
+            check_eq!(receiver.recv_timeout(zero), Ok(value), "recv_timeout(0) with a value");
+        }
+        let empty = Err(RecvTimeoutError::Timeout);
+        check_eq!(receiver.recv_timeout(zero), empty, "recv_timeout(0) of an empty channel");
+        check_eq!(receiver.len(), 0, "len at the end");
+    }
 }
 
 /// A value that closes its own channel when it is dropped.

@@ -5,6 +5,7 @@ mod counts;
 mod drops;
 mod entries;
 mod model;
+mod panics;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -266,6 +267,24 @@ fn reserve_makes_the_requested_room() {
     }
     let map: HashMap<u64, u64> = HashMap::with_capacity(100);
     check!(map.capacity() >= 100, "capacity of with_capacity(100) with the standard hasher");
+}
+
+/// Room that no allocation can hold is refused by a panic: a sum that wraps around would look like enough.
+#[testkit::test]
+fn reserve_refuses_room_that_no_memory_has() {
+    for present in [0usize, 1, 7, 50] {
+        for additional in [usize::MAX, usize::MAX - 1, usize::MAX - present, usize::MAX / 2, usize::MAX / 8] {
+            scene::clear();
+            step!("map = the keys 0..{present}; map.reserve({additional})");
+            let mut map: HashMap<usize, usize, Seeded> = (0..present).map(|key| (key, key)).collect();
+            let capacity = map.capacity();
+            let reserve = || map.reserve(additional);
+            let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(reserve)).is_err();
+            check!(panicked, "reserve({additional}) panics");
+            check_eq!((map.len(), map.capacity()), (present, capacity), "len and capacity afterwards");
+            check!((0..present).all(|key| map.get(&key) == Some(&key)), "every key is found afterwards");
+        }
+    }
 }
 
 /// Iterators return each entry once, also between free slots, and know how many are left.

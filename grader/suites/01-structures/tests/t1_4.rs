@@ -1,6 +1,8 @@
 //! Task 1.4: the LRU cache. LRU-K is in `lru_k.rs`.
 
+mod counts;
 mod lru_k;
+mod panics;
 
 use std::collections::VecDeque;
 use std::fmt::Debug;

@@ -4,6 +4,7 @@
 mod counts;
 mod drops;
 mod model;
+mod panics;
 mod ranges;
 mod removal;
 
@@ -248,6 +249,22 @@ fn borrowed_keys_and_the_usual_traits() {
     changed.insert(99, 0);
     check!(up != changed, "trees of equal length with different entries are not equal");
     check!(up == down, "trees of different shape with the same entries are equal");
+}
+
+/// The order is a limit and not a size: no memory is used for it.
+#[testkit::test]
+fn a_large_order_uses_no_memory() {
+    let counts = testkit::alloc::count(|| {
+        let mut tree = BTree::with_order(1 << 40);
+        for key in 0..200_u64 {
+            check_eq!(tree.insert(key, key), None, "insert({key}) of a new key");
+        }
+        check_eq!((tree.height(), tree.order()), (1, 1 << 40), "height and order of 200 entries");
+        for key in 0..200 {
+            check_eq!(tree.remove(&key), Some(key), "remove({key})");
+        }
+    });
+    check!(counts.bytes < 64 << 10, "a tree of order 2^40 with 200 entries allocates {} bytes", counts.bytes);
 }
 
 /// An order below 2 is refused when the tree is made, because a node could then have no key.

@@ -2,7 +2,9 @@
 //!
 //! A sender adds its value to a queue as an *offer* and waits until a receiver has taken it. If the time
 //! is up or the channel is closed before that, the sender takes its offer back. A `try_send` does not
-//! wait, so it may leave its value only if a receiver already waits: that value is *promised* to it.
+//! wait, so it may leave its value only if a receiver already waits: that value is *promised* to it. A
+//! sender whose time is up does the same with the offer that it took back. Otherwise a sender with a time
+//! limit of zero would always fail: a receiver that is woken for an offer needs time to take it.
 //!
 //! ```text
 //!             sender A: send 1        sender B: send 2     receiver R: recv
@@ -22,7 +24,8 @@
 //! - **R3** After close receivers take only promised values, and each sender takes its offer back (C4).
 //!
 //! # Left out, and the price
-//! Each receive wakes every waiting sender, which then checks whether its offer was taken. For every value
+//! Each receive wakes every waiting sender, which then checks whether its offer was taken (a condition
+//! variable for each sender would wake one; you may do that). For every value
 //! a thread sleeps and is woken: this takes microseconds, where a buffer takes tens of nanoseconds.
 //!
 //! Source: Go's unbuffered channels, where the waiting sender's `sudog` has the role of the offer.
@@ -81,11 +84,15 @@ impl<T> Rendezvous<T> {
     /// Gives `value` to a receiver, and waits for one up to `limit`.
     ///
     /// # Ensures
-    /// `Ok` means that a receiver took the value. With [`WaitLimit::NoWait`] it means that a waiting
-    /// receiver will take the value (R2).
+    /// `Ok` means that a receiver took the value. With [`WaitLimit::NoWait`], or when the limit is reached,
+    /// it means that a waiting receiver will take the value (R2).
     ///
     /// # Errors
-    /// Returns the value: `Closed` if the channel is closed, `Full` if no receiver took it until the limit.
+    /// Returns the value: `Closed` if the channel is closed, `Full` if no receiver took it until the limit
+    /// and none waits to which it can be promised.
+    ///
+    /// # Cost
+    /// Wakes at most one thread for the offer, and one more for a promise when the limit is reached.
     pub(super) fn send(&self, value: T, limit: WaitLimit) -> Result<(), Refused<T>> {
         todo!("task 1.2: offer a value")
     }

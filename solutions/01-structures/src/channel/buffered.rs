@@ -130,7 +130,7 @@ impl<T> Buffered<T> {
     /// Returns the value: `Closed` if the channel is closed, else `Full` if it was full until the limit.
     ///
     /// # Cost
-    /// Takes the tail lock once if there is room.
+    /// Takes the tail lock once if there is room. Wakes at most one thread.
     pub(super) fn send(&self, value: T, limit: WaitLimit) -> Result<(), Refused<T>> {
         //# task 1.2 send into the buffer
         //+ // Nudge: drop the guard before you notify, else the thread that you wake must wait for your lock.
@@ -219,7 +219,7 @@ impl<T> Buffered<T> {
     /// Only if the channel is empty: `Closed` if it is closed, `Empty` if it was empty until the limit.
     ///
     /// # Cost
-    /// Takes the head lock once for a value, and the tail lock once for a batch.
+    /// Takes the head lock once for a value, and the tail lock once for a batch. Wakes at most one thread.
     pub(super) fn recv(&self, limit: WaitLimit) -> Result<T, Nothing> {
         //# task 1.2 receive from the buffer
         //+ // Nudge: the tail queue is the next batch. mem::swap exchanges the queues with their allocations.

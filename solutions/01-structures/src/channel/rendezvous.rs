@@ -2,7 +2,9 @@
 //!
 //! A sender adds its value to a queue as an *offer* and waits until a receiver has taken it. If the time
 //! is up or the channel is closed before that, the sender takes its offer back. A `try_send` does not
-//! wait, so it may leave its value only if a receiver already waits: that value is *promised* to it.
+//! wait, so it may leave its value only if a receiver already waits: that value is *promised* to it. A
+//! sender whose time is up does the same with the offer that it took back. Otherwise a sender with a time
+//! limit of zero would always fail: a receiver that is woken for an offer needs time to take it.
 //!
 //! ```text
 //!             sender A: send 1        sender B: send 2     receiver R: recv
@@ -22,12 +24,17 @@
 //! - **R3** After close receivers take only promised values, and each sender takes its offer back (C4).
 //!
 //! # Left out, and the price
-//! Each receive wakes every waiting sender, which then checks whether its offer was taken. For every value
+//! Each receive wakes every waiting sender, which then checks whether its offer was taken (a condition
+//! variable for each sender would wake one; you may do that). For every value
 //! a thread sleeps and is woken: this takes microseconds, where a buffer takes tens of nanoseconds.
 //!
 //! Source: Go's unbuffered channels, where the waiting sender's `sudog` has the role of the offer.
 
 use kit::sync::{Condvar, Mutex};
+
+//# hide
+use kit::sync::MutexGuard;
+//# end
 
 use super::error::{Nothing, Refused};
 use super::wait_limit::WaitLimit;
@@ -81,11 +88,15 @@ impl<T> Rendezvous<T> {
     /// Gives `value` to a receiver, and waits for one up to `limit`.
     ///
     /// # Ensures
-    /// `Ok` means that a receiver took the value. With [`WaitLimit::NoWait`] it means that a waiting
-    /// receiver will take the value (R2).
+    /// `Ok` means that a receiver took the value. With [`WaitLimit::NoWait`], or when the limit is reached,
+    /// it means that a waiting receiver will take the value (R2).
     ///
     /// # Errors
-    /// Returns the value: `Closed` if the channel is closed, `Full` if no receiver took it until the limit.
+    /// Returns the value: `Closed` if the channel is closed, `Full` if no receiver took it until the limit
+    /// and none waits to which it can be promised.
+    ///
+    /// # Cost
+    /// Wakes at most one thread for the offer, and one more for a promise when the limit is reached.
     pub(super) fn send(&self, value: T, limit: WaitLimit) -> Result<(), Refused<T>> {
         //# task 1.2 offer a value
         let mut table = self.table.lock();
@@ -93,14 +104,7 @@ impl<T> Rendezvous<T> {
             return Err(Refused::Closed(value));
         }
         if limit == WaitLimit::NoWait {
-            if table.promised.len() >= table.waiting_receivers {
-                return Err(Refused::Full(value));
-            }
-            table.promised.push_back(value);
-            debug_assert!(table.promised.len() <= table.waiting_receivers, "R2");
-            drop(table);
-            self.offered.notify_one();
-            return Ok(());
+            return self.promise(table, value);
         }
         let ticket = table.offer(value);
         if table.waiting_receivers > 0 {
@@ -110,13 +114,30 @@ impl<T> Rendezvous<T> {
         while !table.is_gone(ticket) {
             if table.is_closed || is_over {
                 let Some(value) = table.take_back(ticket) else { break };
-                return Err(if table.is_closed { Refused::Closed(value) } else { Refused::Full(value) });
+                if table.is_closed {
+                    return Err(Refused::Closed(value));
+                }
+                return self.promise(table, value);
             }
             (table, is_over) = limit.wait(&self.taken, table);
         }
         Ok(())
         //# end
     }
+
+    //# hide
+    /// Promises `value` to a receiver that waits, if there is one without a promised value (R2).
+    fn promise(&self, mut table: MutexGuard<'_, Table<T>>, value: T) -> Result<(), Refused<T>> {
+        if table.promised.len() >= table.waiting_receivers {
+            return Err(Refused::Full(value));
+        }
+        table.promised.push_back(value);
+        debug_assert!(table.promised.len() <= table.waiting_receivers, "R2");
+        drop(table);
+        self.offered.notify_one();
+        Ok(())
+    }
+    //# end
 
     /// Takes a value from a sender, and waits for one up to `limit`.
     ///

@@ -30,7 +30,8 @@ pub struct VacantEntry<'a, K, V> {
 }
 
 impl<'a, K, V> Entry<'a, K, V> {
-    /// Returns the value of the key. If there is none, it calls `default` and stores the result first.
+    /// Returns the value of the key. If there is none, it calls `default` and stores the result first. If
+    /// `default` panics, the map does not have the key.
     pub fn or_insert_with<F: FnOnce() -> V>(self, default: F) -> &'a mut V {
         //# task 1.3 insert through an entry
         match self {

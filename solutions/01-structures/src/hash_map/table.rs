@@ -115,12 +115,37 @@ impl<K, V> Table<K, V> {
         self.slots[slot].as_mut().map(|(key, value)| (&*key, value))
     }
 
-    /// Drops all entries. The capacity stays the same.
+    /// Drops all entries, one after the other: if a `drop` panics, the table holds those behind it (H1 to
+    /// H5). The capacity stays the same.
     pub(crate) fn clear(&mut self) {
+        for slot in 0..self.slots.len() {
+            if self.slots[slot].is_some() {
+                drop(self.erase(slot));
+            }
+        }
         self.controls.fill([EMPTY; GROUP]);
-        self.slots.fill_with(|| None);
-        self.len = 0;
         self.growth_left = self.capacity();
+        self.check();
+    }
+
+    /// Asserts H1, H4, and H2 without the tags: a tag needs the hash of the key. It does nothing in a release
+    /// build.
+    ///
+    /// # Cost
+    /// O(capacity), so only functions that have this cost call it.
+    fn check(&self) {
+        if !cfg!(debug_assertions) || self.controls.is_empty() {
+            return;
+        }
+        let groups = self.controls.len();
+        assert!(groups.is_power_of_two() && self.slots.len() == groups * GROUP, "H1: {groups} groups");
+        let controls = self.controls.as_flattened();
+        let is_right = |(control, slot): (&u8, &Option<(K, V)>)| (*control < DELETED) == slot.is_some();
+        assert!(controls.iter().zip(&self.slots).all(is_right), "H2: full slots are those with an entry");
+        let full = self.slots.iter().flatten().count();
+        let deleted = controls.iter().filter(|control| **control == DELETED).count();
+        assert_eq!(full, self.len, "H2: the number of full slots is stored in `len`");
+        assert_eq!(self.growth_left + full + deleted, self.capacity(), "H4");
     }
 
     /// Finds the slot of the key whose hash is `hash` and for which `is_key` returns true.
@@ -225,7 +250,9 @@ impl<K, V> Table<K, V> {
     /// The slot is full.
     ///
     /// # Ensures
-    /// H2, H3 and H4. The slot becomes empty if no probe ever continued behind its group, else deleted.
+    /// H2, H3 and H4, before the entry is returned. The slot becomes empty if no probe ever continued behind
+    /// its group, else deleted. (You may leave a tombstone in every case, if the costs that `hash_map.rs`
+    /// promises stay the same.)
     #[inline]
     pub(crate) fn erase(&mut self, slot: usize) -> (K, V) {
         //# task 1.3 free a full slot
@@ -249,7 +276,10 @@ impl<K, V> Table<K, V> {
     /// # Ensures
     /// `growth_left >= additional`. The number of groups at least doubles when it changes, so n inserts move
     /// O(n) entries in all. If the number of entries stays the same, the table is rehashed at most once in
-    /// capacity / 2 removes.
+    /// capacity / 2 removes. If `hash_of` panics, the table is unchanged.
+    ///
+    /// # Panics
+    /// If `len + additional` entries are more than an allocation can hold. The table is unchanged.
     ///
     /// # Cost
     /// O(capacity) if the table is rehashed, with one hash for each entry; else O(1).
@@ -257,10 +287,11 @@ impl<K, V> Table<K, V> {
     pub(crate) fn reserve(&mut self, additional: usize, hash_of: impl Fn(&K) -> u64) {
         //# task 1.3 grow, or remove the tombstones
         //+ // Nudge: do entries or tombstones use up the slots?
+        //+ // Nudge: `hash_of` is the caller's code. Where are the entries when it panics?
         if additional <= self.growth_left {
             return;
         }
-        let needed = self.len + additional;
+        let needed = self.len.checked_add(additional).expect("a map of more than usize::MAX entries");
         let is_mostly_tombstones = needed <= self.capacity() / 2;
         let groups = match is_mostly_tombstones {
             true => self.controls.len(),
@@ -271,14 +302,16 @@ impl<K, V> Table<K, V> {
     }
 
     //# hide
-    /// Moves every entry to a new table of `groups` groups, which has no tombstones.
+    /// Moves every entry to a new table of `groups` groups, which has no tombstones. All keys are hashed
+    /// before the first entry moves, because a hash may panic.
     fn rehash(&mut self, groups: usize, hash_of: impl Fn(&K) -> u64) {
+        let hashes: Vec<u64> = self.slots.iter().flatten().map(|(key, _)| hash_of(key)).collect();
         let old = std::mem::replace(self, Self::with_groups(groups));
-        for (key, value) in old.slots.into_iter().flatten() {
-            let hash = hash_of(&key);
+        for ((key, value), hash) in old.slots.into_iter().flatten().zip(hashes) {
             let slot = self.first_free(hash);
             self.occupy(slot, hash, key, value);
         }
+        self.check();
     }
 
     /// The first free slot of the probe of `hash`: `find_or_free` for a key that is not in the table.

@@ -152,6 +152,134 @@ fn try_calls_succeed_while_the_other_side_waits() {
     check!(count > 0, "try_send and try_recv meet a waiting partner in at least one of 100 schedules");
 }
 
+/// Receivers that take one value each: an offer must wake a receiver also if there are offers before it.
+#[testkit::test]
+fn each_offer_wakes_a_receiver() {
+    for head_start in [0, 20, 60] {
+        explore(100, move || {
+            no_thread_sleeps_in_vain();
+            let (sender, receiver) = channel(0);
+            let taking: Vec<_> = (0..3)
+                .map(|index| {
+                    let receiver = receiver.clone();
+                    spawn(format!("receiver {index}"), "receiver.recv()  // once", move || receiver.recv())
+                })
+                .collect();
+            // Time for the receivers to fall asleep.
+            (0..head_start).for_each(|_| thread::yield_now());
+            let sending: Vec<_> = (0..3)
+                .map(|value| {
+                    let sender = sender.clone();
+                    spawn(format!("sender {value}"), "sends its number, once", move || sender.send(value))
+                })
+                .collect();
+            for thread in sending {
+                check_eq!(thread.join().ok(), Some(Ok(())), "send, with as many receivers as senders");
+            }
+            let mut found: Vec<_> =
+                taking.into_iter().map(|thread| thread.join().ok().and_then(Result::ok)).collect();
+            found.sort_unstable();
+            check_eq!(found, vec![Some(0), Some(1), Some(2)], "what three receivers took");
+        });
+    }
+}
+
+/// Senders that wait, and one receiver that takes all: each receive must let the sender go whose value it
+/// took.
+#[testkit::test]
+fn each_receive_lets_its_sender_go() {
+    explore(150, || {
+        no_thread_sleeps_in_vain();
+        let (sender, receiver) = channel(0);
+        let sending: Vec<_> = (0..3)
+            .map(|value| {
+                let sender = sender.clone();
+                spawn(format!("sender {value}"), "sends its number, once", move || sender.send(value))
+            })
+            .collect();
+        let mut found = [(); 3].map(|()| {
+            step!("main: receiver.recv();");
+            receiver.recv().ok()
+        });
+        found.sort_unstable();
+        check_eq!(found, [Some(0), Some(1), Some(2)], "what main received");
+        for thread in sending {
+            check_eq!(thread.join().ok(), Some(Ok(())), "send whose value was taken");
+        }
+        check_eq!(receiver.try_recv(), Err(TryRecvError::Empty), "try_recv after three of three values");
+    });
+}
+
+/// Several receivers wait: each of them can be promised a value.
+#[testkit::test]
+fn each_waiting_receiver_is_promised_a_value() {
+    let promised = Arc::new(AtomicUsize::new(0));
+    let count = promised.clone();
+    explore(150, move || {
+        scene::invariant("R2", "no more values are promised than receivers wait");
+        let (sender, receiver) = channel(0);
+        let waiting: Vec<_> = (0..2)
+            .map(|index| {
+                let receiver = receiver.clone();
+                spawn(format!("receiver {index}"), "receiver.recv()  // once", move || receiver.recv())
+            })
+            .collect();
+        // Time for both to fall asleep.
+        (0..60).for_each(|_| thread::yield_now());
+        step!("main: sender.try_send(1); sender.try_send(2);");
+        let sent = [1, 2].map(|value| sender.try_send(value).is_ok());
+        promised.fetch_add(usize::from(sent == [true, true]), Ordering::Relaxed);
+        for (value, is_sent) in [1, 2].into_iter().zip(sent) {
+            if !is_sent {
+                check_eq!(sender.send(value), Ok(()), "send");
+            }
+        }
+        let mut found: Vec<_> = waiting.into_iter().map(|thread| thread.join().ok()).collect();
+        found.sort_unstable_by_key(|value| value.and_then(Result::ok));
+        check_eq!(found, vec![Some(Ok(1)), Some(Ok(2))], "what two receivers took");
+    });
+    let count = count.load(Ordering::Relaxed);
+    check!(count > 0, "two try_sends meet two waiting receivers in at least one of 150 schedules");
+}
+
+/// A limit that has passed makes a call a try: it succeeds if the other side waits.
+#[testkit::test]
+fn calls_with_a_limit_of_zero_meet_a_partner_that_waits() {
+    let met = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    let count = met.clone();
+    explore(100, move || {
+        scene::invariant("C1", "every accepted value is received exactly once");
+        let (sender, receiver) = channel(0);
+        let waiting = {
+            let receiver = receiver.clone();
+            spawn("receiver", "receiver.recv()", move || receiver.recv())
+        };
+        step!("main: sender.send_timeout(1, 0), up to {TRIES} times until it succeeds");
+        let is_sent = (0..TRIES).any(|_| {
+            thread::yield_now();
+            sender.send_timeout(1, Duration::ZERO).is_ok()
+        });
+        met[0].fetch_add(usize::from(is_sent), Ordering::Relaxed);
+        if !is_sent {
+            // This schedule never let the receiver wait while we tried.
+            check_eq!(sender.send(1), Ok(()), "send");
+        }
+        check_eq!(waiting.join().ok(), Some(Ok(1)), "recv that waited");
+        let waiting = spawn("sender", "sender.send(2)", move || sender.send(2));
+        step!("main: receiver.recv_timeout(0), up to {TRIES} times until it succeeds");
+        let found = (0..TRIES).find_map(|_| {
+            thread::yield_now();
+            receiver.recv_timeout(Duration::ZERO).ok()
+        });
+        met[1].fetch_add(usize::from(found.is_some()), Ordering::Relaxed);
+        check_eq!(found.or_else(|| receiver.recv().ok()), Some(2), "the value of a sender that waited");
+        check_eq!(waiting.join().ok(), Some(Ok(())), "send that waited");
+    });
+    let [sends, receives] = [0, 1].map(|side: usize| count[side].load(Ordering::Relaxed));
+    check!(sends > 0, "send_timeout(1, 0) meets a receiver that waits in at least one of 100 schedules");
+    check!(receives > 0, "recv_timeout(0) meets a sender that waits in at least one of 100 schedules");
+}
+
 /// One receiver that waits takes one value: with two sends that did not wait, one would be left behind.
 #[testkit::test]
 fn a_waiting_receiver_is_promised_one_value() {

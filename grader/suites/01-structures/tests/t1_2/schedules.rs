@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use kit::sync::Arc;
 use kit::sync::atomic::{AtomicUsize, Ordering};
-use kit::sync::thread;
+use kit::sync::{controlled, thread};
 use structures::channel::{RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError};
 use testkit::drops::Ledger;
-use testkit::schedule::explore;
+use testkit::schedule::{explore, random};
 use testkit::{check, check_eq, scene, step};
 
 use super::{channel, no_thread_sleeps_in_vain, spawn};
@@ -137,6 +137,52 @@ fn wakes_a_waiter_for_each_value_and_each_free_slot() {
             check_eq!(receiver.len(), 2, "len after both waiting senders went on");
         });
     }
+}
+
+/// One value lets one receiver continue, and one place lets one sender continue: if a send wakes all
+/// receivers, all but one of them wake up for nothing.
+#[testkit::test]
+fn wakes_no_more_threads_than_can_continue() {
+    const WAITING: usize = 6;
+    let before = controlled::wakeups();
+    const SCHEDULES: usize = 12;
+    random(SCHEDULES, || {
+        no_thread_sleeps_in_vain();
+        let (sender, receiver) = channel(1);
+        let taking: Vec<_> = (0..WAITING)
+            .map(|index| {
+                let receiver = receiver.clone();
+                spawn(format!("receiver {index}"), "receiver.recv()", move || receiver.recv())
+            })
+            .collect();
+        for value in 0..WAITING {
+            // Time for all that wait to fall asleep, however often they look before they do.
+            (0..400).for_each(|_| thread::yield_now());
+            step!("main: sender.send({value});");
+            check_eq!(sender.send(value), Ok(()), "send");
+        }
+        taking.into_iter().for_each(|thread| check!(matches!(thread.join(), Ok(Ok(_))), "recv"));
+        check_eq!(sender.send(0), Ok(()), "send into an empty channel");
+        let sending: Vec<_> = (0..WAITING)
+            .map(|value| {
+                let sender = sender.clone();
+                spawn(format!("sender {value}"), "sends its number", move || sender.send(value))
+            })
+            .collect();
+        for _ in 0..WAITING {
+            (0..400).for_each(|_| thread::yield_now());
+            step!("main: receiver.recv();");
+            check!(receiver.recv().is_ok(), "recv from a full channel");
+        }
+        sending.into_iter().for_each(|thread| check_eq!(thread.join().ok(), Some(Ok(())), "send"));
+    });
+    let wakeups = controlled::wakeups() - before;
+    // 12 waits a schedule. Waking all wakes 6 and 5 and 4 and so on, twice: 42.
+    let most = (20 * SCHEDULES) as u64;
+    check!(
+        wakeups <= most,
+        "{wakeups} threads were woken for 12 waits in {SCHEDULES} schedules (at most {most})"
+    );
 }
 
 /// A sender must not miss room that appears between its check and its sleep: it checks, announces itself,

@@ -89,15 +89,18 @@ fn churn_does_not_grow_the_map() {
             }
         });
         check_eq!(map.len() as u64, live, "len after 60000 removes and inserts");
+        // Room for one growth by four, with the old table and a vector of entries beside the new one. A map
+        // that never uses a freed slot again grows more than twenty times.
         let (held, grown) = (filled.live_bytes.max(4096), churned.peak_bytes);
         check!(
-            grown as i64 <= 4 * held,
-            "{grown} bytes more at the peak of churning {live} entries that took {held} bytes (at most 4 times)"
+            grown as i64 <= 8 * held,
+            "{grown} bytes more at the peak of churning {live} entries that took {held} bytes (at most 8 times)"
         );
     }
 }
 
-/// If the entries take at most half of the capacity, the map removes its tombstones and does not grow.
+/// If the entries take at most half of the capacity, exactly half included, the map removes its tombstones
+/// and does not grow.
 #[testkit::test]
 fn tombstones_alone_do_not_grow_the_map() {
     keeps_its_capacity(Seeded(1), 20_000);
@@ -109,7 +112,7 @@ fn keeps_its_capacity<S: BuildHasher>(hasher: S, rounds: u64) {
     scene::invariant("H4", "growth_left = 7 * groups - full - deleted, and a rehash sweeps the deleted");
     let mut map = HashMap::with_capacity_and_hasher(112, hasher);
     let capacity = map.capacity();
-    let live = capacity as u64 / 2 - 1;
+    let live = capacity as u64 / 2;
     step!(
         "map of capacity {capacity} with {live} keys; then remove the oldest key and insert a new one, ..."
     );

@@ -4,6 +4,9 @@
 //! order t costs at most 2 * (2t - 1) of them: each key once, or twice if the code compares for less and
 //! for equal.
 
+use std::cell::RefCell;
+use std::cmp::Ordering;
+
 use structures::BTree;
 use testkit::counted::{self, CountedKey};
 use testkit::{alloc, check, check_eq, generate, rng};
@@ -31,7 +34,8 @@ fn a_lookup_visits_one_node_a_level() {
         for key in 0..20_000 {
             counted::take();
             let found = tree.get(&CountedKey(key)).is_some();
-            let cmps = counted::take().cmps + counted::take().eqs;
+            let counts = counted::take();
+            let cmps = counts.cmps + counts.eqs;
             check_eq!(found, key % 2 == 0, "whether get({key}) finds a value");
             check!(
                 cmps <= most,
@@ -39,6 +43,22 @@ fn a_lookup_visits_one_node_a_level() {
                 tree.height()
             );
         }
+    }
+}
+
+/// A node with many keys is not searched key by key: steps of eight keys, or of half of what is left, need
+/// far fewer comparisons.
+#[testkit::test]
+fn a_wide_node_is_searched_with_few_comparisons() {
+    let order = 128;
+    let tree = shuffled(order, 20_000);
+    let most = 64 * tree.height() as u64;
+    for key in (0..40_000).step_by(7) {
+        counted::take();
+        let found = tree.get(&CountedKey(key)).is_some();
+        let cmps = counted::take().cmps;
+        check_eq!(found, key % 2 == 0, "whether get({key}) finds a value");
+        check!(cmps <= most, "{cmps} comparisons for get({key}) in nodes of 127 to 255 keys, at most {most}");
     }
 }
 
@@ -58,6 +78,74 @@ fn inserts_and_removes_visit_few_nodes() {
             check!(cmps <= most, "{cmps} comparisons to remove {}, at most {most}", key * 2);
         }
         check_eq!(tree.len(), 5_000, "len after as many removes as inserts");
+    }
+}
+
+thread_local! {
+    /// The keys that were compared with another key, in turn.
+    static COMPARED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A key that writes down with which keys of the tree it is compared. The tree has even keys; odd ones are
+/// searched for.
+#[derive(Debug, Clone, Copy)]
+struct Watched(u64);
+
+impl Watched {
+    fn note(self, other: Self) {
+        let present = if self.0.is_multiple_of(2) { self.0 } else { other.0 };
+        COMPARED.with_borrow_mut(|compared| compared.push(present));
+    }
+}
+
+impl PartialEq for Watched {
+    fn eq(&self, other: &Self) -> bool {
+        self.note(*other);
+        self.0 == other.0
+    }
+}
+
+impl Eq for Watched {}
+
+impl PartialOrd for Watched {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Watched {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.note(*other);
+        self.0.cmp(&other.0)
+    }
+}
+
+/// An insert descends once: it does not come back to the root after it has left it, for instance to look
+/// first whether the key is there.
+#[testkit::test]
+fn an_insert_descends_once() {
+    for order in [2, 3] {
+        // Keys in the root: each comparison of one node is one of the first few.
+        let in_a_node = 2 * (2 * order - 1);
+        let mut tree = BTree::with_order(order);
+        for key in generate::shuffled(&mut rng(), 3_000) {
+            tree.insert(Watched(key as u64 * 4), ());
+        }
+        for key in generate::shuffled(&mut rng(), 3_000) {
+            COMPARED.with_borrow_mut(Vec::clear);
+            let new = Watched(key as u64 * 4 + 1);
+            check_eq!(tree.insert(new, ()), None, "insert({}) of a new key", new.0);
+            let compared = COMPARED.take();
+            let first = compared.first().copied().unwrap_or_default();
+            let again = compared.iter().skip(in_a_node).filter(|key| **key == first).count();
+            check_eq!(
+                again,
+                0,
+                "comparisons with {first}, a key of the root, after insert({}) left it",
+                new.0
+            );
+            check_eq!(tree.remove(&new), Some(()), "remove({})", new.0);
+        }
     }
 }
 
