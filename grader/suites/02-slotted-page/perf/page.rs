@@ -20,11 +20,15 @@ pub(crate) fn workloads() -> Vec<Workload> {
         Workload::timed("page-insert", || {
             let mut bytes: Box<PageBuf> = Box::new([0; PAGE_SIZE]);
             Box::new(move || {
+                let mut digest = Digest::new();
                 for number in 0..INSERT_PAGES {
                     let mut page = SlottedPage::init(&mut *bytes, PageId(number as u32), PageKind::HEAP);
-                    while page.insert(&[5; 8]).is_ok() {}
-                    black_box(page.record_count());
+                    while page.insert(&[number as u8; 8]).is_ok() {}
+                    let last = SlotId(page.record_count() as u16 - 1);
+                    digest.add(page.record_count() as u64);
+                    digest.add(page.get(last).map_or(0, |record| u64::from(record[7])));
                 }
+                digest
             })
         }),
         Workload::timed("page-churn", || {

@@ -113,6 +113,14 @@ fn damaged_pages_are_never_returned() {
     let is_noticed = matches!(found, Err(Error::Corrupt(Corruption::BadChecksum { .. })));
     check!(is_noticed, "read_page({a}) with half of it lost gives {found:?}");
     let mut bytes = truth.bytes.clone();
+    bytes[place(a)..place(a) + header::HEADER_SIZE].fill(0);
+    let manager = open_bytes(bytes).expect("the allocation state is undamaged");
+    let found = {
+        let mut found = [0; PAGE_SIZE];
+        manager.read_page(a, &mut found)
+    };
+    check_eq!(found, Err(Corruption::BadMagic { found: 0 }.into()), "read_page({a}) with its header lost");
+    let mut bytes = truth.bytes.clone();
     bytes[place(a)] ^= 1;
     let manager = open_bytes(bytes).expect("the allocation state is undamaged");
     let found = read(&manager, a);

@@ -203,48 +203,44 @@ fn another_version_is_refused() {
 /// cut off or overwrite pages of this file (P5, B5).
 #[testkit::test]
 fn pages_of_another_file_are_refused() {
-    let (bytes, ..) = file();
-    let (disk, other, ids) = filled(3);
+    let (young, ..) = file();
+    let (disk, manager, ids) = filled(6);
     for root in [Some(ids[0]), None, Some(ids[1])] {
-        check_eq!(other.set_root(root), Ok(()), "set_root in the other file");
-        free(&other, ids[2]);
-        sync(&other);
-        check_eq!(allocate(&other), ids[2], "the page that was freed, and no other page is free");
-        sync(&other);
+        check_eq!(manager.set_root(root), Ok(()), "set_root in the other file");
+        free(&manager, ids[2]);
+        sync(&manager);
+        check_eq!(allocate(&manager), ids[2], "the page that was freed, and no other page is free");
+        sync(&manager);
     }
-    sync(&other);
-    let other = disk.durable();
-    let map = current_map(&bytes);
-    let cases = [
-        (vec![0], "meta page 0 is that of another file"),
-        (vec![1], "meta page 1 is that of another file"),
-        (vec![0, 1], "both meta pages are those of another file"),
-        (vec![map], "the current map page is that of another file"),
-    ];
-    for (pages, what) in cases {
-        let mut bytes = bytes.clone();
+    sync(&manager);
+    let old = disk.durable();
+    check!(epoch(&young, 0) < epoch(&old, 0), "the second file has seen more syncs");
+    // The foreign page may be newer or older than the own one.
+    check_foreign_pages(&young, &old);
+    check_foreign_pages(&old, &young);
+}
+
+/// Puts pages of `other` into the file `bytes`.
+fn check_foreign_pages(bytes: &[u8], other: &[u8]) {
+    let refused = |pages: &[usize], damaged: Option<usize>, what: &str| {
+        let mut bytes = bytes.to_vec();
         for number in pages {
             let place = number * PAGE_SIZE..(number + 1) * PAGE_SIZE;
             bytes[place.clone()].copy_from_slice(&other[place]);
         }
+        damaged.iter().for_each(|number| bytes[number * PAGE_SIZE + 500] ^= 1);
         let found = check_refused(bytes, what);
         check!(
             matches!(found, Corruption::OtherFile { .. }),
             "open of a file in which {what} gives {found:?}"
         );
-    }
-    for (foreign, damaged) in [(0, 1), (1, 0)] {
-        let mut bytes = bytes.clone();
-        let place = foreign * PAGE_SIZE..(foreign + 1) * PAGE_SIZE;
-        bytes[place.clone()].copy_from_slice(&other[place]);
-        bytes[damaged * PAGE_SIZE + 500] ^= 1;
-        let what = "one meta page is that of another file and the other one is damaged";
-        let found = check_refused(bytes, what);
-        check!(
-            matches!(found, Corruption::OtherFile { .. }),
-            "open of a file in which {what} gives {found:?}"
-        );
-    }
+    };
+    refused(&[0], None, "meta page 0 is that of another file");
+    refused(&[1], None, "meta page 1 is that of another file");
+    refused(&[0, 1], None, "both meta pages are those of another file");
+    refused(&[current_map(bytes)], None, "the current map page is that of another file");
+    refused(&[0], Some(1), "meta page 0 is that of another file, and meta page 1 is damaged");
+    refused(&[1], Some(0), "meta page 1 is that of another file, and meta page 0 is damaged");
 }
 
 /// An undamaged page of another kind in the place of a meta or map page holds other numbers there.
@@ -303,5 +299,22 @@ fn impossible_page_counts_are_refused() {
                 "page count and allocated pages, one meta page with a count of {count}"
             );
         }
+    }
+}
+
+/// A meta page in the place of the other one is damage like any other: `open` writes the right page there.
+#[testkit::test]
+fn a_meta_page_in_the_wrong_place_is_replaced() {
+    let (bytes, ids, _) = file();
+    for (from, to) in [(1, 0), (0, 1)] {
+        let mut bytes = bytes.clone();
+        bytes.copy_within(from * PAGE_SIZE..(from + 1) * PAGE_SIZE, to * PAGE_SIZE);
+        testkit::step!("DiskManager::open(a file with meta page {from} in the place of meta page {to})");
+        let disk = FaultDisk::from_bytes(bytes);
+        let opened = DiskManager::open(Arc::new(disk.clone())).map(|manager| allocated(&manager).len());
+        check_eq!(opened, Ok(ids.len() - 1), "allocated pages");
+        let found = disk.bytes();
+        let page: &PageBuf = found[to * PAGE_SIZE..(to + 1) * PAGE_SIZE].try_into().expect("a page");
+        check_eq!(slotted_page::verify(page, PageId(to as u32)), Ok(()), "verify of page {to} after open");
     }
 }

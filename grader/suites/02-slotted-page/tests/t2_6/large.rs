@@ -106,6 +106,57 @@ fn a_large_file_reuses_its_pages_and_grows() {
     }
 }
 
+/// The maps of all groups are checked, not only the first: the map's own two pages are in use, and no page
+/// after the end of the file is (B1).
+#[testkit::test]
+fn the_maps_of_all_groups_are_checked() {
+    let (disk, page_count) = large_file(PageId(BEYOND + 20));
+    let last = 2 + (GROUPS - 1) * GROUP_PAGES;
+    let shorter = page_count - 1_000;
+    for id in [PageId(0), PageId(1)] {
+        put(&disk, id, PageKind::META, |page| {
+            header::put_u32(page, 24, 1);
+            header::put_u32(page, 28, shorter);
+            header::put_u64(page, 32, 1);
+        });
+    }
+    let with_map = |group: u32, change: fn(&mut PageBuf)| {
+        put(&disk, PageId(2 + group * GROUP_PAGES), PageKind::FREE_MAP, |page| {
+            page[32..].fill(0xFF);
+            let in_file = (shorter - (2 + group * GROUP_PAGES)).min(GROUP_PAGES);
+            for index in in_file..GROUP_PAGES {
+                page[32 + index as usize / 8] &= !(1 << (index % 8));
+            }
+            change(page);
+        });
+        DiskManager::open(disk.clone()).map(drop)
+    };
+    check_eq!(
+        with_map(GROUPS - 1, |_| {}),
+        Ok(()),
+        "open of a file whose last group is not full, from {last}"
+    );
+    let changes: [(&str, fn(&mut PageBuf)); 3] = [
+        ("the first page of the map is free", |page| page[32] &= !1),
+        ("the second page of the map is free", |page| page[32] &= !2),
+        ("the last page of the group is in use, after the end of the file", |page| page[4_095] |= 0x80),
+    ];
+    for (what, change) in changes {
+        for group in [1, GROUPS - 1] {
+            let is_past_the_end = what.starts_with("the last");
+            if is_past_the_end && group == 1 {
+                continue;
+            }
+            let found = with_map(group, change);
+            check!(
+                matches!(found, Err(Error::Corrupt(_))),
+                "open with a map in which {what} gives {found:?}"
+            );
+            check_eq!(with_map(group, |_| {}), Ok(()), "open with the right map of group {group}");
+        }
+    }
+}
+
 /// The length is compared with all its bits: a file that lacks 4 GiB at its end has lost its pages, and a
 /// file that is too long is cut to its page count and not shorter.
 #[testkit::test]
