@@ -275,6 +275,36 @@ fn close_wakes_all_senders_and_returns_their_values() {
     });
 }
 
+/// Two threads clone their ends at the same moment: both clones count, or the channel closes while one of
+/// them is left.
+#[testkit::test]
+fn clones_made_at_the_same_moment_are_all_counted() {
+    explore(150, || {
+        let (sender, receiver) = channel(8);
+        let cloning: Vec<_> = (0..2)
+            .map(|index| {
+                let (sender, receiver) = (sender.clone(), receiver.clone());
+                spawn(format!("thread {index}"), "clones both ends and drops the originals", move || {
+                    let (second, other) = (sender.clone(), receiver.clone());
+                    drop((sender, receiver));
+                    (second, other)
+                })
+            })
+            .collect();
+        drop((sender, receiver));
+        let ends = cloning.into_iter().map(|thread| thread.join().expect("the thread ends"));
+        let (mut senders, mut receivers): (Vec<_>, Vec<_>) = ends.unzip();
+        step!("main: drops one of two senders and one of two receivers");
+        drop((senders.pop(), receivers.pop()));
+        let (Some(sender), Some(receiver)) = (senders.pop(), receivers.pop()) else { return };
+        check!(!sender.is_closed(), "a channel with one sender and one receiver left is open");
+        check_eq!(sender.send(1), Ok(()), "send");
+        check_eq!(receiver.recv(), Ok(1), "recv");
+        drop(sender);
+        check_eq!(receiver.recv(), Err(RecvError), "recv after the last sender went");
+    });
+}
+
 /// Dropping the last sender is a close too, from whichever thread it happens.
 #[testkit::test]
 fn the_last_sender_wakes_the_receivers() {
