@@ -21,6 +21,7 @@
 
 mod base;
 mod book;
+mod found;
 mod gates;
 mod keys;
 mod ladder;
@@ -32,11 +33,12 @@ mod runs;
 mod style;
 mod text;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::Result;
 use base::Base;
+use found::Found;
 use gates::Nearest;
 use lane::{Ended, Lane, Listener as _, Room, Step};
 use ledger::Ledger;
@@ -44,7 +46,7 @@ use ledger::Ledger;
 use super::generate::{Generator, Plan};
 use crate::catalog::{Course, Lab};
 use crate::live::Live;
-use crate::model::{BuildReport, LabReport, TestReport};
+use crate::model::TestReport;
 use crate::observer::Observer;
 use crate::paint::{Paint, pad, plural};
 
@@ -128,16 +130,6 @@ impl Options {
     fn wants_steps(&self) -> bool {
         self.only != [Part::Text]
     }
-}
-
-/// What a step found.
-#[derive(Debug, Default)]
-struct Found {
-    /// Counts, for the line of the step.
-    says: String,
-    problems: Vec<String>,
-    /// The ratios that were measured, by gate.
-    figures: BTreeMap<String, f64>,
 }
 
 /// A running check.
@@ -246,7 +238,8 @@ impl<'a> Check<'a> {
             }
         }
         if self.options.wants_margins() {
-            for (name, found) in std::mem::take(&mut self.nearest).margins(lab) {
+            let named = patches::gates_with_a_mutant(lab);
+            for (name, found) in std::mem::take(&mut self.nearest).margins(lab, &named) {
                 self.step(&name, |_| Ok(found));
             }
         }
@@ -304,6 +297,10 @@ impl<'a> Check<'a> {
 impl Observer for Check<'_> {
     fn say(&mut self, line: &str) {
         self.live.say(line);
+    }
+
+    fn wait(&mut self, line: &str) {
+        self.live.wait(line);
     }
 
     fn tests(&mut self, count: usize) {
@@ -368,12 +365,4 @@ fn plan(course: &Course, lab: &Lab) -> Result<(Plan, Vec<String>)> {
         ));
     }
     Ok((plan, stale))
-}
-
-/// The first compiler error, when the report is of something that does not compile.
-fn build_error(report: &LabReport) -> Option<String> {
-    let BuildReport::Failed { messages, notes } = &report.build else { return None };
-    let first = messages.iter().find(|message| message.level == "error");
-    let first = first.map(|message| message.rendered.trim_end().to_string());
-    Some(notes.iter().cloned().chain(first).collect::<Vec<_>>().join("\n"))
 }

@@ -13,7 +13,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::super::generate::files_below;
-use super::Found;
+use super::found::Found;
 use crate::catalog::Course;
 use crate::paint::plural;
 

@@ -10,13 +10,12 @@
 //! sides of its limit ([`MARGIN`]): else a correct design loses it on another machine, or a mistake passes it
 //! there. A count is the same everywhere and needs none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
+use super::found::{Found, build_error};
 use super::lane::Lane;
-use super::patches::gates_with_a_mutant;
-use super::{Found, build_error};
 use crate::catalog::{Lab, PerfGate};
 use crate::model::{GateKind, LabReport, PerfReport, PerfVerdict};
 use crate::paint::plural;
@@ -149,10 +148,10 @@ impl Nearest {
         }
     }
 
-    /// For each timed gate of the lab its name and how near the figures are. A gate that no mutant names is a
-    /// problem: nothing shows that it catches a mistake. A side without a figure is left out.
-    pub(super) fn margins(&self, lab: &Lab) -> Vec<(String, Found)> {
-        let named = gates_with_a_mutant(lab);
+    /// For each timed gate of the lab its name and how near the figures are. `named` are the gates that some
+    /// mutant names; another gate is a problem, because nothing shows that it catches a mistake. A side
+    /// without a figure is left out.
+    pub(super) fn margins(&self, lab: &Lab, named: &BTreeSet<String>) -> Vec<(String, Found)> {
         let timed = lab.perf.iter().filter(|gate| gate.kind == GateKind::Ratio);
         let margin = |gate: &PerfGate| {
             let mut found = self.margin(&gate.id, gate.max);

@@ -19,9 +19,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::super::generate::{files_below, write_file};
+use super::Part;
+use super::found::{Found, build_error, outcome_line};
 use super::lane::{Lane, Room, Step};
-use super::runs::outcome_line;
-use super::{Found, Part, build_error};
 use crate::catalog::{Course, Lab};
 use crate::paint::plural;
 use crate::request::{Earlier, Measuring, Request, Selection, Sources, Tasks};

@@ -21,7 +21,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{Found, Part};
+use super::Part;
+use super::found::Found;
 use crate::catalog::Course;
 use crate::grade::grade;
 use crate::model::LabReport;

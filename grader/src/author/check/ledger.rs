@@ -19,11 +19,12 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::Part;
 use super::base::Base;
+use super::found::Found;
 use super::keys::{Content, Keys, LabKeys};
 use super::lane::{Room, Step};
 use super::record::{FILE, Record, State};
-use super::{Found, Part};
 use crate::catalog::{Course, Lab};
 use crate::paint::plural;
 

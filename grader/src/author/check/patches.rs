@@ -22,10 +22,10 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use super::super::generate::files_below;
+use super::Part;
+use super::found::{Found, build_error, outcome_line};
 use super::gates::{gate_lost, gate_survived};
 use super::lane::{Lane, Room, Step};
-use super::runs::outcome_line;
-use super::{Found, Part, build_error};
 use crate::catalog::{Course, Lab, task_of_test};
 use crate::model::LabReport;
 use crate::paint::plural;
@@ -168,7 +168,9 @@ pub(super) fn count(lab: &Lab) -> Found {
             lab.id
         )
     });
-    Found { says: plural(count, "mutant"), problems: problem.into_iter().collect(), ..Found::default() }
+    let says = if problem.is_some() { "too few" } else { "enough" };
+    let says = format!("{}, {says}", plural(count, "mutant"));
+    Found { says, problems: problem.into_iter().collect(), ..Found::default() }
 }
 
 /// The steps of all mutants or variants of a lab.

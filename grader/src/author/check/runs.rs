@@ -8,11 +8,12 @@ use anyhow::{Context as _, Result};
 
 use super::super::generate::{files_below, write_file};
 use super::super::marks;
+use super::Part;
+use super::found::{Found, build_error, outcome_line};
 use super::gates::gate_lost;
 use super::lane::{Lane, Room, Step};
-use super::{Found, Part, build_error};
 use crate::catalog::{Course, Lab, Task};
-use crate::model::{BuildReport, LabReport, TestOutcome, TestReport};
+use crate::model::{BuildReport, LabReport, TestOutcome};
 use crate::paint::plural;
 use crate::report::explain;
 use crate::request::{Earlier, Measuring, Request, Selection, Sources, Tasks};
@@ -167,23 +168,4 @@ fn stubbed(course: &Course, lab: &Lab, task: &str) -> Result<BTreeMap<PathBuf, S
         }
     }
     Ok(files)
-}
-
-/// An outcome in a line.
-pub(super) fn outcome_line(test: &TestReport) -> String {
-    let Some(failure) = test.outcome.failure() else { return test.outcome.label().to_string() };
-    let mut text = format!("{}: {}", test.outcome.label(), failure.what.lines().next().unwrap_or_default());
-    if let (Some(expected), Some(found)) = (&failure.expected, &failure.found) {
-        text.push_str(&format!(" (expected {}, found {})", short(expected), short(found)));
-    }
-    text
-}
-
-fn short(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    if line.chars().count() > 60 {
-        line.chars().take(60).chain("...".chars()).collect()
-    } else {
-        line.to_string()
-    }
 }

@@ -28,7 +28,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use self::scan::Scan;
-use super::{Found, record};
+use super::found::Found;
+use super::record;
 use crate::catalog::Course;
 use crate::paint::plural;
 

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::super::generate::files_below;
 use super::super::{lists, marks, new};
-use super::Found;
+use super::found::Found;
 use crate::catalog::{Course, Lab};
 use crate::paint::plural;
 
