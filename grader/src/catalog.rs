@@ -18,6 +18,10 @@ pub use outline::{COURSE_FILE, Coming, Entry, Kit, Outline, split_id};
 mod check;
 mod outline;
 
+/// What the grader keeps for the learner and git ignores, below the root of the course. Not in `target/`,
+/// because `cargo clean` removes that.
+pub const GRADE_FOLDER: &str = ".grade";
+
 /// A course folder: where everything is.
 #[derive(Debug, Clone)]
 pub struct Course {
@@ -208,9 +212,9 @@ impl Course {
         bail!("there is no task \"{id}\"; `cargo grade list LAB` shows a lab's tasks")
     }
 
-    /// Where the grader keeps what it writes.
+    /// Where the grader keeps what it can make again: in cargo's target folder, wherever that is.
     pub fn work_dir(&self) -> PathBuf {
-        self.root.join("target").join("grade")
+        target_dir(&self.root).join("grade")
     }
 
     /// The labs before `lab`, by number.
@@ -285,6 +289,14 @@ impl Lab {
     pub fn path(&self) -> String {
         format!("labs/{}", self.id)
     }
+}
+
+/// Cargo's target folder: the one that the environment names, or else `target/` of the course.
+fn target_dir(root: &Path) -> PathBuf {
+    let names = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
+    let mut named = names.iter().filter_map(std::env::var_os).filter(|value| !value.is_empty());
+    // Like cargo, relative to the current folder.
+    named.next().and_then(|value| std::path::absolute(value).ok()).unwrap_or_else(|| root.join("target"))
 }
 
 /// The task id of a test by its module path: `t1_3::name` is `1.3`.

@@ -18,6 +18,8 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
+use crate::signals;
+
 /// Process ids of everything started here and not yet reaped. Held only for the moment of starting,
 /// forgetting or sweeping.
 static STARTED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
@@ -93,30 +95,26 @@ fn kill_group(id: u32) {
     }
 }
 
-/// Makes the grader a subreaper, and an interrupt kill the children; once.
+/// Makes the grader a subreaper, and a signal that ends it kill the children; once.
 fn prepare() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         #[cfg(target_os = "linux")]
         let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
-        on_interrupt();
+        // Children are in groups of their own, where Ctrl-C at the terminal does not reach them.
+        std::mem::forget(signals::before_end(kill_all));
     });
 }
 
-/// Children are in groups of their own, where Ctrl-C at the terminal does not reach them.
-fn on_interrupt() {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
-    let watch = move || {
-        if let Some(signal) = signals.forever().next() {
-            for id in started().iter() {
-                kill_group(*id);
-            }
-            let _ = signal_hook::low_level::emulate_default_handler(signal);
-        }
-    };
-    // Without the thread an interrupt still ends the grader, and leaves its children running.
-    let _ = std::thread::Builder::new().name("interrupt".to_owned()).spawn(watch);
+/// Kills every child before the grader ends.
+fn kill_all() {
+    let started = started();
+    for id in started.iter() {
+        kill_group(*id);
+    }
+    kill_strangers(&started);
+    // The lock is never released, so that no other thread starts a process until the grader has ended.
+    std::mem::forget(started);
 }
 
 /// Whether descendants that left their group are caught on this system.
@@ -127,7 +125,10 @@ pub fn catches_runaways() -> bool {
 /// Kills every child the grader did not start; how many there were. A program that grades must therefore
 /// start all its processes through [`Started`].
 pub fn sweep() -> usize {
-    let started = started();
+    kill_strangers(&started())
+}
+
+fn kill_strangers(started: &BTreeSet<u32>) -> usize {
     let mut killed = 0;
     // The children of a killed process become the grader's, so look again until there are none. A process
     // that forks faster than this loop is left to the next sweep.

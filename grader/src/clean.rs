@@ -243,7 +243,7 @@ mod tests {
                 ("terminal", terminal::render(&found, &context, Paint::plain(), false)),
                 ("terminal -v", terminal::render(&found, &context, Paint::plain(), true)),
                 ("page", html::render(&found, &context)),
-                ("summary", summary::render(&found, &context)),
+                ("summary", summary::render(&found, &context, summary::LIMIT)),
                 ("JUnit", junit::render(&found, &context)),
                 ("Gradescope", gradescope::render(&found, &context)),
                 ("JSON", json::render(&found)),

@@ -89,7 +89,8 @@ pub struct RunArgs {
     /// Show every failure in full, and every test.
     #[arg(long, short)]
     pub verbose: bool,
-    /// Folder that holds the lab folders to grade, instead of labs/.
+    /// Folder that holds the lab folders to grade, instead of labs/; a lab's own folder, or an unpacked
+    /// archive with one folder more.
     #[arg(long, value_name = "DIR")]
     pub labs: Option<PathBuf>,
     /// Also write a JUnit report.
@@ -101,8 +102,8 @@ pub struct RunArgs {
     /// Also write a page to read in a browser.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Also append a GitHub step summary.
-    #[arg(long, value_name = "FILE", env = "GITHUB_STEP_SUMMARY", hide_env_values = true)]
+    /// Also append a GitHub step summary; by default to the file that GITHUB_STEP_SUMMARY names.
+    #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
     /// Tests at once; the number of processors when left out.
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

@@ -11,8 +11,10 @@ pub mod compare;
 mod first_look;
 pub mod hint;
 mod keys;
+mod labs_folder;
 pub mod list;
 pub mod map;
+mod outputs;
 pub mod reset;
 pub mod run;
 pub mod watch;
@@ -24,6 +26,7 @@ use clap::Parser as _;
 
 use crate::catalog::Course;
 use crate::cli::{AuthorCommand, Cli, Command};
+use crate::scratch;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
@@ -37,6 +40,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
+    scratch::remove_old();
     let root = match cli.root {
         Some(root) => root,
         None => Course::find_root()?,

@@ -37,6 +37,7 @@ pub fn grade(course: &Course, request: &Request, observer: &mut dyn Observer) ->
     times.stage_ms = lap(start);
     let mut notes = std::mem::take(&mut stage.notes);
     let start = Instant::now();
+    observer.say(&format!("compiling {} and its tests", request.lab.path()));
     let target = target(request, &stage)?;
     let compiled = if stage.problems.is_empty() {
         compile(course, &stage, request, &target, observer)?

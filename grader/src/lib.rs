@@ -12,7 +12,9 @@
 //!   report, progress, live     how a run is shown and remembered
 //!   request, observer          what to grade, and the interface that reports while it runs
 //!   catalog, model             what a lab is, what a report is
-//!   children, paint, functions processes, colour and line breaks, Rust functions in a text
+//!   children, scratch, lock    processes, their folders, locks on files
+//!   paint, functions           colour and line breaks, Rust functions in a text
+//!   signals                    what is done before a signal ends the grader
 //! ```
 
 pub mod author;
@@ -26,6 +28,7 @@ pub mod compile;
 pub mod functions;
 pub mod grade;
 pub mod live;
+pub mod lock;
 pub mod model;
 pub mod observer;
 pub mod paint;
@@ -34,4 +37,6 @@ pub mod progress;
 pub mod report;
 pub mod request;
 pub mod run;
+pub mod scratch;
+pub mod signals;
 pub mod stage;

@@ -9,6 +9,10 @@ use crate::model::TestReport;
 pub trait Observer {
     /// One line on what the grader does now: "compiling structures", "waiting for another grader".
     fn say(&mut self, line: &str);
+    /// The grader waits for something outside it, as a line like that of [`Observer::say`].
+    fn wait(&mut self, line: &str) {
+        self.say(line);
+    }
     /// The number of tests about to run.
     fn tests(&mut self, _count: usize) {}
     /// One test has ended.

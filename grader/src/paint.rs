@@ -15,6 +15,11 @@ pub struct Paint {
     pub width: usize,
 }
 
+/// Whether `stream` is a terminal that knows escape sequences: not one whose TERM is `dumb` or missing.
+pub fn takes_escapes(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
+}
+
 /// Widest prose on a wide terminal, and the width where there is no terminal.
 const WIDTH: usize = 100;
 
@@ -24,14 +29,13 @@ impl Paint {
         Self { on: false, width: WIDTH }
     }
 
-    /// What standard output can show. `NO_COLOR` and a stream that is no terminal turn colour off,
+    /// What standard output can show. `NO_COLOR` and a stream that takes no escapes turn colour off,
     /// `CLICOLOR_FORCE` turns it on.
     pub fn stdout() -> Self {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let terminal = std::io::stdout().is_terminal();
         let on = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-            && (set("CLICOLOR_FORCE") || (terminal && !dumb));
+            && (set("CLICOLOR_FORCE") || takes_escapes(&std::io::stdout()));
         let columns = if terminal {
             rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| usize::from(size.ws_col))
         } else {

@@ -15,6 +15,8 @@
 //! Invariants:
 //! - I1: the file is replaced in one step, so that a reader never sees half of it.
 //! - I2: a file that cannot be read is set aside under another name, never overwritten.
+//! - I3: whoever changes the file reads it under the lock `.grade/lock` first, so that of two graders at once
+//!   neither undoes what the other wrote. Without the lock (a read-only tree, no locks) the change is tried.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,6 +26,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::{GRADE_FOLDER, Task};
+use crate::lock::{self, Lock};
 use crate::model::{LabReport, TaskEnd};
 
 /// Version of the file's format.
@@ -60,6 +64,15 @@ pub struct TaskProgress {
     pub hints: usize,
 }
 
+/// What [`ProgressFile::update`] did.
+#[derive(Debug)]
+pub struct Updated {
+    /// The changed progress.
+    pub progress: Progress,
+    /// What went wrong, a sentence each: nothing that ends a run.
+    pub warnings: Vec<String>,
+}
+
 /// The progress file of one course.
 pub struct ProgressFile {
     path: PathBuf,
@@ -71,9 +84,35 @@ impl ProgressFile {
         Self { path: root.join("progress.toml") }
     }
 
-    /// Reads the file. None there is an empty progress; one that is no progress is set aside and the
-    /// second value says so.
-    pub fn read(&self) -> Result<(Progress, Option<String>)> {
+    /// Reads the file. Without a file progress is empty. A file that is no progress is set aside; the second
+    /// value says so, or why the file cannot be read.
+    pub fn read(&self) -> (Progress, Option<String>) {
+        self.try_read().unwrap_or_else(|error| {
+            let warning = format!("progress is not known: {error:#}");
+            (Progress::default(), Some(warning))
+        })
+    }
+
+    /// Changes what the file holds now, and writes it.
+    pub fn update(&self, change: impl FnOnce(&mut Progress)) -> Updated {
+        let _lock = self.lock();
+        let (mut progress, warning) = self.read();
+        change(&mut progress);
+        let mut warnings: Vec<String> = warning.into_iter().collect();
+        if let Err(error) = self.write(&progress) {
+            warnings.push(format!("progress is not kept: {error:#}"));
+        }
+        Updated { progress, warnings }
+    }
+
+    /// The lock; `None` where there can be none.
+    fn lock(&self) -> Option<Lock> {
+        let folder = self.path.with_file_name(GRADE_FOLDER);
+        fs::create_dir_all(&folder).ok()?;
+        lock::take(&folder.join("lock"), || {}).ok()
+    }
+
+    fn try_read(&self) -> Result<(Progress, Option<String>)> {
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Progress::default(), None)),
@@ -108,7 +147,7 @@ impl ProgressFile {
     }
 
     /// Writes the file in one step.
-    pub fn write(&self, progress: &Progress) -> Result<()> {
+    fn write(&self, progress: &Progress) -> Result<()> {
         let text = toml::to_string(progress).context("write progress as TOML")?;
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::Builder::new().prefix(".progress").tempfile_in(folder)?;
@@ -123,6 +162,12 @@ impl Progress {
     /// What is known of a task.
     pub fn task(&self, id: &str) -> TaskProgress {
         self.tasks.get(id).cloned().unwrap_or_default()
+    }
+
+    /// Counts one more hint of `task` as shown, while there are more.
+    pub fn take_hint(&mut self, task: &Task) {
+        let kept = self.tasks.entry(task.id.clone()).or_default();
+        kept.hints = (kept.hints + 1).min(task.hints.len());
     }
 
     /// Takes over what a run of whole tasks found.
@@ -149,12 +194,13 @@ mod tests {
     fn a_written_file_reads_the_same() {
         let root = tempfile::tempdir().unwrap();
         let file = ProgressFile::of(root.path());
-        assert_eq!(file.read().unwrap(), (Progress::default(), None));
-        let mut progress = Progress::default();
-        progress.record(&samples::mixed());
-        progress.tasks.get_mut("1.2").unwrap().hints = 2;
-        file.write(&progress).unwrap();
-        assert_eq!(file.read().unwrap(), (progress.clone(), None));
+        assert_eq!(file.read(), (Progress::default(), None));
+        let Updated { progress, warnings } = file.update(|progress| {
+            progress.record(&samples::mixed());
+            progress.tasks.get_mut("1.2").unwrap().hints = 2;
+        });
+        assert_eq!(warnings, Vec::<String>::new());
+        assert_eq!(file.read(), (progress.clone(), None));
         assert_eq!(progress.task("1.1").last, Some(TaskEnd::Passed));
         assert_eq!(progress.task("1.2").last, Some(TaskEnd::Failed));
         assert_eq!(progress.task("1.3").last, Some(TaskEnd::Todo));
@@ -178,11 +224,43 @@ mod tests {
         let file = ProgressFile::of(root.path());
         for (number, broken) in ["[tasks\n", "version = 99\n", "version = \"x\""].iter().enumerate() {
             fs::write(root.path().join("progress.toml"), broken).unwrap();
-            let (progress, message) = file.read().unwrap();
+            let (progress, message) = file.read();
             assert_eq!(progress, Progress::default());
             let name = format!("progress.toml.broken-{}", number + 1);
             assert!(message.unwrap().contains(&name));
             assert_eq!(fs::read_to_string(root.path().join(name)).unwrap(), *broken);
         }
+    }
+
+    /// Two terminals at once: a run that ends must not undo the hint that was taken meanwhile.
+    #[test]
+    fn changes_of_several_graders_are_all_kept() {
+        let root = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for grader in 0..4 {
+                let file = ProgressFile::of(root.path());
+                scope.spawn(move || {
+                    for _ in 0..25 {
+                        file.update(|progress| {
+                            progress.tasks.entry(format!("1.{grader}")).or_default().hints += 1;
+                        });
+                    }
+                });
+            }
+        });
+        let (progress, _) = ProgressFile::of(root.path()).read();
+        let hints: Vec<usize> = progress.tasks.values().map(|task| task.hints).collect();
+        assert_eq!(hints, [25; 4]);
+    }
+
+    /// A tree that cannot be written costs the map its memory and nothing else.
+    #[test]
+    fn what_cannot_be_written_is_a_warning() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("progress.toml")).unwrap();
+        fs::write(root.path().join(GRADE_FOLDER), "in the way").unwrap();
+        let updated = ProgressFile::of(root.path()).update(|progress| progress.record(&samples::mixed()));
+        assert_eq!(updated.progress.task("1.1").last, Some(TaskEnd::Passed));
+        assert!(updated.warnings.join("\n").contains("progress is not kept"), "{:?}", updated.warnings);
     }
 }

@@ -188,7 +188,8 @@ pub struct Resources {
     pub compile_jobs: usize,
     /// Longest wait for one crate to compile, in seconds.
     pub compile_seconds: u64,
-    /// Where to write stage and build files; `None` for the course's own `target/grade`.
+    /// Where to write stage and build files; `None` for the
+    /// [course's own](crate::catalog::Course::work_dir).
     pub work_dir: Option<PathBuf>,
     /// Name of the stage's folder. Going from one to another rebuilds nothing.
     pub stage: &'static str,

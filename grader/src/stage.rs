@@ -31,17 +31,21 @@ mod sources;
 mod sync;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::catalog::{Course, Lab};
+use crate::lock::{self, Lock};
 use crate::observer::Observer;
 use crate::request::{Earlier, Request, Sources};
 use manifests::Manifests;
-pub use sources::{Files, Submission, course_sources};
+pub use sources::{Files, Submission, course_sources, is_graded};
 pub use sync::write_folder;
+
+/// What to do where the grader cannot write.
+const NOT_WRITABLE: &str = "set CARGO_TARGET_DIR to a folder that can be written";
 
 /// Where a lab's sources come from, and so which folder of the stage they lie in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,16 +103,24 @@ pub struct Stage {
     pub notes: Vec<String>,
     /// Why the submission cannot be compiled at all; empty when it can.
     pub problems: Vec<String>,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Stage {
     /// Writes the stage for `request`, waiting for the lock first.
     pub fn prepare(course: &Course, request: &Request, observer: &mut dyn Observer) -> Result<Stage> {
         let work = request.resources.work_dir.clone().unwrap_or_else(|| course.work_dir());
-        fs::create_dir_all(&work).with_context(|| format!("cannot create {}", work.display()))?;
+        fs::create_dir_all(&work)
+            .with_context(|| format!("cannot create {}; {NOT_WRITABLE}", work.display()))?;
         let work = fs::canonicalize(&work)?;
-        let lock = lock(&work.join("lock"), observer)?;
+        if work.as_os_str().as_encoded_bytes().contains(&b':') {
+            bail!(
+                "{} has a colon in its path, and cargo cannot build there; move the course, or set \
+                 CARGO_TARGET_DIR to a folder without one",
+                work.display()
+            );
+        }
+        let lock = take_lock(&work, observer)?;
         let manifests = Manifests::read(course)?;
         let labs = manifests.closure(request.lab)?;
         let seats: BTreeMap<u32, Seat> = labs.iter().map(|lab| (lab.number, seat(request, lab))).collect();
@@ -118,7 +130,7 @@ impl Stage {
             suite_package: format!("suite-{}", request.lab.package),
             perf_package: None,
             seats,
-            notes: Vec::new(),
+            notes: without_locks(&lock, &work).into_iter().collect(),
             problems: Vec::new(),
             _lock: lock,
         };
@@ -303,12 +315,19 @@ fn seat(request: &Request, lab: &Lab) -> Seat {
     }
 }
 
-/// Takes the lock, saying so when somebody else has it.
-fn lock(path: &Path, observer: &mut dyn Observer) -> Result<File> {
-    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-    if file.try_lock().is_err() {
-        observer.say("waiting for another grader that uses the same folder");
-        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
-    }
-    Ok(file)
+/// Takes the lock of the folder `work`, saying so when another grader has it.
+fn take_lock(work: &Path, observer: &mut dyn Observer) -> Result<Lock> {
+    let path = work.join("lock");
+    let waits = || observer.wait("waiting for another grader that uses the same folder");
+    lock::take(&path, waits).with_context(|| format!("cannot write {}; {NOT_WRITABLE}", path.display()))
+}
+
+/// For the report: that the folder `work` has no lock.
+fn without_locks(lock: &Lock, work: &Path) -> Option<String> {
+    let Lock::Unsupported(error) = lock else { return None };
+    Some(format!(
+        "{} has no file locks ({error}): run one grader at a time, or set CARGO_TARGET_DIR to a folder on a \
+         local disk",
+        work.display()
+    ))
 }

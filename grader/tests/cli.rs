@@ -4,65 +4,11 @@ mod common;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
+use common::sandbox::{Running, Sandbox, code, err, hold_stage, out};
 use common::{copy, repository, work_dir};
-
-/// A course of one small lab in a folder of its own, with the compiled testkit shared.
-struct Sandbox {
-    folder: tempfile::TempDir,
-}
-
-impl Sandbox {
-    fn new() -> Sandbox {
-        let folder = tempfile::tempdir().unwrap();
-        copy(&common::course().root, folder.path());
-        fs::create_dir_all(folder.path().join("target")).unwrap();
-        fs::create_dir_all(work_dir()).unwrap();
-        std::os::unix::fs::symlink(work_dir(), folder.path().join("target/grade")).unwrap();
-        Sandbox { folder }
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
-    }
-
-    fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-    }
-
-    /// The learner hands in the reference.
-    fn solve(&self) {
-        fs::remove_dir_all(self.path("labs/01-tiny")).unwrap();
-        copy(&self.path("solutions/01-tiny"), &self.path("labs/01-tiny"));
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_grader"));
-        command.current_dir(self.folder.path()).arg("--commons").arg(repository());
-        for name in ["NO_COLOR", "CLICOLOR_FORCE", "GITHUB_STEP_SUMMARY"] {
-            command.env_remove(name);
-        }
-        command
-    }
-
-    fn grade(&self, arguments: &[&str]) -> Output {
-        self.command().args(arguments).output().unwrap()
-    }
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap_or_else(|| panic!("ended by a signal: {output:?}"))
-}
-
-fn out(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn err(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
 
 /// A lab to come, as `course.toml` describes it.
 const COMING: &str = "[[coming]]\nid = \"09-raft\"\ntitle = \"Raft\"\nsummary = \"elections\"\n\
@@ -170,6 +116,7 @@ fn reset_keeps_what_was_there() {
     assert!(!course.read("labs/01-tiny/src/counter.rs").contains("todo!"));
     let text = out(&output);
     let (_, folder) = text.trim().rsplit_once(' ').unwrap();
+    assert!(folder.starts_with(".grade/"), "cargo clean must not remove it: {folder}");
     assert_eq!(course.read(&format!("{folder}/labs/01-tiny/src/bag.rs")), mine);
 }
 
@@ -285,12 +232,215 @@ fn watch_survives_a_broken_file() {
     until("Every test passes");
 }
 
-/// A process that is ended with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+/// A variable of the machine stops nothing: the report is there, and a warning. An option is tried before
+/// the first minute of grading, and its folder is made.
+#[test]
+fn a_file_that_cannot_be_written_does_not_cost_the_report() {
+    let course = Sandbox::new();
+    course.solve();
+    for value in ["", "/dev/null/s.md"] {
+        let mut command = course.command();
+        command.args(["run", "1", "--no-perf", "--junit", "out/j.xml"]).env("GITHUB_STEP_SUMMARY", value);
+        let output = command.output().unwrap();
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        assert!(out(&output).contains("4 of 4 tests passed"), "{}", out(&output));
+        assert_eq!(err(&output).contains("warning: no summary is written"), !value.is_empty());
+        assert!(course.read("out/j.xml").contains("<testsuites"));
     }
+    let held = hold_stage();
+    for option in ["--junit", "--gradescope", "--html", "--summary"] {
+        let output = course.grade(&["run", "1", option, "/dev/null/x"]);
+        assert_eq!(code(&output), 2, "{}", err(&output));
+        assert!(err(&output).contains(&format!("{option} /dev/null/x: ")), "{}", err(&output));
+    }
+    drop(held);
+}
+
+/// A program that reads the JSON must notice that it is not all there.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_report_that_does_not_fit_on_the_disk_is_an_error() {
+    let course = Sandbox::new();
+    course.solve();
+    let mut command = course.command();
+    command.args(["run", "1", "--no-perf", "--json", "--html", "h.html"]);
+    let output = command.stdout(fs::File::options().write(true).open("/dev/full").unwrap()).output().unwrap();
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains("standard output cannot be written"), "{}", err(&output));
+    assert!(course.read("h.html").starts_with("<!DOCTYPE html>"), "the other reports are written");
+}
+
+/// While another grader works in the same folder, a run says so at once, and a hint that is taken meanwhile
+/// is still known when the run has ended.
+#[test]
+fn a_hint_during_a_run_is_kept() {
+    let course = Sandbox::new();
+    let held = hold_stage();
+    let mut command = course.command();
+    command.args(["run", "1", "--no-perf"]).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut run = Running(command.spawn().unwrap());
+    let mut lines = BufReader::new(run.0.stderr.take().unwrap()).lines();
+    let line = lines.next().expect("it says that it waits").unwrap();
+    assert_eq!(line, "waiting for another grader that uses the same folder");
+    assert_eq!(code(&course.grade(&["hint", "1.1"])), 0);
+    drop(held);
+    assert_eq!(run.0.wait().unwrap().code(), Some(1));
+    let progress = course.read("progress.toml");
+    assert!(progress.contains("hints = 1") && progress.contains("last = \"todo\""), "{progress}");
+}
+
+/// The variable names the folder of everything that can be built again, as it does for cargo.
+#[test]
+fn the_target_folder_of_the_environment_is_used() {
+    let course = Sandbox::new();
+    course.solve();
+    fs::remove_dir_all(course.path("target")).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(work_dir(), elsewhere.path().join("grade")).unwrap();
+    let mut command = course.command();
+    command.args(["run", "1", "--no-perf"]).env("CARGO_TARGET_DIR", elsewhere.path());
+    let output = command.output().unwrap();
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    assert!(!course.path("target").exists());
+}
+
+/// A checkout that cannot be written costs the progress, with a warning. Only the build folder is needed, and
+/// the message says how to move it.
+#[test]
+fn a_checkout_that_cannot_be_written_is_graded() {
+    let course = Sandbox::new();
+    course.solve();
+    // A folder where a file belongs cannot be written by anybody, root included.
+    fs::create_dir(course.path("progress.toml")).unwrap();
+    fs::write(course.path(".grade"), "in the way").unwrap();
+    let output = course.grade(&["run", "1", "--no-perf"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    assert!(out(&output).contains("4 of 4 tests passed"), "{}", out(&output));
+    assert!(err(&output).contains("warning: progress is not kept"), "{}", err(&output));
+
+    fs::remove_dir_all(course.path("target")).unwrap();
+    fs::write(course.path("target"), "in the way").unwrap();
+    let output = course.grade(&["run", "1", "--no-perf"]);
+    assert_eq!(code(&output), 2);
+    assert!(
+        err(&output).contains("set CARGO_TARGET_DIR to a folder that can be written"),
+        "{}",
+        err(&output)
+    );
+}
+
+/// A rerun command is there to be copied, so a path with a space is quoted. The folder of a lab itself is
+/// taken for the folder that holds it.
+#[test]
+fn a_rerun_command_quotes_its_path() {
+    let course = Sandbox::new();
+    course.solve_with_push("self.numbers = vec![value];");
+    copy(&course.path("labs/01-tiny"), &course.path("my labs/01-tiny"));
+    let output = course.grade(&["run", "1", "--no-perf", "--labs", "my labs/01-tiny"]);
+    assert_eq!(code(&output), 1, "{}", err(&output));
+    let text = out(&output);
+    let rerun = text.lines().find(|line| line.contains("rerun  ")).expect("the failure can be run again");
+    assert!(rerun.ends_with(" --labs 'my labs/01-tiny'"), "{text}");
+}
+
+/// Another cargo may hold the lock of the package cache for minutes; rust-analyzer does while it fetches.
+#[test]
+fn a_run_says_at_once_that_cargo_waits() {
+    let course = Sandbox::new();
+    course.solve();
+    let home = tempfile::tempdir().unwrap();
+    let real = std::env::var_os("CARGO_HOME").map(std::path::PathBuf::from);
+    let real = real.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).unwrap();
+    for entry in fs::read_dir(real).unwrap() {
+        let entry = entry.unwrap();
+        if !entry.file_name().to_string_lossy().starts_with(".package-cache") {
+            std::os::unix::fs::symlink(entry.path(), home.path().join(entry.file_name())).unwrap();
+        }
+    }
+    let held = fs::File::create(home.path().join(".package-cache")).unwrap();
+    held.lock().unwrap();
+    let mut command = course.command();
+    command.args(["run", "1", "--no-perf"]).env("CARGO_HOME", home.path());
+    let mut run = Running(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(run.0.stderr.take().unwrap()).lines();
+    let is_it = |line: &str| line == "cargo is waiting for file lock on package cache";
+    assert!(lines.any(|line| is_it(&line.unwrap())), "it ended without saying that it waits");
+    drop(held);
+    assert_eq!(run.0.wait().unwrap().code(), Some(0));
+}
+
+fn cargo_grade(folder: &Path) -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.arg("grade").current_dir(folder).env("CARGO_NET_OFFLINE", "true");
+    cargo
+}
+
+/// The first call of a learner builds the grader, and rust-analyzer may hold the lock of the build folder:
+/// cargo has to say so.
+#[test]
+fn cargo_grade_says_at_once_that_it_waits() {
+    let target = tempfile::tempdir().unwrap();
+    fs::create_dir(target.path().join("debug")).unwrap();
+    let held = fs::File::create(target.path().join("debug/.cargo-lock")).unwrap();
+    held.lock().unwrap();
+    let mut cargo = cargo_grade(&repository());
+    cargo.env("CARGO_TARGET_DIR", target.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut cargo = Running(cargo.spawn().unwrap());
+    let mut lines = BufReader::new(cargo.0.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("Blocking waiting for file lock")));
+}
+
+/// `solutions/` and the suites are another workspace of cargo than `labs/`.
+#[test]
+fn cargo_grade_works_in_every_folder() {
+    for folder in ["solutions", "solutions/01-structures", "grader/suites/01-structures", "labs", "handouts"]
+    {
+        let output = cargo_grade(&repository().join(folder)).args(["list", "1"]).output().unwrap();
+        assert!(output.status.success(), "{folder}: {}", err(&output));
+        assert!(out(&output).starts_with("Lab 1: "), "{folder}: {}", out(&output));
+    }
+}
+
+/// Git for Windows sets `core.autocrlf`, and its checkouts are used in WSL: each kind of file of the course
+/// has the same bytes there.
+#[test]
+fn a_checkout_with_autocrlf_has_the_same_bytes() {
+    let git = |folder: &Path, arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=test", "-c", "user.email=test@example.org"]).args(arguments);
+        let output = git.current_dir(folder).output().expect("git is installed");
+        assert!(output.status.success(), "{arguments:?}: {}", err(&output));
+        output
+    };
+    let listed = git(&repository(), &["ls-files", "-z"]);
+    let paths = String::from_utf8(listed.stdout).unwrap();
+    let kind = |path: &str| path.rsplit_once('.').map(|(_, kind)| kind.to_owned());
+    let kinds: std::collections::BTreeMap<_, _> =
+        paths.split_terminator('\0').map(|path| (kind(path), path)).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    for path in kinds.values().chain(&[".gitattributes"]) {
+        fs::create_dir_all(from.join(path).parent().unwrap()).unwrap();
+        fs::copy(repository().join(path), from.join(path)).unwrap();
+    }
+    git(&from, &["init", "--quiet"]);
+    git(&from, &["add", "--force", "."]);
+    git(&from, &["commit", "--quiet", "--message", "all kinds"]);
+    git(folder.path(), &["clone", "--quiet", "--config", "core.autocrlf=true", "from", "to"]);
+    for path in kinds.values() {
+        let is_same = fs::read(from.join(path)).unwrap() == fs::read(to.join(path)).unwrap();
+        assert!(is_same, "{path} has other bytes after a checkout with autocrlf");
+    }
+    assert!(kinds.len() > 8, "{kinds:?}");
+}
+
+/// Cargo cannot build below a folder whose name has a colon: it lists folders with colons between them.
+#[test]
+fn a_path_with_a_colon_is_refused_in_one_sentence() {
+    let course = Sandbox::new();
+    let target = course.path("with:colon");
+    let output = course.command().args(["run", "1"]).env("CARGO_TARGET_DIR", &target).output().unwrap();
+    assert_eq!(code(&output), 2, "{}", err(&output));
+    assert_eq!(err(&output).lines().count(), 1, "{}", err(&output));
+    assert!(err(&output).contains("with:colon/grade has a colon in its path"), "{}", err(&output));
 }

@@ -150,6 +150,18 @@ fn other_files_are_named_and_ignored() {
     assert!(!notes(&report).contains(".swp"));
 }
 
+/// Emacs puts a link to nothing beside the file, macOS archives a file that is no text, Vim a file that
+/// changes while one types. None of them is source code, whatever its name ends with.
+#[test]
+fn hidden_files_are_not_source_code() {
+    let submission = Submission::correct().write("src/._bag.rs", b"\0\x05\x16\x07\xff");
+    let submission = submission.write("src/.hidden/bag.rs", b"\xff").write("src/.bag.rs.swp", b"\xff");
+    std::os::unix::fs::symlink("me@host.1:2", submission.labs().join("01-tiny/src/.#bag.rs")).unwrap();
+    let report = submission.grade();
+    assert!(report.passed(), "{report:#?}");
+    assert!(!notes(&report).contains("src/"), "{}", notes(&report));
+}
+
 /// A constant that never ends keeps rustc busy for ever.
 #[test]
 fn a_compilation_without_end_is_stopped() {

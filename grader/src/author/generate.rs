@@ -6,8 +6,8 @@
 //!   solutions/01-structures/  Cargo.toml  --- same bytes --->  labs/01-structures/  Cargo.toml
 //!                             src/*.rs    --- skeleton ----->                       src/*.rs
 //!                             tests/*.rs  --- skeleton ----->                       tests/*.rs
-//!   target/grade/generated/   what the last generation wrote: a file that equals it has not been edited
-//!   target/grade/backup/TIME/ what was overwritten or removed although somebody had edited it
+//!   .grade/generated/         what the last generation wrote: a file that equals it has not been edited
+//!   .grade/backup/TIME/       what was overwritten or removed although somebody had edited it
 //! ```
 //!
 //! Invariants:
@@ -23,6 +23,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 
 use super::marks;
+use crate::catalog::GRADE_FOLDER;
 
 /// Folders of a package that are generated; anything else in `labs/NN` is left alone.
 const FOLDERS: [&str; 4] = ["src", "tests", "benches", "examples"];
@@ -72,7 +73,7 @@ impl Generator<'_> {
     }
 
     fn generated(&self) -> PathBuf {
-        self.root.join("target/grade/generated")
+        self.root.join(GRADE_FOLDER).join("generated")
     }
 
     /// The folders below `solutions/` that are packages to generate.
@@ -235,7 +236,7 @@ fn unknown_task(package: &str, known: Option<&BTreeSet<String>>, task: &str) -> 
 /// A new folder name for copies of what is about to be overwritten. Created by the first copy.
 pub fn backup_folder(root: &Path) -> PathBuf {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
-    let parent = root.join("target/grade/backup");
+    let parent = root.join(GRADE_FOLDER).join("backup");
     let name = utc_name(seconds);
     let mut folder = parent.join(&name);
     let mut again = 2;
@@ -276,7 +277,8 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).with_context(|| format!("write {}", path.display()))
 }
 
-/// All files in `base/below` and its folders, as sorted paths relative to `base`; none if it is not there.
+/// All files in `base/below` and its folders that are not hidden, as sorted paths relative to `base`; none if
+/// it is not there.
 pub fn files_below(base: &Path, below: &Path) -> Result<Vec<PathBuf>> {
     let folder = base.join(below);
     if !folder.is_dir() {
@@ -285,6 +287,9 @@ pub fn files_below(base: &Path, below: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("read {}", folder.display()))? {
         let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
         let path = below.join(entry.file_name());
         if entry.file_type()?.is_dir() {
             files.extend(files_below(base, &path)?);

@@ -1,35 +1,34 @@
 //! What several commands need: the progress file, questions, printing.
 
-use std::io::{IsTerminal, Write as _};
+use std::io::{ErrorKind, IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context as _, Result};
+
 use crate::catalog::{Course, Lab};
-use crate::progress::{Progress, ProgressFile};
+use crate::progress::{Progress, ProgressFile, Updated};
 use crate::report::Context;
 
 /// The learner's progress. A broken file is a warning, not an error.
-pub fn progress(course: &Course) -> (ProgressFile, Progress) {
-    let file = ProgressFile::of(&course.root);
-    let progress = match file.read() {
-        Ok((progress, message)) => {
-            if let Some(message) = message {
-                eprintln!("warning: {message}");
-            }
-            progress
-        }
-        Err(error) => {
-            eprintln!("warning: progress is not known: {error:#}");
-            Progress::default()
-        }
-    };
-    (file, progress)
+pub fn progress(course: &Course) -> Progress {
+    warned(ProgressFile::of(&course.root).read())
 }
 
-/// Saves the progress. A read-only tree is a warning, not an error.
-pub fn keep(file: &ProgressFile, progress: &Progress) {
-    if let Err(error) = file.write(progress) {
-        eprintln!("warning: progress is not kept: {error:#}");
+/// Changes the learner's progress as it is now, which another grader may have changed since it was read; the
+/// new progress. A tree that cannot be written is a warning, not an error.
+pub fn update(course: &Course, change: impl FnOnce(&mut Progress)) -> Progress {
+    let Updated { progress, warnings } = ProgressFile::of(&course.root).update(change);
+    for warning in warnings {
+        eprintln!("warning: {warning}");
     }
+    progress
+}
+
+fn warned((progress, warning): (Progress, Option<String>)) -> Progress {
+    if let Some(warning) = warning {
+        eprintln!("warning: {warning}");
+    }
+    progress
 }
 
 /// The context of a run of the learner's own lab.
@@ -47,6 +46,15 @@ pub fn shown(path: &Path) -> String {
     path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
 
+/// `text` as one word of a command line, in quotes where a shell would read it otherwise.
+pub fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_string();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
 /// Asks a yes-or-no question on a terminal. Without a terminal the answer is no.
 pub fn confirm(question: &str) -> bool {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
@@ -58,7 +66,31 @@ pub fn confirm(question: &str) -> bool {
 }
 
 /// Prints a report. A pipe that its reader has closed (`| head`) is no error.
-pub fn print(text: &str) {
+pub fn print(text: &str) -> Result<()> {
     let mut to = std::io::stdout().lock();
-    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+    match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("standard output cannot be written")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints what no program reads: where that fails, nobody is there to tell.
+pub fn show(text: &str) {
+    let _ = print(text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A command of the report is there to be copied.
+    #[test]
+    fn a_path_is_quoted_where_a_shell_would_split_it() {
+        assert_eq!(quoted("/tmp/a-b_c.d"), "/tmp/a-b_c.d");
+        assert_eq!(quoted("my labs"), "'my labs'");
+        assert_eq!(quoted("it's $HOME"), "'it'\\''s $HOME'");
+        assert_eq!(quoted(""), "''");
+    }
 }

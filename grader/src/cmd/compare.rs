@@ -22,20 +22,18 @@ use crate::request::{Request, Sources};
 /// Runs the command.
 pub fn run(course: &Course, lab: &str, seed: Option<u64>) -> Result<ExitCode> {
     let lab = course.lab(lab)?;
-    let (file, mut progress) = common::progress(course);
     let mut request = Request::new(lab, Sources::labs(course.root.join("labs")));
     request.seed = seed;
     let mut live = Live::new();
     let report = grade(course, &request, &mut live)?;
     live.clear();
-    progress.record(&report);
-    common::keep(&file, &progress);
+    let progress = common::update(course, |progress| progress.record(&report));
     let context = common::context(lab, &progress);
     let paint = Paint::stdout();
     if matches!(report.build, BuildReport::Failed { .. }) {
-        common::print(&terminal::render(&report, &context, paint, false));
+        common::print(&terminal::render(&report, &context, paint, false))?;
     } else {
-        common::print(&render(course, &report, &context, paint));
+        common::print(&render(course, &report, &context, paint))?;
     }
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -4,14 +4,12 @@
 //! and the report takes its place: it has every task. A failure that ordinary use reaches earlier, in the
 //! order of [`reading`], takes the place of one that ended before it.
 
-use std::io::IsTerminal as _;
-
 use super::common;
 use crate::catalog::Lab;
 use crate::live::Live;
 use crate::model::{TaskReport, TestOutcome, TestReport};
 use crate::observer::Observer;
-use crate::paint::Paint;
+use crate::paint::{Paint, takes_escapes};
 use crate::report::{Context, terminal};
 use crate::run::reading;
 
@@ -33,7 +31,7 @@ impl<'a> FirstLook<'a> {
 
     /// Clears the screen before the first failure, where standard output is a terminal.
     pub fn on_a_clear_screen(self) -> Self {
-        Self { clears_screen: std::io::stdout().is_terminal(), ..self }
+        Self { clears_screen: takes_escapes(&std::io::stdout()), ..self }
     }
 
     /// Takes everything away, so that the report starts on a clean line.
@@ -45,6 +43,10 @@ impl<'a> FirstLook<'a> {
 impl Observer for FirstLook<'_> {
     fn say(&mut self, line: &str) {
         self.live.say(line);
+    }
+
+    fn wait(&mut self, line: &str) {
+        self.live.wait(line);
     }
 
     fn tests(&mut self, count: usize) {
@@ -70,7 +72,7 @@ impl Observer for FirstLook<'_> {
             };
             if self.clears_screen {
                 self.live.clear();
-                common::print("\x1b[2J\x1b[H");
+                common::show("\x1b[2J\x1b[H");
             }
             self.live.pin(&terminal::first_look(&self.context, &task, test, Paint::plain()));
         }

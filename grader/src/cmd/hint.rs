@@ -12,11 +12,8 @@ use crate::paint::{Paint, wrap};
 /// Runs the command.
 pub fn run(course: &Course, task: &str) -> Result<ExitCode> {
     let (_, task) = course.task(task)?;
-    let (file, mut progress) = common::progress(course);
-    let kept = progress.tasks.entry(task.id.clone()).or_default();
-    kept.hints = (kept.hints + 1).min(task.hints.len());
-    common::print(&render(task, kept.hints, Paint::stdout()));
-    common::keep(&file, &progress);
+    let progress = common::update(course, |progress| progress.take_hint(task));
+    common::print(&render(task, progress.task(&task.id).hints, Paint::stdout()))?;
     Ok(ExitCode::SUCCESS)
 }
 

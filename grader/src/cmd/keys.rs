@@ -1,11 +1,13 @@
 //! Single key presses from a terminal, without Enter.
 //!
 //! Called by `watch`. While [`Keys`] lives the terminal neither echoes nor collects lines; it is put back
-//! when the value is dropped, and before a Ctrl-C ends the program.
+//! when the value is dropped, and before Ctrl-C or a signal ends the program.
 
 use std::io::{IsTerminal, Read as _};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+
+use crate::signals::{self, Registered};
 
 /// What a terminal sends for Ctrl-C when it makes no signal of it.
 const CTRL_C: u8 = 3;
@@ -16,6 +18,7 @@ const INTERRUPTED: i32 = 130;
 /// A terminal that gives single keys.
 pub struct Keys {
     saved: Termios,
+    _at_end: Registered,
 }
 
 impl Keys {
@@ -29,14 +32,14 @@ impl Keys {
         let saved = tcgetattr(&stdin).ok()?;
         let mut single = saved.clone();
         single.local_modes &= !(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
+        let at_end = saved.clone();
+        let keys = Self { saved, _at_end: signals::before_end(move || restore(&at_end)) };
         tcsetattr(&stdin, OptionalActions::Now, &single).ok()?;
-        let keys = Self { saved: saved.clone() };
         std::thread::spawn(move || {
             let mut byte = [0];
             while std::io::stdin().read(&mut byte).is_ok_and(|read| read == 1) {
                 if byte[0] == CTRL_C {
-                    restore(&saved);
-                    std::process::exit(INTERRUPTED);
+                    signals::end(INTERRUPTED);
                 }
                 if !press(byte[0].to_ascii_lowercase()) {
                     break;

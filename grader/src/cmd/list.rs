@@ -15,8 +15,8 @@ use crate::report::explain::number;
 /// Runs the command.
 pub fn run(course: &Course, lab: &str) -> Result<ExitCode> {
     let lab = course.lab(lab)?;
-    let (_, progress) = common::progress(course);
-    common::print(&render(lab, &progress, Paint::stdout()));
+    let progress = common::progress(course);
+    common::print(&render(lab, &progress, Paint::stdout()))?;
     Ok(ExitCode::SUCCESS)
 }
 

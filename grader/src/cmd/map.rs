@@ -16,8 +16,8 @@ const BAR: u32 = 10;
 
 /// Runs the command.
 pub fn run(course: &Course) -> Result<ExitCode> {
-    let (_, progress) = common::progress(course);
-    common::print(&render(course, &progress, Paint::stdout()));
+    let progress = common::progress(course);
+    common::print(&render(course, &progress, Paint::stdout()))?;
     Ok(ExitCode::SUCCESS)
 }
 

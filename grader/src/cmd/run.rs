@@ -1,14 +1,12 @@
 //! `cargo grade run`: grades a lab, a task or a test, and reports.
 
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use super::first_look::FirstLook;
-use super::{common, map};
+use super::outputs::Outputs;
+use super::{common, labs_folder, map};
 use crate::blame;
 use crate::catalog::{Course, Lab};
 use crate::cli::{EarlierLabs, RunArgs};
@@ -16,15 +14,14 @@ use crate::grade::grade;
 use crate::model::{BuildReport, LabReport};
 use crate::paint::Paint;
 use crate::progress::Progress;
-use crate::report::{Context, gradescope, html, json, junit, summary, terminal};
+use crate::report::{Context, json, terminal};
 use crate::request::{Earlier, Measuring, Request, Rounds, Selection, Sources, Tasks};
 
 /// Runs the command.
 pub fn run(course: &Course, args: &RunArgs) -> Result<ExitCode> {
     let lab = course.lab(&args.lab)?;
-    let (file, mut progress) = common::progress(course);
-    let request = request(course, lab, args)?;
-    let context = context(lab, &progress, args);
+    let (request, outputs) = (request(course, lab, args)?, Outputs::of(args)?);
+    let context = context(lab, &common::progress(course), &request, args);
     let mut live = FirstLook::new(lab, context.clone());
     let mut report = grade(course, &request, &mut live)?;
     // A learner runs one task again and again while writing it, so only other runs look for the lab at fault.
@@ -34,27 +31,31 @@ pub fn run(course: &Course, args: &RunArgs) -> Result<ExitCode> {
     live.clear();
 
     let own = !args.solution && args.labs.is_none();
-    if own && args.test.is_none() {
-        progress.record(&report);
-        common::keep(&file, &progress);
-    }
-    write_files(args, &report, &context)?;
+    let progress =
+        (own && args.test.is_none()).then(|| common::update(course, |progress| progress.record(&report)));
     let paint = Paint::stdout();
-    if args.json {
-        common::print(&json::render(&report));
-    } else {
-        common::print(&terminal::render(&report, &context, paint, args.verbose));
-        if own && report.passed() && args.test.is_none() {
-            common::print(&format!("\n{}", map::next(course, &progress, lab.number, paint)));
-        }
+    let mut text = match args.json {
+        true => json::render(&report),
+        false => terminal::render(&report, &context, paint, args.verbose),
+    };
+    if let Some(progress) = progress.filter(|_| report.passed() && !args.json) {
+        text.push_str(&format!("\n{}", map::next(course, &progress, lab.number, paint)));
     }
+    // The report comes first: a file that cannot be written must not cost it.
+    let printed = common::print(&text);
+    outputs.write(&report, &context)?;
+    printed?;
     exit_code(&report, args)
 }
 
-fn context(lab: &Lab, progress: &Progress, args: &RunArgs) -> Context {
+fn context(lab: &Lab, progress: &Progress, request: &Request<'_>, args: &RunArgs) -> Context {
     let mut context = common::context(lab, progress);
-    if args.solution || args.labs.is_some() {
-        context.folder = folder(lab, args);
+    match &request.sources {
+        Sources::Labs { folder, .. } if args.labs.is_some() => {
+            context.folder = common::shown(&folder.join(&lab.id));
+        }
+        Sources::Labs { .. } => {}
+        Sources::Reference | Sources::Patched { .. } => context.folder = format!("solutions/{}", lab.id),
     }
     context.options = options(args);
     context.seed = args.seed;
@@ -80,7 +81,7 @@ fn request<'a>(course: &Course, lab: &'a Lab, args: &RunArgs) -> Result<Request<
         EarlierLabs::Reference => Earlier::Reference,
     };
     let sources = match &args.labs {
-        Some(folder) => Sources::Labs { folder: labs_folder(folder, lab)?, earlier },
+        Some(folder) => Sources::Labs { folder: labs_folder::find(folder, lab)?, earlier },
         None if args.solution => Sources::Reference,
         None => Sources::Labs { folder: course.root.join("labs"), earlier },
     };
@@ -109,24 +110,6 @@ fn task_id(lab: &Lab, task: &str) -> Result<String> {
     bail!("lab {} has no task \"{task}\"; there are: {}", lab.number, known.join(", "))
 }
 
-/// The folder with the lab folders; one lab's folder itself is taken for its parent.
-fn labs_folder(folder: &Path, lab: &Lab) -> Result<PathBuf> {
-    let folder = fs::canonicalize(folder).with_context(|| format!("no folder {}", folder.display()))?;
-    for candidate in [folder.join("labs"), folder.clone()] {
-        if candidate.join(&lab.id).is_dir() {
-            return Ok(candidate);
-        }
-    }
-    bail!("{} holds no folder {}", folder.display(), lab.id)
-}
-
-fn folder(lab: &Lab, args: &RunArgs) -> String {
-    match &args.labs {
-        Some(folder) => folder.join(&lab.id).display().to_string(),
-        None => format!("solutions/{}", lab.id),
-    }
-}
-
 /// The options a rerun needs to see the same.
 fn options(args: &RunArgs) -> String {
     let mut options = String::new();
@@ -134,26 +117,10 @@ fn options(args: &RunArgs) -> String {
         options.push_str(" --solution");
     }
     if let Some(folder) = &args.labs {
-        options.push_str(&format!(" --labs {}", folder.display()));
+        options.push_str(&format!(" --labs {}", common::quoted(&folder.display().to_string())));
     }
     if args.earlier == EarlierLabs::Reference {
         options.push_str(" --earlier reference");
     }
     options
-}
-
-fn write_files(args: &RunArgs, report: &LabReport, context: &Context) -> Result<()> {
-    let write = |path: &Option<PathBuf>, text: &dyn Fn() -> String| match path {
-        Some(path) => fs::write(path, text()).with_context(|| format!("write {}", path.display())),
-        None => Ok(()),
-    };
-    write(&args.junit, &|| junit::render(report, context))?;
-    write(&args.gradescope, &|| gradescope::render(report, context))?;
-    write(&args.html, &|| html::render(report, context))?;
-    if let Some(path) = args.summary.as_ref().filter(|path| !path.as_os_str().is_empty()) {
-        let file = fs::OpenOptions::new().create(true).append(true).open(path);
-        let written = file.and_then(|mut file| file.write_all(summary::render(report, context).as_bytes()));
-        written.with_context(|| format!("write {}", path.display()))?;
-    }
-    Ok(())
 }

@@ -7,13 +7,15 @@
 //!   keys ---------------- loop
 //! ```
 //!
-//! An event only says "look": a round starts when time or length of some source has changed, so that
-//! an editor's temporary files start nothing, and saves that come while a round runs are not lost. Sources
-//! are also looked at every few seconds without an event, because network folders send none.
+//! An event only says "look": a round starts when time or length of a file that is graded has changed, so
+//! that an editor's temporary files start nothing, and saves that come while a round runs are not lost.
+//! Sources are also looked at every few seconds without an event, because network folders send none.
+//!
+//! `q` ends the program at once, also in the middle of a round; other keys wait for the end of the round.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{IsTerminal, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -31,10 +33,12 @@ use crate::clean;
 use crate::cli::WatchArgs;
 use crate::grade::grade;
 use crate::model::{LabReport, PerfVerdict, TaskEnd};
-use crate::paint::Paint;
-use crate::progress::{Progress, ProgressFile};
+use crate::paint::{Paint, takes_escapes};
+use crate::progress::Progress;
 use crate::report::terminal;
 use crate::request::{Measuring, Request, Rounds, Selection, Sources, Tasks};
+use crate::signals;
+use crate::stage::{earlier_labs, is_graded};
 
 /// How long files must be quiet before a round starts.
 const QUIET: Duration = Duration::from_millis(60);
@@ -57,28 +61,27 @@ pub enum Event {
     Files,
 }
 
-/// Length and time of every source below `labs/`.
+/// Length and time of every file that a round would grade, by its path below `labs/`.
 type Snapshot = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
 
-/// Runs the command until `q` is pressed.
+/// Runs the command until `q` or a signal ends the program.
 pub fn run(course: &Course, args: &WatchArgs) -> Result<ExitCode> {
-    let (file, progress) = common::progress(course);
+    let progress = common::progress(course);
     let lab = match &args.lab {
         Some(key) => course.lab(key)?,
         None => current_lab(course, &progress)?,
     };
     let (sender, events) = mpsc::channel();
     let watcher = if args.poll { None } else { file_events(&course.root.join("labs"), sender.clone()) };
-    let pressed = sender.clone();
-    let keys = Keys::start(move |key| pressed.send(Event::Key(key)).is_ok());
+    let keys = Keys::start(pressed(sender.clone()));
     let mut watch = Watch {
         course,
         lab,
-        file,
+        folders: folders(course, lab)?,
         progress,
         focus: 0,
         paint: Paint::stdout(),
-        clear: std::io::stdout().is_terminal(),
+        clear: takes_escapes(&std::io::stdout()),
         has_keys: keys.is_some(),
     };
     watch.focus = watch.first_open();
@@ -98,6 +101,24 @@ fn current_lab<'a>(course: &'a Course, progress: &Progress) -> Result<&'a Lab> {
     lab.ok_or_else(|| anyhow::anyhow!("the course has no lab yet"))
 }
 
+/// What a key does. The loop takes no event while a round runs, so `q` ends the program from here.
+fn pressed(events: Sender<Event>) -> impl FnMut(u8) -> bool + Send + 'static {
+    move |key| {
+        if key == b'q' {
+            println!();
+            signals::end(0);
+        }
+        events.send(Event::Key(key)).is_ok()
+    }
+}
+
+/// The folders below `labs/` whose files a round grades: the lab, the labs that it stands on, and the kit.
+fn folders(course: &Course, lab: &Lab) -> Result<Vec<String>> {
+    let mut folders = vec![lab.id.clone(), "kit".to_owned()];
+    folders.extend(earlier_labs(course, lab)?.into_iter().map(|earlier| earlier.id.clone()));
+    Ok(folders)
+}
+
 /// Sends an event for each change below `folder`; `None` where the system sends none.
 fn file_events(folder: &Path, events: Sender<Event>) -> Option<notify::RecommendedWatcher> {
     let handler = move |event: notify::Result<notify::Event>| {
@@ -110,12 +131,13 @@ fn file_events(folder: &Path, events: Sender<Event>) -> Option<notify::Recommend
     Some(watcher)
 }
 
-fn snapshot(course: &Course) -> Snapshot {
-    let labs = course.root.join("labs");
+/// Looks at the files of `folders` below `labs` that would be graded.
+fn snapshot(labs: &Path, folders: &[String]) -> Snapshot {
     let mut found = Snapshot::new();
-    for lab in course.labs.iter().map(|lab| lab.id.as_str()).chain(["kit"]) {
+    for folder in folders {
         // A folder that vanishes while it is read is seen at the next look.
-        for path in files_below(&labs, &Path::new(lab).join("src")).unwrap_or_default() {
+        let files = files_below(labs, &Path::new(folder).join("src")).unwrap_or_default();
+        for path in files.into_iter().filter(|path| is_graded(path)) {
             let known = fs::metadata(labs.join(&path)).ok();
             let state = known.map_or((0, None), |known| (known.len(), known.modified().ok()));
             found.insert(path, state);
@@ -127,7 +149,8 @@ fn snapshot(course: &Course) -> Snapshot {
 struct Watch<'a> {
     course: &'a Course,
     lab: &'a Lab,
-    file: ProgressFile,
+    /// What is looked at, below `labs/`.
+    folders: Vec<String>,
     progress: Progress,
     /// The task that is run first: its index in the lab.
     focus: usize,
@@ -143,24 +166,21 @@ impl Watch<'_> {
     }
 
     fn watch(&mut self, events: &Receiver<Event>, look: Duration) -> Result<()> {
-        let mut seen = snapshot(self.course);
+        let labs = self.course.root.join("labs");
+        let mut seen = snapshot(&labs, &self.folders);
         self.round();
         loop {
             match events.recv_timeout(look) {
-                Ok(Event::Key(b'q')) => return Ok(()),
                 Ok(Event::Key(key)) => self.key(key),
                 Ok(Event::Files) => {
                     if let Some(key) = wait_until_quiet(events) {
-                        if key == b'q' {
-                            return Ok(());
-                        }
                         self.key(key);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
-            let now = snapshot(self.course);
+            let now = snapshot(&labs, &self.folders);
             if now != seen {
                 seen = now;
                 self.round();
@@ -218,12 +238,7 @@ impl Watch<'_> {
         live.clear();
         match report {
             Ok(report) => {
-                // Another grader may have written in the meantime.
-                if let Ok((progress, None)) = self.file.read() {
-                    self.progress = progress;
-                }
-                self.progress.record(&report);
-                common::keep(&self.file, &self.progress);
+                self.progress = common::update(self.course, |progress| progress.record(&report));
                 Some(report)
             }
             Err(error) => {
@@ -236,11 +251,11 @@ impl Watch<'_> {
 
     fn report(&self, report: &LabReport) {
         if self.clear {
-            common::print("\x1b[2J\x1b[H");
+            common::show("\x1b[2J\x1b[H");
         }
         let mut context = common::context(self.lab, &self.progress);
         context.seed = report.seed;
-        common::print(&terminal::render(report, &context, self.paint, false));
+        common::show(&terminal::render(report, &context, self.paint, false));
         let is_whole = report.tasks.len() == self.lab.tasks.len();
         let gates = report.tasks.iter().flat_map(|task| &task.perf);
         let is_measured = gates.into_iter().all(|gate| !matches!(gate.verdict, PerfVerdict::NotRun(_)));
@@ -248,18 +263,16 @@ impl Watch<'_> {
             let key = if self.has_keys { "p, or " } else { "" };
             let text =
                 format!("Every test passes; {key}cargo grade run {} measures performance.", self.lab.number);
-            common::print(&format!("\n  {}\n", self.paint.good(&text)));
+            common::show(&format!("\n  {}\n", self.paint.good(&text)));
         }
         self.footer();
     }
 
     fn hint(&mut self) {
         let Some(task) = self.lab.tasks.get(self.focus) else { return };
-        let kept = self.progress.tasks.entry(task.id.clone()).or_default();
-        kept.hints = (kept.hints + 1).min(task.hints.len());
-        let text = hint::render(task, kept.hints, self.paint);
-        common::keep(&self.file, &self.progress);
-        common::print(&format!("\n{text}"));
+        self.progress = common::update(self.course, |progress| progress.take_hint(task));
+        let text = hint::render(task, self.progress.task(&task.id).hints, self.paint);
+        common::show(&format!("\n{text}"));
     }
 
     /// What can be pressed, or how to end.
@@ -270,7 +283,7 @@ impl Watch<'_> {
         } else {
             format!("task {task}; waiting for a file to be saved, Ctrl-C ends")
         };
-        common::print(&format!("\n  {}\n", self.paint.quiet(&text)));
+        common::show(&format!("\n  {}\n", self.paint.quiet(&text)));
         let _ = std::io::stdout().flush();
     }
 }
@@ -291,6 +304,25 @@ fn wait_until_quiet(events: &Receiver<Event>) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What an editor puts beside a file starts no round; what is graded does.
+    #[test]
+    fn only_files_that_are_graded_are_looked_at() {
+        let labs = tempfile::tempdir().unwrap();
+        let source = labs.path().join("01-tiny/src");
+        fs::create_dir_all(source.join(".AppleDouble")).unwrap();
+        fs::write(source.join("bag.rs"), "").unwrap();
+        let folders = ["01-tiny".to_owned()];
+        let before = snapshot(labs.path(), &folders);
+        assert_eq!(before.keys().collect::<Vec<_>>(), [Path::new("01-tiny/src/bag.rs")]);
+        for name in ["._bag.rs", ".bag.rs.swp", "bag.rs~", "#bag.rs#", "4913", ".AppleDouble/bag.rs"] {
+            fs::write(source.join(name), "x").unwrap();
+        }
+        std::os::unix::fs::symlink("me@host.1:2", source.join(".#bag.rs")).unwrap();
+        assert_eq!(snapshot(labs.path(), &folders), before);
+        fs::write(source.join("new.rs"), "").unwrap();
+        assert_ne!(snapshot(labs.path(), &folders), before);
+    }
 
     /// An editor that saves in three steps starts one round, and no key is lost meanwhile.
     #[test]

@@ -1,7 +1,7 @@
 //! Running cargo with nothing of the submission's, and little of the user's, around it.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -154,7 +154,8 @@ fn run(
     let root = stage.root.clone();
     let mut ran = Ran::default();
     thread::scope(|scope| {
-        let errors = scope.spawn(move || read_capped(errors));
+        let waits = to.clone();
+        let errors = scope.spawn(move || read_errors(errors, &waits));
         scope.spawn(move || read_lines(output, &root, &to));
         let mut last = Instant::now();
         loop {
@@ -169,6 +170,10 @@ fn run(
                 }
                 Ok(Line::Message(found)) if ran.found.len() < 4 * MESSAGES => ran.found.push(*found),
                 Ok(Line::Message(_)) => {}
+                Ok(Line::Waits(what)) => {
+                    last = Instant::now();
+                    observer.wait(&format!("cargo is {what}"));
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     ran.is_out_of_time = true;
                     process.finish();
@@ -222,21 +227,30 @@ fn read_lines(output: impl Read, stage: &Path, to: &mpsc::Sender<Line>) {
     }
 }
 
-fn read_capped(mut from: impl Read) -> String {
+/// Reads cargo's standard error to its end, up to a cap, and reports at once that cargo waits for a lock.
+fn read_errors(from: impl Read, to: &mpsc::Sender<Line>) -> String {
+    let mut from = BufReader::new(from);
     let mut kept = Vec::new();
-    let mut buffer = [0_u8; 8 << 10];
     loop {
-        match from.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => {
-                let room = ERROR_BYTES.saturating_sub(kept.len());
-                kept.extend_from_slice(&buffer[..count.min(room)]);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => break,
+        let mut line = Vec::new();
+        match (&mut from).take(ERROR_BYTES as u64).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => break,
+            Ok(_) => {}
         }
+        if let Some(what) = waits_for(&String::from_utf8_lossy(&line)) {
+            // The run has ended otherwise.
+            let _ = to.send(Line::Waits(what));
+        }
+        let room = ERROR_BYTES.saturating_sub(kept.len());
+        kept.extend_from_slice(&line[..line.len().min(room)]);
     }
     String::from_utf8_lossy(&kept).into_owned()
+}
+
+/// "waiting for file lock on package cache" in cargo's words for it.
+fn waits_for(line: &str) -> Option<String> {
+    let what = line.trim().strip_prefix("Blocking ")?;
+    what.starts_with("waiting").then(|| what.to_owned())
 }
 
 /// The cargo that runs us, else the one on the path.

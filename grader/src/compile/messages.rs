@@ -48,6 +48,8 @@ pub enum Line {
     Artifact(Artifact),
     /// rustc has said something.
     Message(Box<Found>),
+    /// Cargo waits for another cargo: "waiting for file lock on package cache".
+    Waits(String),
 }
 
 /// Reads one line of cargo's output; `None` for what does not matter.

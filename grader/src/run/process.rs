@@ -19,6 +19,7 @@ use grader_protocol::{Limits, Order, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::children::{self, Started};
+use crate::scratch::Scratch;
 
 /// Most output kept of one process, in bytes. All of it is read, so that printing never blocks a test.
 pub const OUTPUT_BYTES: usize = 1 << 20;
@@ -83,7 +84,7 @@ pub struct Ended {
 
 /// Runs one process to its end.
 pub fn run(job: &Job<'_>) -> io::Result<Ended> {
-    let scratch = tempfile::Builder::new().prefix("grade-").tempdir()?;
+    let scratch = Scratch::new()?;
     let start = Instant::now();
     let (ours, theirs) = UnixStream::pair()?;
     let (output, for_output) = io::pipe()?;

@@ -1,9 +1,10 @@
 //! Reads sources: the course's own without checks, a submission's with checks.
 //!
-//! Of a submission only regular `*.rs` files below `src/` are read. Everything else that looks as if it
-//! should matter (a manifest, a build script, a cargo configuration) is named in the notes.
+//! Of a submission only regular `*.rs` files below `src/` are read, hidden ones aside. Everything else that
+//! looks as if it should matter (a manifest, a build script, a cargo configuration) is named in the notes.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,19 @@ const FILES: usize = 500;
 /// Deepest folder below `src/`.
 const DEPTH: usize = 12;
 
-/// All files below `package/folder`, with paths relative to `package`. For the course's own folders.
+/// Whether the file at `path`, a path below `src/`, is source code: Rust, and not hidden. Editors and
+/// archives put hidden files beside the sources: `.#lru.rs` (Emacs), `._lru.rs` (macOS), `.lru.rs.swp` (Vim).
+pub fn is_graded(path: &Path) -> bool {
+    let is_hidden = path.iter().any(is_hidden);
+    !is_hidden && path.extension().is_some_and(|extension| extension == "rs")
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+/// All files below `package/folder` that are not hidden, with paths relative to `package`. For the course's
+/// own folders.
 pub fn course_sources(package: &Path, folder: &str) -> Result<Files> {
     let mut files = Files::new();
     read_course(package, Path::new(folder), &mut files)?;
@@ -39,6 +52,9 @@ fn read_course(package: &Path, folder: &Path, files: &mut Files) -> Result<()> {
     let entries = fs::read_dir(&whole).with_context(|| format!("cannot read {}", whole.display()))?;
     for entry in entries {
         let entry = entry?;
+        if is_hidden(&entry.file_name()) {
+            continue;
+        }
         let path = folder.join(entry.file_name());
         let kind = fs::metadata(entry.path()).map(|meta| (meta.is_dir(), meta.is_file()));
         match kind {
@@ -100,7 +116,7 @@ impl Submission {
         };
         let mut entries: Vec<_> = entries.flatten().collect();
         entries.sort_by_key(|entry| entry.file_name());
-        for entry in entries {
+        for entry in entries.into_iter().filter(|entry| !is_hidden(&entry.file_name())) {
             let shown = shown.join(entry.file_name());
             let name = shown.to_string_lossy().into_owned();
             let Ok(kind) = entry.file_type() else {
@@ -109,7 +125,7 @@ impl Submission {
             };
             if kind.is_dir() {
                 self.walk(root, &entry.path(), &shown, lab, depth + 1);
-            } else if !name.ends_with(".rs") {
+            } else if !is_graded(&shown) {
                 self.note_other(lab, &name);
             } else if kind.is_file() {
                 self.take(&entry.path(), &shown, lab);
@@ -128,10 +144,10 @@ impl Submission {
         }
     }
 
-    /// Editors and systems leave hidden files and backups behind; they are not reported.
+    /// Editors leave backups behind (`lru.rs~`, `#lru.rs#`, `lru.rs.bk`); they are not reported.
     fn note_other(&mut self, lab: &Lab, name: &str) {
-        let file = name.rsplit('/').next().unwrap_or(name);
-        if !file.starts_with('.') && !file.ends_with('~') {
+        let is_backup = ["~", "#", ".bk", ".bak", ".orig", ".swp"].iter().any(|end| name.ends_with(end));
+        if !is_backup {
             self.notes.push(format!("{}/{name} has no effect: only .rs files are graded", lab.path()));
         }
     }

@@ -7,6 +7,8 @@
 // Each test program uses some of this.
 #![allow(dead_code)]
 
+pub mod sandbox;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
