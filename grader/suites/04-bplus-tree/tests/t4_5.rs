@@ -288,6 +288,7 @@ fn a_failed_request_leaves_no_page() {
 /// An input that panics is the caller's mistake, and leaves no latch and no page behind.
 #[testkit::test]
 fn a_panic_of_the_input_leaves_no_page() {
+    load(Pages::new(), KeyMode::Unique, 70, &numbered(120, 800)).check();
     for at in [0, 1, 3, 30, 119] {
         let pages = Pages::new();
         step!("// entry {at} of the input panics");
