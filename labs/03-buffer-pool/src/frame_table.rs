@@ -13,7 +13,7 @@
 //!   | 40  busy |       | 2: page 17  | 1   17 goes out, 40 comes in
 //!   | 17  busy |       | 3:          | 0   free
 //!   +----------+       | 4:          | 1   detached: its page was
-//!                      +-------------+     freed, somebody waits there
+//!                      +-------------+     freed, a thread waits there
 //! ```
 //!
 //! A page's way through the pool; each arrow is a call:
@@ -39,21 +39,18 @@
 //!   names it, and holds one pin), or in use by a resident page.
 //! - **T4** A pinned frame is never given away: it is not in `free`, and the replacer does not think that it
 //!   may be evicted.
-//! - **T5** The replacer knows exactly the frames that hold a page (T2). It thinks that one of them may be
-//!   evicted exactly if it is not in `touched`, and each of them that is pinned is in `touched`. A frame that
-//!   lost its page may stay there until the next claim that looks.
+//! - **T5** The victim of a claim is the one of LRU-2 among the frames that hold a page and are unpinned at
+//!   that moment.
 //!
 //! # Which frames are unpinned
 //!
 //! A pin is given back without the lock (P1 of [`PinCounts`]), so the table is not notified when a count
-//! becomes zero. It finds out when it needs a victim: a frame that is pinned is noted in `touched` and is not
-//! evictable; when a victim is wanted, the touched frames that are no longer pinned are made evictable again.
-//! So a hit costs no search in the replacer's order, and still the victim is exactly that of LRU-2 among the
-//! frames that are unpinned at that moment.
+//! becomes zero. When it finds out, and what it has to remember for that, is for you to decide: add the
+//! fields that you need. T5 must hold, and a hit must cost no search.
+//!
+//! The fields that are given may be replaced too. Tests use the public functions alone.
 //!
 //! # What is left out, and its price
-//! - A claim looks at each frame touched since the last one. With many pins held for long, that is a pass
-//!   over all of them.
 //! - A victim that cannot be written stays the next victim: as long as its write fails, so does each miss
 //!   that needs a frame.
 //!
@@ -115,14 +112,13 @@ pub struct FrameTable {
     places: HashMap<PageId, Option<FrameId>, PageHash>,
     /// What each frame holds, by its number.
     frames: Vec<FrameState>,
-    /// Frames that hold no page and that nobody pins. The last is taken first.
+    /// Frames that hold no page and are unpinned. The last is taken first.
     free: Vec<FrameId>,
-    /// Frames whose page was detached. Free as soon as nobody pins them.
+    /// Frames whose page was detached. Free as soon as they are unpinned.
     detached: Vec<FrameId>,
-    /// Picks the victim. See T5 for what it knows.
+    /// Picks the victim.
     replacer: LruK,
-    /// The frames that were pinned since they were last seen unpinned, each once. See T5.
-    touched: Vec<FrameId>,
+    // Yours: what the table remembers to know which frames are unpinned.
 }
 
 /// What the table knows of a frame.
@@ -130,8 +126,6 @@ pub struct FrameTable {
 struct FrameState {
     /// The page whose bytes are in the frame: resident, or a victim that is being evicted.
     page: Option<PageId>,
-    /// True if the frame is in `touched`.
-    is_touched: bool,
 }
 
 impl FrameTable {
@@ -145,7 +139,6 @@ impl FrameTable {
             free: (0..count).rev().map(FrameId).collect(),
             detached: Vec::new(),
             replacer: LruK::new(K).expect("K is not 0"),
-            touched: Vec::with_capacity(count),
         }
     }
 
@@ -170,7 +163,7 @@ impl FrameTable {
     /// was before.
     ///
     /// # Cost
-    /// O(1) if the frame was touched since the last claim, else O(log frames).
+    /// O(1) if the frame was pinned since the last claim, else O(log frames).
     #[inline]
     pub fn pin(&mut self, frame: FrameId, access: Access) {
         match access {
@@ -198,13 +191,13 @@ impl FrameTable {
     /// A page is resident in `frame`.
     ///
     /// # Ensures
-    /// One pin more, and the frame is not evictable (T4, T5).
+    /// One pin more, and the frame is not evictable (T4).
     ///
     /// # Cost
     /// As [`pin`](Self::pin).
     #[inline]
     pub fn hold(&mut self, frame: FrameId) {
-        // Nudge: T5 says what to note, and what to tell the replacer, before the pin.
+        // Nudge: what must a later claim find out about this frame, and when?
         todo!("task 3.1: hold a frame")
     }
 
@@ -217,15 +210,15 @@ impl FrameTable {
     /// `page` is busy, and the frame is pinned once. The victim is the one of LRU-2 among the unpinned
     /// frames: the greatest backward 2-distance first, an infinite one before all others and among those the
     /// least recently used. It is busy too, its bytes are still in the frame, and its history is kept,
-    /// because the claim may be cancelled. A detached frame that nobody pins any more is a free one.
+    /// because the claim may be cancelled. A detached frame that is no longer pinned is a free one.
     ///
     /// # Errors
     /// [`Error::AllPinned`]; nothing changed then.
     ///
     /// # Cost
-    /// No search if there is a free frame. Else O(log frames) for each frame touched since the last claim.
+    /// No search if there is a free frame. Else O(log frames) for each frame pinned since the last claim.
     pub fn claim(&mut self, page: PageId) -> Result<Claim, Error> {
-        // Nudge: first find out which of the touched frames are unpinned by now.
+        // Nudge: which frames can have been unpinned since the table last looked?
         // Nudge: LruK::victim looks, LruK::evict forgets. Which one can be taken back?
         todo!("task 3.1: claim a frame")
     }
@@ -234,7 +227,7 @@ impl FrameTable {
     /// there is no victim.
     ///
     /// # Ensures
-    /// `claim.victim` is `None`, and the frame holds no page: the replacer does not know it (T5).
+    /// `claim.victim` is `None`, and the frame holds no page: nothing is known of its uses.
     ///
     /// # Cost
     /// O(log frames).
@@ -243,7 +236,7 @@ impl FrameTable {
     }
 
     /// The page's bytes are in the frame: it is resident from now on, and that it was brought in counts as
-    /// its first access, whoever asked for it. The claim's pin stays: it is the caller's now.
+    /// its first access, whatever the call is for. The claim's pin stays: it is the caller's now.
     ///
     /// # Panics
     /// The claim still has a victim (T1: two pages in one frame).

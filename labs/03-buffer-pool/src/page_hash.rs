@@ -1,7 +1,7 @@
 //! A cheap hash of page numbers. Given.
 //!
-//! The page table is asked at each access, and its keys are small numbers that nobody outside chooses with a
-//! bad intent, so one multiplication does (Knuth, "The Art of Computer Programming", volume 3, section 6.4:
+//! Each access looks into the page table, and its keys are small numbers that no attacker chooses, so one
+//! multiplication is enough (Knuth, "The Art of Computer Programming", volume 3, section 6.4:
 //! Fibonacci hashing). The high half of the product, where every bit of the key has had its effect, is folded
 //! onto the low half.
 

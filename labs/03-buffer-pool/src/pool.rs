@@ -83,7 +83,7 @@ pub(crate) use frame::Frame;
 pub struct PoolStats {
     /// Requests for a page that was in the pool.
     pub hits: u64,
-    /// Requests for a page that had to be read, also where reading failed.
+    /// Requests for a page that had to be read, also where the read, or the write of the victim, failed.
     pub misses: u64,
     /// Pages that left the pool so that another could come.
     pub evictions: u64,
@@ -110,7 +110,7 @@ pub struct BufferPool {
 struct PoolState {
     table: FrameTable,
     stats: PoolStats,
-    /// Calls of `pin_new` that are under way. See `cancel` for what it is good for.
+    /// Calls of `pin_new` that have not returned yet; `cancel` uses it.
     newcomers: usize,
 }
 
@@ -173,7 +173,8 @@ impl BufferPool {
     ///
     /// # Ensures
     /// The page is resident, and pinned once more. One hit or one miss is counted, however often the call had
-    /// to wait; a miss also if its read fails, but not if no frame could be had.
+    /// to wait. A miss counts as soon as a frame is claimed, also if the victim cannot be written or the page
+    /// cannot be read after that; a call that gets no frame counts as neither.
     ///
     /// # Errors
     /// [`Error::AllPinned`], at once, if no frame can be had. [`Error::Page`] if the page is not allocated,
@@ -185,6 +186,7 @@ impl BufferPool {
     #[inline]
     pub fn pin(&self, id: PageId, access: Access) -> Result<Pin<'_>, Error> {
         // Nudge: Condvar::wait gives the lock back when it wakes you. What can have changed (B1)?
+        // Nudge: write the steps of a miss as functions of their own in load.rs; each can fail (B4).
         todo!("task 3.2: find or fetch a page")
     }
 
@@ -207,7 +209,7 @@ impl BufferPool {
     /// Writes page `id` if it is in the pool and dirty. Does nothing if it is not in the pool.
     ///
     /// # Requires
-    /// The calling thread holds no write guard of the page: the call waits for whoever does.
+    /// The calling thread holds no write guard of the page: the call waits for the thread that does.
     ///
     /// # Ensures
     /// Each change of the page that was finished before the call has been given to the disk manager. If the
@@ -216,7 +218,7 @@ impl BufferPool {
     /// # Errors
     /// [`Error::Page`], from the hook or from the disk. The page stays dirty.
     pub fn flush(&self, id: PageId) -> Result<(), Error> {
-        // Nudge: what keeps the page in its frame while it is written?
+        // Nudge: what keeps the page in its frame while it is written? And if another thread evicts it now?
         todo!("task 3.2: flush a page")
     }
 

@@ -136,7 +136,7 @@ mod t3_1 {
         assert_eq!(pins.get(FrameId(0)), 0);
     }
 
-    /// A freed page is absent at once, but its frame cannot be taken while somebody still looks there.
+    /// A freed page is absent at once, but its frame cannot be taken while another thread still uses it.
     #[test]
     fn a_detached_frame_is_free_when_the_last_pin_goes() {
         let (mut table, pins) = table(1);
@@ -270,7 +270,7 @@ mod t3_3 {
         assert_eq!(pool.pin_count(ids[0]), 0);
     }
 
-    /// A page is dirty once its bytes may have changed, not because somebody might have changed them.
+    /// A page is dirty once its bytes were borrowed as `&mut`, not because a write guard was there.
     #[test]
     fn only_a_mutable_borrow_makes_a_page_dirty() {
         let (pool, ids) = pool(1, 1);

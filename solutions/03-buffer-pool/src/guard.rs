@@ -17,7 +17,7 @@
 //!
 //! # Invariants
 //! - **G1** Pin first, then latch; give back the latch first, then the pin. So an unpinned frame has a free
-//!   latch, and whoever claims it need not wait.
+//!   latch, and a thread that claims it need not wait.
 //! - **G2** A page is marked as dirty before its first byte can change: at the first `&mut` borrow. A write
 //!   guard that was only read through leaves a clean page clean.
 //! - **G3** While a latch is waited for, the page may be freed: the frame is still pinned, but it holds
@@ -147,11 +147,17 @@ impl Pager for BufferPool {
         //# end
     }
 
-    /// Frees a page. In this order: the disk manager frees it, which may fail; its bytes are zeroed and it is
-    /// marked as clean, so that it is not written, and a thread that waits for the latch sees that it is gone
-    /// (G3); `BufferPool::detach` takes it out of the table.
+    /// Frees a page.
+    ///
+    /// # Ensures
+    /// The page is absent, clean and never written again. A thread that waits for its latch gets
+    /// `NotAllocated` (G3); its number may come back at once, in another frame.
+    ///
+    /// # Errors
+    /// Those of [`DiskManager::free`](slotted_page::DiskManager::free): the page is as it was.
     fn free<'a>(&'a self, page: PageWriteGuard<'a>) -> Result<(), Error> {
         //# task 3.3 free a page
+        //+ // Nudge: `BufferPool::detach` takes a page out of the table. Which step can fail?
         let mut page = page;
         let id = page.id();
         self.disk().free(id)?;

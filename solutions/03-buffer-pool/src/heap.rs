@@ -27,7 +27,7 @@
 //! It never moves from there to a third place with two forwards in a row: the forward at home is changed. If
 //! it fits at home again, it comes home. So every record is found with two page reads at the most.
 //!
-//! Invariants, while nobody holds a latch:
+//! Invariants, while no latch is held:
 //!
 //! - H1: the pages of the heap are those reached from the first by `next`, each once; each names the first as
 //!   its heap.
@@ -45,12 +45,13 @@
 //! | file          | what it is                                             | given            |
 //! | ------------- | ------------------------------------------------------ | ---------------- |
 //! | [`format`](mod@format) | links, tags                                          | all              |
-//! | `latches.rs`  | the pages that an operation holds                      | all but `record` |
-//! | `room.rs`     | what is remembered about room                          | all              |
+//! | [`chain`]     | links that lead to no page of the heap, circles        | all              |
+//! | `latches.rs`  | the pages that an operation holds                      | all              |
+//! | `room.rs`     | what is remembered about room                          |                  |
 //! | `insert.rs`   | inserting, finding room, growing the chain             |                  |
 //! | `read.rs`     | getting a record                                       |                  |
 //! | `update.rs`   | updating, with moves                                   |                  |
-//! | `remove.rs`   | deleting, restoring, destroying the heap               |                  |
+//! | `remove.rs`   | deleting, restoring, destroying the heap               | `destroy`        |
 //!
 //! Source: Gray and Reuter, "Transaction Processing" (1993), section 14.2; the records of System R had the
 //! same forwards (Astrahan and others, ACM TODS 1976, section 3, on tuple identifiers).
@@ -121,8 +122,7 @@ impl TableHeap {
     }
 
     /// As [`scan`](Self::scan), from the record after `after`, whether that is still there or not. If its
-    /// page is not one of the heap, the first item is the error; page 0 is none, not even a wrong one
-    /// ([`PageId::NONE`]): nothing comes after a record there.
+    /// page is not one of the heap, the first item is the error; with [`PageId::NONE`] the scan is empty.
     pub fn scan_after<'a, P: Pager>(&self, pager: &'a P, after: RecordId) -> Scan<'a, P> {
         Scan::new(pager, self.first, after.page, after.slot.index() + 1)
     }

@@ -26,7 +26,8 @@ use crate::Error;
 
 /// Gives out pages under latches.
 pub trait Pager {
-    /// Shared access to a page. Others may read it too, nobody may write it, until the guard is dropped.
+    /// Shared access to a page. Until the guard is dropped, other threads can read the page and none can
+    /// write it.
     type Read<'a>: Deref<Target = PageBuf>
     where
         Self: 'a;
@@ -36,7 +37,7 @@ pub trait Pager {
     where
         Self: 'a;
 
-    /// The page `id` for reading, once nobody writes it.
+    /// The page `id` for reading, once no thread writes it.
     ///
     /// # Errors
     /// [`Error::Page`] if the page is not allocated or cannot be read, [`Error::AllPinned`].
@@ -48,7 +49,7 @@ pub trait Pager {
         self.read(id)
     }
 
-    /// The page `id` for writing, once nobody else reads or writes it.
+    /// The page `id` for writing, once no other thread reads or writes it.
     ///
     /// # Errors
     /// As [`read`](Self::read).

@@ -10,6 +10,7 @@ use super::super::generate::files_below;
 use super::super::{lists, marks, new};
 use super::found::Found;
 use crate::catalog::{Course, Lab};
+use crate::functions::functions;
 use crate::paint::plural;
 
 /// The sections of every handout, in order.
@@ -78,17 +79,19 @@ pub fn catalog(lab: &Lab) -> Found {
 pub fn marks(course: &Course, lab: &Lab) -> Result<Found> {
     let solutions = course.root.join("solutions").join(&lab.id);
     let mut holes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut problems = Vec::new();
     let mut count = 0;
     for path in files_below(&solutions, Path::new("src"))? {
         let name = path.display().to_string();
         let text = fs::read_to_string(solutions.join(&path)).with_context(|| format!("read {name}"))?;
         // The step before reports broken marks.
-        for region in marks::parse(&name, &text).iter().flat_map(marks::Marked::regions) {
+        let Ok(marked) = marks::parse(&name, &text) else { continue };
+        for region in marked.regions() {
             count += 1;
             holes.entry(region.task.clone()).or_default().insert(name.clone());
         }
+        problems.extend(shared_functions(&name, &marked.skeleton()));
     }
-    let mut problems = Vec::new();
     for task in &lab.tasks {
         match holes.get(&task.id) {
             None => problems.push(format!("task {} has no hole in solutions/{}/src", task.id, lab.id)),
@@ -105,6 +108,25 @@ pub fn marks(course: &Course, lab: &Lab) -> Result<Found> {
         }
     }
     Ok(Found { says: plural(count, "hole"), problems, ..Found::default() })
+}
+
+/// The functions of a skeleton with holes of two tasks: a reset of one task would empty the other's work too.
+fn shared_functions(name: &str, skeleton: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    for function in functions(skeleton) {
+        let body = &skeleton[function.body.clone()];
+        let tasks = body.split("todo!(\"task ").skip(1).filter_map(|rest| rest.split(':').next());
+        let tasks: BTreeSet<&str> = tasks.collect();
+        if tasks.len() > 1 {
+            let tasks: Vec<&str> = tasks.into_iter().collect();
+            let function = function.path.last().map_or("", String::as_str);
+            problems.push(format!(
+                "{name}: `{function}` has holes of the tasks {}; give each task a function of its own",
+                tasks.join(" and ")
+            ));
+        }
+    }
+    problems
 }
 
 /// The handout has every section and every task's heading.
@@ -232,6 +254,18 @@ mod tests {
     fn lab() -> Lab {
         let text = include_str!("../../../tests/fixture/grader/suites/01-tiny/lab.toml");
         Lab::parse(Path::new("grader/suites/01-tiny"), text).expect("the fixture is well formed")
+    }
+
+    /// A function that two tasks share is reported, two functions of two tasks are not.
+    #[test]
+    fn a_function_with_holes_of_two_tasks_is_reported() {
+        let own = "fn a() {\n    todo!(\"task 1.1: x\")\n}\nfn b() {\n    todo!(\"task 1.2: y\")\n}\n";
+        assert_eq!(shared_functions("src/a.rs", own), Vec::<String>::new());
+        let shared = "fn pin(a: bool) {\n    if a {\n        todo!(\"task 1.1: x\")\n    } else {\n        \
+                      todo!(\"task 1.2: y\")\n    }\n}\n";
+        let found = shared_functions("src/a.rs", shared);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].contains("has holes of the tasks 1.1 and 1.2"), "{}", found[0]);
     }
 
     /// A heading in a code block is code, and a wrong order is reported.

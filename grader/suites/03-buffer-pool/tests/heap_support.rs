@@ -12,6 +12,8 @@ use testkit::disk::FaultDisk;
 use testkit::pages::{account, expect_sound};
 use testkit::{Failure, check, check_eq, step};
 
+pub(crate) use crate::support::must;
+
 /// Length of a forward, and of the shortest record in a page.
 pub(crate) const FORWARD_LEN: usize = 7;
 /// Tag of a forward.
@@ -30,6 +32,15 @@ pub(crate) fn pool(frames: usize) -> (FaultDisk, BufferPool) {
 pub(crate) fn reopened(disk: &FaultDisk, frames: usize) -> BufferPool {
     let manager = DiskManager::open(Arc::new(disk.clone())).expect("the file is in order");
     must(BufferPool::new(manager, frames), "a pool")
+}
+
+/// A pool and a heap with records of these lengths, whose tags are their places in the list.
+pub(crate) fn with_records(frames: usize, lens: &[usize]) -> (BufferPool, TableHeap, Vec<RecordId>) {
+    let (_, pool) = pool(frames);
+    let heap = must(TableHeap::create(&pool), "create");
+    let ids = (0..).zip(lens).map(|(tag, len)| must(heap.insert(&pool, &record(*len, tag)), "insert"));
+    let ids = ids.collect();
+    (pool, heap, ids)
 }
 
 /// Writes `bytes` into the slot of `id`, whatever is there.
@@ -62,14 +73,6 @@ pub(crate) fn new_leaf(pool: &BufferPool) -> PageId {
     let id = slotted_page::header::id(&guard);
     SlottedPage::init(&mut *guard, id, PageKind::BTREE_LEAF);
     id
-}
-
-/// The value of a call that must succeed.
-pub(crate) fn must<T, E: Debug>(result: Result<T, E>, what: &str) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => Failure::new(what.to_string()).found(error).expected_text("Ok").raise(),
-    }
 }
 
 /// A record of `len` bytes that differ between tags and within one record.

@@ -11,6 +11,8 @@ use slotted_page::{DiskManager, IoError, Lsn, PAGE_SIZE, PageBuf, PageId, PageKi
 use testkit::disk::FaultDisk;
 use testkit::{Failure, check, check_eq};
 
+pub(crate) use crate::support::{Journal, must};
+
 /// A kind of page that no lab knows: nobody looks into its body.
 pub(crate) const KIND: PageKind = PageKind(40);
 
@@ -293,22 +295,14 @@ pub(crate) fn hooked_over(pages: usize, frames: usize) -> (Arc<Tap>, Arc<BufferP
     let below = manager(&tap);
     tap.state.lock().allowed = Some(Vec::new());
     testkit::step!("let pool = BufferPool::with_hook(disk, {frames}, hook)");
-    let pool = must("a pool with a hook", BufferPool::with_hook(below, frames, tap.clone()));
+    let pool = must(BufferPool::with_hook(below, frames, tap.clone()), "a pool with a hook");
     (tap, Arc::new(pool), ids)
-}
-
-/// What a call must give, or the test ends.
-pub(crate) fn must<T>(what: &str, result: Result<T, Error>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => Failure::new(what).found(error).expected_text("Ok").raise(),
-    }
 }
 
 /// Pins a page; must succeed.
 pub(crate) fn pin(pool: &BufferPool, id: PageId) -> Pin<'_> {
     testkit::step!("pool.pin({id}, Access::Again)");
-    let pin = must(&format!("pin of {id}"), pool.pin(id, Access::Again));
+    let pin = must(pool.pin(id, Access::Again), &format!("pin of {id}"));
     check_eq!(pin.id(), id, "id() of a pin of {id}");
     pin
 }
@@ -320,7 +314,7 @@ pub(crate) fn visit(pool: &BufferPool, id: PageId) {
 
 /// Allocates a page; must succeed. It stays dirty in the pool.
 pub(crate) fn make(pool: &BufferPool) -> PageId {
-    let pin = must("pin_new with a frame free", pool.pin_new(KIND));
+    let pin = must(pool.pin_new(KIND), "pin_new with a frame free");
     testkit::step!("drop(pool.pin_new(KIND)) // {}", pin.id());
     pin.id()
 }
@@ -328,28 +322,28 @@ pub(crate) fn make(pool: &BufferPool) -> PageId {
 /// Checks what page `id` holds, through a read guard.
 pub(crate) fn check_reads(pool: &BufferPool, id: PageId, tag: Tag) {
     testkit::step!("pool.read({id}) // must hold content {tag}");
-    let page = must(&format!("read of {id}"), pool.read(id));
+    let page = must(pool.read(id), &format!("read of {id}"));
     check_page(&page, id, tag);
 }
 
 /// Gives page `id` new content, through a write guard.
 pub(crate) fn change(pool: &BufferPool, id: PageId, tag: Tag) {
     testkit::step!("pool.write({id}) // content {tag}");
-    let mut page = must(&format!("write of {id}"), pool.write(id));
+    let mut page = must(pool.write(id), &format!("write of {id}"));
     fill(&mut page, tag);
 }
 
 /// Pins every page of `ids` at once: the pool has so many frames that can be used.
 pub(crate) fn check_frames(pool: &BufferPool, ids: &[PageId]) {
     let what = format!("pins of {} pages at once in a pool of {} frames", ids.len(), pool.frame_count());
-    let pins: Vec<Pin<'_>> = ids.iter().map(|id| must(&what, pool.pin(*id, Access::Again))).collect();
+    let pins: Vec<Pin<'_>> = ids.iter().map(|id| must(pool.pin(*id, Access::Again), &what)).collect();
     check_eq!(pins.len(), ids.len(), "{what}");
 }
 
 /// Gives page `id` new content and an LSN of the same number.
 pub(crate) fn change_logged(pool: &BufferPool, id: PageId, tag: Tag) {
     testkit::step!("pool.write({id}) // content {tag}, LSN {tag}");
-    let mut page = must(&format!("write of {id}"), pool.write(id));
+    let mut page = must(pool.write(id), &format!("write of {id}"));
     fill(&mut page, tag);
     header::set_lsn(&mut page, Lsn(u64::from(tag)));
 }
@@ -357,7 +351,7 @@ pub(crate) fn change_logged(pool: &BufferPool, id: PageId, tag: Tag) {
 /// Looks at page `id` as a scan does.
 pub(crate) fn look_once(pool: &BufferPool, id: PageId, tag: Tag) {
     testkit::step!("pool.read_once({id})");
-    let page = must(&format!("read_once of {id}"), pool.read_once(id));
+    let page = must(pool.read_once(id), &format!("read_once of {id}"));
     check_page(&page, id, tag);
 }
 
@@ -371,60 +365,22 @@ pub(crate) fn not_allocated(page: PageId) -> Error {
     Error::Page(slotted_page::Error::NotAllocated { page })
 }
 
-/// What each thread does, in the order in which it happens, for the report of whichever thread fails.
-#[derive(Clone, Default)]
-pub(crate) struct Journal(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
-
-impl Journal {
-    /// Makes a call for the thread `name`, noted when it begins and when it ends.
-    pub(crate) fn call<T>(&self, name: &str, what: &str, call: impl FnOnce() -> T) -> T {
-        self.note(format!("{name}: {what} begins"));
-        let result = call();
-        self.note(format!("{name}: {what} ends"));
-        result
-    }
-
-    /// Adds a line. The scene of this thread becomes all that is known by now, of all threads.
-    pub(crate) fn note(&self, line: String) {
-        if testkit::scene::is_quiet() {
-            return;
-        }
-        let mut lines = self.0.lock().expect("nobody panics while noting");
-        lines.push(line);
-        testkit::scene::clear();
-        for line in lines.iter() {
-            testkit::step!("{line}");
-        }
-    }
-
-    /// Starts a thread that reports what it does.
-    pub(crate) fn spawn<T: Send + 'static>(
-        &self,
-        name: &'static str,
-        body: impl FnOnce(&Journal) -> T + Send + 'static,
-    ) -> thread::JoinHandle<T> {
-        let journal = self.clone();
-        let spawned = thread::Builder::new().name(name.to_string()).spawn(move || body(&journal));
-        spawned.expect("a thread can be started")
-    }
-
-    /// Starts a thread that pins a page, lets go of it, and gives the error if there was one.
-    pub(crate) fn spawn_visit(
-        &self,
-        name: &'static str,
-        pool: &Arc<BufferPool>,
-        id: PageId,
-    ) -> thread::JoinHandle<Result<(), Error>> {
-        let pool = pool.clone();
-        self.spawn(name, move |journal| {
-            journal.call(name, &format!("pin({id})"), || pool.pin(id, Access::Again).map(drop))
-        })
-    }
+/// Starts a thread that pins a page, lets go of it, and gives the error if there was one.
+pub(crate) fn spawn_visit(
+    journal: &Journal,
+    name: &'static str,
+    pool: &Arc<BufferPool>,
+    id: PageId,
+) -> thread::JoinHandle<Result<(), Error>> {
+    let pool = pool.clone();
+    journal.spawn(name, move |journal| {
+        journal.call(name, &format!("pin({id})"), || pool.pin(id, Access::Again).map(drop))
+    })
 }
 
 /// The result of a thread that must end well.
 pub(crate) fn joined<T: Debug>(what: &str, thread: thread::JoinHandle<Result<T, Error>>) -> T {
-    must(what, thread.join().expect("the thread ends"))
+    must(thread.join().expect("the thread ends"), what)
 }
 
 /// Checks that the calls of the disk since the last look are exactly these.

@@ -2,120 +2,12 @@
 
 mod model;
 
-use buffer_pool::{Access, Claim, Error, FrameId, FrameTable, Lookup, PinCounts};
+use buffer_pool::{Access, FrameId, FrameTable, Lookup, PinCounts};
 use kit::sync::Arc;
 use slotted_page::PageId;
-use testkit::{Failure, check, check_eq};
+use testkit::{check, check_eq};
 
-/// A table with the pins that it shares with whoever pins and unpins.
-struct Frames {
-    table: FrameTable,
-    pins: Arc<PinCounts>,
-}
-
-impl Frames {
-    fn new(frames: usize) -> Self {
-        testkit::step!("let table = FrameTable::new(pins) // {frames} frames");
-        let pins = Arc::new(PinCounts::new(frames));
-        Frames { table: FrameTable::new(pins.clone()), pins }
-    }
-
-    /// Claims a frame for page `page`; must succeed.
-    fn claim(&mut self, page: u32) -> Claim {
-        let page = PageId(page);
-        match self.table.claim(page) {
-            Ok(claim) => {
-                testkit::step!("table.claim({page}) == {claim:?}");
-                check_eq!(claim.page, page, "the page of the claim");
-                claim
-            }
-            Err(error) => Failure::new(format!("claim({page}) with a frame that is free or unpinned"))
-                .found(error)
-                .expected_text("Ok")
-                .raise(),
-        }
-    }
-
-    /// Brings a page in, with its victim out if it has one. It stays pinned once.
-    fn load(&mut self, page: u32) -> FrameId {
-        let claim = self.claim(page);
-        self.complete(claim)
-    }
-
-    /// The victim of the claim goes, if it has one, and its page comes.
-    fn complete(&mut self, mut claim: Claim) -> FrameId {
-        let frame = claim.frame;
-        if claim.victim.is_some() {
-            testkit::step!("table.evicted(&mut claim)");
-            self.table.evicted(&mut claim);
-        }
-        testkit::step!("table.publish(claim)");
-        self.table.publish(claim);
-        frame
-    }
-
-    /// Brings a page in and unpins it.
-    fn visit(&mut self, page: u32) {
-        let frame = self.load(page);
-        self.release(frame);
-    }
-
-    fn release(&self, frame: FrameId) {
-        testkit::step!("pins.release({frame:?})");
-        self.pins.release(frame);
-    }
-
-    fn frame_of(&self, page: u32) -> FrameId {
-        match self.table.lookup(PageId(page)) {
-            Lookup::Resident(frame) => frame,
-            found => Failure::new(format!("lookup of page {page}, which is in a frame"))
-                .found(found)
-                .expected_text("Resident(..)")
-                .raise(),
-        }
-    }
-
-    /// Pins a resident page, which counts, and unpins it.
-    fn touch(&mut self, page: u32) {
-        let frame = self.pin(page);
-        self.release(frame);
-    }
-
-    fn pin(&mut self, page: u32) -> FrameId {
-        let frame = self.frame_of(page);
-        testkit::step!("table.pin({frame:?}, Access::Again) // page {page}");
-        self.table.pin(frame, Access::Again);
-        frame
-    }
-
-    /// The pages that leave if new ones keep coming, in that order.
-    fn victims(&mut self, first_new: u32) -> Vec<u32> {
-        let residents = self.table.resident().len() as u32;
-        let news = first_new..first_new + residents;
-        let mut frames = Vec::new();
-        let victims = news
-            .filter_map(|page| {
-                let claim = self.claim(page);
-                let victim = claim.victim.map(|victim| victim.0);
-                frames.push(self.complete(claim));
-                victim
-            })
-            .collect();
-        frames.into_iter().for_each(|frame| self.release(frame));
-        victims
-    }
-
-    fn check_lookup(&self, page: u32, expected: Lookup, when: &str) {
-        check_eq!(self.table.lookup(PageId(page)), expected, "lookup of page {page} {when}");
-    }
-
-    fn check_all_pinned(&mut self, page: u32) {
-        let frames = self.pins.len();
-        let found = self.table.claim(PageId(page)).err();
-        check_eq!(found, Some(Error::AllPinned { frames }), "claim(page {page}) while every frame is pinned");
-        self.check_lookup(page, Lookup::Absent, "after its claim was refused");
-    }
-}
+use crate::frame_support::Frames;
 
 /// A table starts empty, with every frame free.
 #[testkit::test]
@@ -495,4 +387,36 @@ fn hits_take_no_room() {
     );
     // Used last but one: frames in the order of n * 5 % 8 of the last sixteen hits.
     check_eq!(frames.victims(10), vec![1, 6, 3, 8, 5, 2, 7, 4], "pages in the order in which they leave");
+}
+
+/// Frames of the table in which the cost of a call is seen: a search through all of them takes longer than a
+/// test may.
+const MANY_FRAMES: usize = 1 << 17;
+
+/// Claims that end, and pages that are freed, cost no search, however many frames are pinned.
+#[testkit::test]
+fn the_end_of_a_claim_costs_no_search() {
+    let pins = Arc::new(PinCounts::new(MANY_FRAMES));
+    let mut table = FrameTable::new(pins.clone());
+    let claim = |table: &mut FrameTable, page: usize| table.claim(PageId(page as u32)).expect("a free frame");
+    let mut held: Vec<FrameId> = Vec::new();
+    for page in 1..MANY_FRAMES {
+        let claim = claim(&mut table, page);
+        held.push(claim.frame);
+        table.publish(claim);
+    }
+    testkit::step!("// {} frames are pinned, one is free", held.len());
+    for round in 0..150_000 {
+        let claim = claim(&mut table, MANY_FRAMES + round);
+        table.cancel(claim);
+    }
+    testkit::step!("// 150,000 claims of the free frame were cancelled");
+    for page in 1..MANY_FRAMES {
+        table.detach(PageId(page as u32));
+        pins.release(held[page - 1]);
+        let claim = claim(&mut table, MANY_FRAMES + page);
+        table.publish(claim);
+    }
+    testkit::step!("// all pages but one were freed, and others came");
+    check_eq!(table.resident().len(), MANY_FRAMES - 1, "resident pages");
 }

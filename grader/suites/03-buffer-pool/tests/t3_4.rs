@@ -1,4 +1,4 @@
-//! Task 3.4: the flush hook, and pages that are only passed by.
+//! Task 3.4: the flush hook, and reads that do not count as a use.
 
 mod hook;
 mod once;

@@ -4,6 +4,7 @@
 mod admit;
 mod basic;
 mod chain;
+mod costs;
 mod destroy;
 mod ends;
 mod errors;

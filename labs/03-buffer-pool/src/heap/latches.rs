@@ -1,22 +1,22 @@
-//! The pages that one operation holds. Given, but for finding a record's pages.
+//! The pages that one operation holds. Given: the order of latches, and the branches for damaged pages.
 //!
 //! An operation that changes several pages latches all of them before the first change (rule U3 of
 //! [`Pager`]), each once (U1), and only in the order of the chain does it wait (U2):
 //!
 //! ```text
-//!   insert   wait(first), wait(last), new page
-//!   update   wait(home), attempt(body), attempt(another page) or new page
-//!   delete   wait(home), attempt(body)
+//!   end      wait(first), wait(last)
+//!   record   wait(home), attempt(body)
 //!                        |
-//!                        +-- somebody holds it: let go of everything, and all over again
+//!                        +-- another thread holds it: let go of everything, and all over again
 //! ```
 
 use slotted_page::{PageBuf, PageId, PageKind, SlotId, SlottedPage, header};
 
-use super::format;
-use crate::{Error, Pager, RecordId};
+use super::chain::is_no_heap_page;
+use super::format::{self, Stored, stored};
+use crate::{Error, HeapDamage, Pager, RecordId};
 
-/// What to do about a latch that somebody holds.
+/// What to do about a latch that another thread holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LatchMode {
     /// Wait for it.
@@ -53,8 +53,8 @@ impl<'p, P: Pager> Latches<'p, P> {
         self.held.iter().position(|page| header::id(page) == id)
     }
 
-    /// Latches page `id`, unless it is held already, and says its number. `None`: somebody else has it, and
-    /// the mode is [`Try`](LatchMode::Try).
+    /// Latches page `id`, unless it is held already, and says its number. `None`: another thread has it,
+    /// and the mode is [`Try`](LatchMode::Try).
     ///
     /// # Errors
     /// Those of the pager, and [`Error::NotInHeap`].
@@ -105,12 +105,36 @@ impl<'p, P: Pager> Latches<'p, P> {
         SlottedPage::assume_valid(&mut self.held[number])
     }
 
+    /// Latches the first page of the heap, then the last page of the chain, and returns the number of the
+    /// last (that of the first, if there is only one).
+    ///
+    /// # Requires
+    /// Nothing is held.
+    ///
+    /// # Errors
+    /// [`HeapDamage::BadLast`] if `last` is not the end of the chain, or no page of the heap at all; else the
+    /// pager's.
+    pub(super) fn end(&mut self) -> Result<usize, Error> {
+        let first = self.wait(self.heap)?;
+        let end = format::last(&self.page(first));
+        let damage = HeapDamage::BadLast { last: end };
+        let bad_last = Error::BadHeapPage { page: self.heap, what: damage };
+        let last = match self.wait(end) {
+            Err(error) if is_no_heap_page(&error) => return Err(bad_last),
+            other => other?,
+        };
+        if format::next(&self.page(last)) != PageId::NONE {
+            return Err(bad_last);
+        }
+        Ok(last)
+    }
+
     /// Latches the pages of record `id`: its home, and where its bytes are if it moved.
     ///
     /// # Ensures
-    /// `Some`: the place; nobody else can read, change or move the record until the latches are dropped.
-    /// `None`: somebody holds the page it moved to. For a home page that is held and a body that cannot be
-    /// had, waiting is against the order (U2). Nothing is changed.
+    /// `Some`: the place; no other thread can read, change or move the record until the latches are dropped.
+    /// `None`: another thread holds the page it moved to. To wait for it while home is held would be against
+    /// the order (U2): drop the latches, yield, and start again. Nothing is changed.
     ///
     /// # Errors
     /// Those of the pager for the home page, [`Error::NotInHeap`], [`Error::NoRecord`] (also if a record of
@@ -122,7 +146,28 @@ impl<'p, P: Pager> Latches<'p, P> {
     /// # Cost
     /// One page, two for a moved record.
     pub(super) fn record(&mut self, id: RecordId) -> Result<Option<Place>, Error> {
-        // Nudge: `stored` tells what is in a slot, `latch` knows what is held already.
-        todo!("task 3.5: latch the pages of a record")
+        let home = self.wait(id.page)?;
+        let target = match stored(&self.page(home), id)? {
+            Stored::Home(_) => return Ok(Some(Place { home, body: None })),
+            Stored::Moved { .. } => return Err(Error::NoRecord { record: id }),
+            Stored::Forward(target) => target,
+        };
+        let damage = HeapDamage::BadForward { record: id, target };
+        let bad_forward = Error::BadHeapPage { page: id.page, what: damage };
+        if target.page == id.page {
+            return Err(bad_forward);
+        }
+        let body = match self.latch(target.page, LatchMode::Try) {
+            Ok(Some(body)) => body,
+            Ok(None) => return Ok(None),
+            Err(error) if is_no_heap_page(&error) => return Err(bad_forward),
+            Err(error) => return Err(error),
+        };
+        match stored(&self.page(body), target) {
+            Ok(Stored::Moved { home: named, .. }) if named == id => {
+                Ok(Some(Place { home, body: Some((body, target.slot)) }))
+            }
+            _ => Err(bad_forward),
+        }
     }
 }

@@ -1,16 +1,14 @@
 //! A walk over all records of a heap (task 3.6).
 //!
-//! A scan copies one page after another and gives out records from the copy. So it holds nothing between two
-//! calls, however long the caller takes over a record, and three frames are enough for it:
+//! A scan holds nothing between two calls, however long the caller takes over a record, and three frames are
+//! enough for it. What it keeps instead is for you to decide: add the fields that you need.
 //!
 //! ```text
 //!   chain    [ p1 ]--->[ p2 ]--->[ p3 ]
 //!                         |
 //!                      one read, under one latch
 //!                         v
-//!   scan               [ copy ]  slot 0, slot 1, forward, slot 3 ...
-//!                                                   |
-//!                                                   +--> read the body where it is now
+//!   scan                 ?       slot 0, slot 1, forward, slot 3 ...
 //! ```
 //!
 //! - N1: each record that is in the heap for all of the scan is returned exactly once. It is returned where
@@ -25,10 +23,10 @@
 
 use std::fmt;
 
-use slotted_page::{PAGE_SIZE, PageBuf, PageId, SlottedPage};
+use slotted_page::PageId;
 
 use super::chain::CircleCheck;
-use super::format::{Stored, stored};
+use super::format::{self, Stored, stored};
 use crate::{Error, HeapDamage, Pager, RecordId};
 
 /// Iterator over the records of a heap. After an error it is over;
@@ -37,45 +35,27 @@ pub struct Scan<'a, P: Pager> {
     pager: &'a P,
     /// First page of the heap.
     heap: PageId,
-    /// The page looked at, as it was when it was read; before the first, a page of zeros, which has no slots.
-    copy: SlottedPage<Box<PageBuf>>,
-    /// Slot of the copy to look at next.
-    slot: usize,
     /// The page to read next, [`PageId::NONE`] if there is none.
     next: PageId,
     /// Slot to begin at in the page to read next.
     next_slot: usize,
+    /// Notices if the chain comes back to a page.
     circle: CircleCheck,
-    /// The record found last, if it had moved.
-    body: Vec<u8>,
-}
-
-/// A record that was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
-    /// At home: it is in the copy.
-    Home(RecordId),
-    /// Moved: its bytes are in `body`.
-    Moved(RecordId),
+    // Yours: what the scan keeps between two calls.
 }
 
 impl<'a, P: Pager> Scan<'a, P> {
     /// A scan of the heap that starts at page `heap`. It begins at slot `slot` of page `page`. Nothing is
     /// read yet.
     pub(crate) fn new(pager: &'a P, heap: PageId, page: PageId, slot: usize) -> Self {
-        Scan {
-            pager,
-            heap,
-            copy: SlottedPage::assume_valid(Box::new([0; PAGE_SIZE])),
-            slot: 0,
-            next: page,
-            next_slot: slot,
-            circle: CircleCheck::new(),
-            body: Vec::new(),
-        }
+        Scan { pager, heap, next: page, next_slot: slot, circle: CircleCheck::new() }
     }
 
     /// The next record, without a copy of its own; `None` at the end. It is there until the next call.
+    ///
+    /// # Ensures
+    /// N1 to N3. A record whose page was read, and that is deleted before its turn comes, may be returned or
+    /// not; it is no error.
     ///
     /// # Errors
     /// The pager's; [`Error::NotInHeap`] if the chain, or the page where the scan begins, is not the heap's;
@@ -86,46 +66,9 @@ impl<'a, P: Pager> Scan<'a, P> {
     /// # Cost
     /// N2: a page read for each page of the chain and each moved record, by [`read_once`](Pager::read_once).
     pub fn next_record(&mut self) -> Result<Option<(RecordId, &[u8])>, Error> {
-        let found = self.advance();
-        if found.is_err() {
-            (self.next, self.slot) = (PageId::NONE, usize::MAX);
-        }
-        Ok(found?.map(|found| match found {
-            Found::Moved(id) => (id, &self.body[..]),
-            Found::Home(id) => match stored(&self.copy, id) {
-                Ok(Stored::Home(data)) => (id, data),
-                _ => unreachable!("the copy does not change between two looks at it"),
-            },
-        }))
-    }
-
-    /// Goes on to the next record: N1.
-    ///
-    /// # Ensures
-    /// `Some`: where it is, and `slot` is the one after it. A record at home is found in the copy. For a
-    /// forward, the body is put into `body`: read where the forward leads if it is still there, else found
-    /// from home again; a record that is gone meanwhile is passed over. `None`: the copy is used up and there
-    /// is no next page.
-    ///
-    /// # Errors
-    /// As [`next_record`](Self::next_record).
-    fn advance(&mut self) -> Result<Option<Found>, Error> {
         // Nudge: which of a moved record's two slots stays where it is while the scan goes on?
-        // Nudge: `show_moved` checks a body, `read_record` finds a record wherever it is now.
-        todo!("task 3.6: find the next record")
-    }
-
-    /// Copies the next page, under its latch, and goes to the slot to begin at; false if there is no next
-    /// page.
-    ///
-    /// # Ensures
-    /// No guard is held (N3). `next` is the page after it, whose records are to be returned from slot 0.
-    ///
-    /// # Errors
-    /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`].
-    fn load_next(&mut self) -> Result<bool, Error> {
         // Nudge: a page that was read once is enough for all of its records.
-        todo!("task 3.6: copy the next page")
+        todo!("task 3.6: find the next record")
     }
 }
 
@@ -139,10 +82,6 @@ impl<P: Pager> Iterator for Scan<'_, P> {
 
 impl<P: Pager> fmt::Debug for Scan<'_, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scan")
-            .field("heap", &self.heap.0)
-            .field("slot", &self.slot)
-            .field("next", &self.next.0)
-            .finish()
+        f.debug_struct("Scan").field("heap", &self.heap.0).field("next", &self.next.0).finish()
     }
 }

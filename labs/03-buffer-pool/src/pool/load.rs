@@ -1,7 +1,11 @@
 //! How a page comes in, and how another goes out for it (tasks 3.2 and 3.4).
 //!
-//! Each function here is one step of the picture in [`pool`](super). A step that does I/O holds no lock of
-//! the pool; it has a [`Claim`] instead, or a pin.
+//! Each function here is a step of the picture in [`pool`](super). A step that does I/O holds no lock of the
+//! pool; it has a [`Claim`] instead, or a pin.
+//!
+//! Given are the short steps under the lock, and the corner cases of pages that are just made or freed. How
+//! you cut the steps that do I/O is for you to decide: `BufferPool::pin`, `flush` and `flush_all`, and
+//! `write_new` of task 3.3, can share them.
 
 use kit::sync::Arc;
 use slotted_page::{Corruption, PageBuf, PageId, PageKind, SlottedPage, header};
@@ -11,20 +15,6 @@ use crate::frame_table::Claim;
 use crate::{Error, FlushHook, Lookup};
 
 impl BufferPool {
-    /// Ends the claim of a page that is to be read: evicts the victim, reads the page into the frame, checks
-    /// it (B5), publishes it.
-    ///
-    /// # Errors
-    /// The claim is cancelled (B4). [`Error::Page`]: the victim could not be written, and is resident and
-    /// dirty as before; or the page is not allocated, cannot be read, or is damaged, and its frame is free.
-    ///
-    /// # Cost
-    /// One read; and one write if the victim is dirty.
-    pub(super) fn load(&self, claim: Claim) -> Result<Pin<'_>, Error> {
-        // Nudge: evict_victim, DiskManager::read_page, check, publish; and cancel for every way out.
-        todo!("task 3.2: load a page")
-    }
-
     /// Allocates a page, makes it an empty page in a frame, marks it as dirty, and publishes it. `pin_new`
     /// says the rest.
     ///
@@ -33,44 +23,15 @@ impl BufferPool {
     /// waits.
     ///
     /// # Errors
-    /// Nothing is allocated. The page is freed *before* its claim is cancelled, so that nobody finds it
-    /// allocated and unwritten.
+    /// Nothing is allocated. The page is freed *before* its claim is cancelled, so that no thread finds
+    /// it allocated and unwritten.
     pub(super) fn load_new(&self, kind: PageKind) -> Result<Pin<'_>, Error> {
         // Nudge: two steps can fail after the page was allocated.
         todo!("task 3.2: bring in a new page")
     }
 
-    /// Gives the victim of `claim` back to the disk: writes it if it is dirty, and lets it go. Does nothing
-    /// if there is none.
-    ///
-    /// # Ensures
-    /// The victim is absent, one eviction is counted, and the threads that wait for the victim are woken.
-    ///
-    /// # Errors
-    /// Whatever [`write_back`](Self::write_back) says. The claim still has its victim.
-    pub(super) fn evict_victim(&self, claim: &mut Claim) -> Result<(), Error> {
-        // Nudge: the victim's bytes must be on disk before anybody may read them from there.
-        todo!("task 3.2: make room")
-    }
-
-    /// Writes page `id`, which is in `frame`, if it is dirty: asks the hook if there is one, writes, clears
-    /// the flag (B3), counts one write.
-    ///
-    /// # Requires
-    /// The frame is pinned, by a claim or by a pin, and the calling thread does not hold its write latch.
-    ///
-    /// # Errors
-    /// The page stays dirty: [`Error::Page`] from the hook, and then nothing was written, or from
-    /// [`DiskManager::write_page`](slotted_page::DiskManager::write_page).
-    ///
-    /// # Cost
-    /// No I/O if the page is clean, else one write.
-    pub(super) fn write_back(&self, id: PageId, frame: &Frame) -> Result<(), Error> {
-        // Nudge: self.ask(hook, page) is task 3.4. Call it only if there is a hook.
-        todo!("task 3.2: write a page back")
-    }
-
     /// Asks the hook whether `page` may be written now.
+    /// Call it in task 3.2, before each write of a changed page, if the pool has a hook.
     ///
     /// # Errors
     /// The hook's error, as [`slotted_page::Error::Io`].
@@ -79,7 +40,7 @@ impl BufferPool {
         todo!("task 3.4: let the hook go first")
     }
 
-    /// Claims a frame for the new page `id`, once whoever had the number before is done with it. Given.
+    /// Claims a frame for the new page `id`, once the number is absent. Given.
     ///
     /// # Errors
     /// [`Error::AllPinned`].

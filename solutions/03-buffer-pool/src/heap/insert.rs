@@ -8,23 +8,20 @@
 use slotted_page::PageId;
 
 use super::TableHeap;
-use super::chain::is_no_heap_page;
 use super::format::{self, Stored};
 use super::latches::{LatchMode, Latches};
-use crate::{Error, HeapDamage, MAX_HEAP_RECORD_LEN, Pager, RecordId};
+use crate::{Error, MAX_HEAP_RECORD_LEN, Pager, RecordId};
 
 //# hide
+use super::chain::is_no_heap_page;
 use slotted_page::slotted::SLOT_SIZE;
 use slotted_page::{PageBuf, SlotId, SlottedPage};
-//# end
 
 /// Most hints that one search follows.
 const MAX_TRIES: usize = 4;
 
-//# hide
 /// Most pages whose record ids are all refused before an insert goes to the end of the chain.
 const MAX_REFUSED: usize = 4;
-//# end
 
 /// A latched page at the end of the chain, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,16 +31,18 @@ pub(super) enum End {
     /// A new page behind it.
     New(usize),
 }
+//# end
 
 impl TableHeap {
     /// Puts `record` into the heap and returns its record id.
     ///
     /// # Ensures
-    /// The record is under a record id that no other record has. Others keep theirs.
+    /// The record is under a record id that no other record has. Others keep theirs. A page is added only if
+    /// the record fits neither into the last page nor into a page whose room the heap remembers.
     ///
     /// # Errors
     /// Nothing is changed: [`Error::RecordTooLong`] if it is longer than [`MAX_HEAP_RECORD_LEN`], the pager's
-    /// (disk full, [`Error::AllPinned`]), [`HeapDamage`] in a page that was looked at.
+    /// (disk full, [`Error::AllPinned`]), [`Error::BadHeapPage`] for a page that was looked at.
     ///
     /// # Cost
     /// O(1) pages on average, one as a rule; at most three at a time, and one while it waits for a page that
@@ -79,8 +78,9 @@ impl TableHeap {
         mut admit: impl FnMut(RecordId) -> bool,
     ) -> Result<RecordId, Error> {
         //# task 3.5 insert a record
-        //+ // Nudge: find room, else go to the end; once a page with room is latched, nothing can fail.
+        //+ // Nudge: latch a page with room, else the end of the chain; what can still fail after that?
         //+ // Nudge: which slots of a latched page could take the record, without a change of the page?
+        //+ // Nudge: a new page is linked from its neighbour and from the first page. Which step can fail?
         check_len(record)?;
         let bytes = Stored::Home(record).encode();
         let mut asked = 0;
@@ -133,7 +133,6 @@ impl TableHeap {
         self.remember(latches);
         Ok(admitted.map(|slot| RecordId { page, slot }))
     }
-    //# end
 
     /// Latches a page, not held yet, that takes a record of `needed` bytes, tag included; says its number.
     /// `None` if none is found by hints or among the unseen pages that may be looked at now. The hints of the
@@ -160,8 +159,6 @@ impl TableHeap {
         mode: LatchMode,
         refused: &[PageId],
     ) -> Result<Option<usize>, Error> {
-        //# task 3.5 find room for a record
-        //+ // Nudge: never hold the mutex of the hints while you ask for a page.
         self.room.lock().earn();
         let mut tried = refused.to_vec();
         while tried.len() < refused.len() + MAX_TRIES {
@@ -180,10 +177,8 @@ impl TableHeap {
                 return Ok(look.found);
             }
         }
-        //# end
     }
 
-    //# hide
     /// Latches `page` if it can be had and has room, and tells the hints what was seen.
     fn look<P: Pager>(
         &self,
@@ -214,7 +209,6 @@ impl TableHeap {
         latches.pop();
         Ok(Look::NOTHING)
     }
-    //# end
 
     /// Latches the last page of the chain if it takes a record of `needed` bytes, tag included, else a new
     /// one behind it.
@@ -223,8 +217,7 @@ impl TableHeap {
     /// Nothing is held.
     ///
     /// # Errors
-    /// The chain is as before: [`HeapDamage::BadLast`] if `last` is not the end of the chain, or no page of
-    /// the heap at all; else the pager's.
+    /// The chain is as before: those of [`Latches::end`], and the pager's.
     ///
     /// # Cost
     /// Two pages and a new one, latched in the order of the chain.
@@ -233,28 +226,15 @@ impl TableHeap {
         latches: &mut Latches<'_, P>,
         needed: usize,
     ) -> Result<End, Error> {
-        //# task 3.5 go to the end of the chain
-        //+ // Nudge: another thread may have grown the chain since you looked for room.
-        let first = latches.wait(self.first)?;
-        let end = format::last(&latches.page(first));
-        let damage = HeapDamage::BadLast { last: end };
-        let bad_last = Error::BadHeapPage { page: self.first, what: damage };
-        let last = match latches.latch(end, LatchMode::Wait) {
-            Err(error) if is_no_heap_page(&error) => return Err(bad_last),
-            other => other?.expect("a call that waits gets the latch"),
-        };
-        if format::next(&latches.page(last)) != PageId::NONE {
-            return Err(bad_last);
-        }
+        let last = latches.end()?;
         if latches.page(last).free_space_for_insert().is_some_and(|room| room >= needed) {
             return Ok(End::Last(last));
         }
         Ok(End::New(self.grow_behind(latches, last)?.expect("the first page is held")))
-        //# end
     }
 
-    /// Puts a new page into the chain, behind the latched page `at`, and says its number. `None` if somebody
-    /// holds the first page and it is needed: nothing is changed then.
+    /// Puts a new page into the chain, behind the latched page `at`, and says its number. `None` if
+    /// another thread holds the first page and it is needed: nothing is changed then.
     ///
     /// # Ensures
     /// H1 and H2: behind the last page it is the last. Its latch is held, and that of the first page if `at`
@@ -267,8 +247,6 @@ impl TableHeap {
         latches: &mut Latches<'_, P>,
         at: usize,
     ) -> Result<Option<usize>, Error> {
-        //# task 3.5 put a page into the chain
-        //+ // Nudge: what can fail comes first; a page that is linked half is a page lost.
         let next = format::next(&latches.page(at));
         let mut first = None;
         if next == PageId::NONE {
@@ -285,7 +263,6 @@ impl TableHeap {
             format::set_last(&mut latches.page_mut(first), id);
         }
         Ok(Some(new))
-        //# end
     }
 
     /// Tells the hints how much room the latched pages have now.
@@ -296,6 +273,7 @@ impl TableHeap {
             room.saw(page.id(), page.free_space_for_insert(), format::next(&page));
         }
     }
+    //# end
 }
 
 //# hide
@@ -311,9 +289,7 @@ impl Look {
     /// Seen, and of no use.
     const NOTHING: Look = Look { found: None, is_busy: false };
 }
-//# end
 
-//# hide
 /// The slots of `page` into which a record of `len` bytes could be inserted now: the free ones, then new
 /// ones.
 fn slots_for(page: &SlottedPage<&PageBuf>, len: usize) -> impl Iterator<Item = SlotId> {

@@ -1,15 +1,14 @@
 //! Getting a record by its record id (task 3.5).
 
-use slotted_page::PageId;
-
 use super::TableHeap;
-use super::chain::is_no_heap_page;
 use super::format::{self, Stored, stored};
 use super::latches::Latches;
 use crate::{Error, Pager, RecordId};
 
 //# hide
+use super::chain::is_no_heap_page;
 use kit::sync::thread;
+use slotted_page::PageId;
 //# end
 
 impl TableHeap {
@@ -21,8 +20,15 @@ impl TableHeap {
     /// Shows the record `id` to `look` in its page, without a copy. `look` runs under the page's latch: it
     /// must not use the heap.
     ///
+    /// # Ensures
+    /// What is shown is the record at one moment during the call, whatever other threads do. While a reader
+    /// waits for the page that a forward names, it holds no other page: that page may come earlier in the
+    /// chain (U2). So the record may move again meanwhile, and another may take its slot.
+    ///
     /// # Errors
-    /// The pager's; [`Error::NotInHeap`], [`Error::NoRecord`], [`Error::BadHeapPage`].
+    /// The pager's; [`Error::NotInHeap`], [`Error::NoRecord`] (also if a record of another home lies there),
+    /// [`Error::BadHeapPage`]. A forward without its record, although no thread is moving the record, is
+    /// [`HeapDamage::BadForward`](crate::HeapDamage::BadForward), never an endless loop.
     ///
     /// # Cost
     /// One page, two for a moved record, one at a time; a few more if the record moves meanwhile.
@@ -32,13 +38,18 @@ impl TableHeap {
         id: RecordId,
         look: impl FnOnce(&[u8]) -> R,
     ) -> Result<R, Error> {
+        //# task 3.5 read a record, moved or not
+        //+ // Nudge: when the body is not where the forward said, how can you know whether it is moving or lost?
+        //+ // Nudge: `Latches::record` can tell, and waits for no page while it holds another.
         let mut look = Some(look);
         let mut answer = None;
         read_record(pager, self.first, id, &mut |data| answer = look.take().map(|look| look(data)))?;
         Ok(answer.expect("a record that was found was shown"))
+        //# end
     }
 }
 
+//# hide
 /// Shows the record `id` of the heap that starts at `heap` to `look`, once.
 ///
 /// # Ensures
@@ -55,9 +66,6 @@ pub(crate) fn read_record<P: Pager>(
     id: RecordId,
     look: &mut dyn FnMut(&[u8]),
 ) -> Result<(), Error> {
-    //# task 3.5 read a record, moved or not
-    //+ // Nudge: when the body is not where the forward said, how can you know whether it is moving or lost?
-    //+ // Nudge: `Latches::record` can tell, and waits for nobody while it holds something.
     let target = {
         let page = pager.read(id.page)?;
         match stored(&format::view(&*page, heap)?, id)? {
@@ -87,10 +95,8 @@ pub(crate) fn read_record<P: Pager>(
         drop(latches);
         thread::yield_now();
     }
-    //# end
 }
 
-//# hide
 /// Shows the record `id` to `look` if it is at `target`; says whether it was.
 fn read_body<P: Pager>(
     pager: &P,
@@ -105,7 +111,6 @@ fn read_body<P: Pager>(
     };
     Ok(show_moved(&page, heap, id, target, look))
 }
-//# end
 
 /// Shows the record `id` to `look` if it lies at `target`, in `page`, as one that moved there; says whether
 /// it does. Never if that is its own page ([`HeapDamage::BadForward`](crate::HeapDamage::BadForward)).
@@ -128,3 +133,4 @@ pub(crate) fn show_moved(
         _ => false,
     }
 }
+//# end

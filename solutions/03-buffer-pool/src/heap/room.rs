@@ -1,5 +1,17 @@
 //! What a heap remembers about room in its pages: in memory only, and never trusted (H5).
 //!
+//+ //! This file is yours. An insert has to find a page with room, and must not walk along the chain for it.
+//+ //! What the heap remembers, when it learns something, and where it puts a record is for you to decide. The
+//+ //! tests and gates ask for this:
+//+ //!
+//+ //! - Room that a delete, an update or a move leaves is used again: under churn at a constant number of
+//+ //!   bytes the heap stays about as large as it is, also if it is opened again every few records.
+//+ //! - An insert asks for a constant number of pages on average, however long the chain is, also if each
+//+ //!   page has a hole that is too small. Neither opening a heap nor the first insert after it walks along
+//+ //!   the whole chain.
+//+ //! - What is remembered takes bounded memory: it does not grow with the number of deletes.
+//+ //! - It may be wrong: a page may be full by now, or freed, or a page of another heap. That is no error.
+//# hide
 //! Two things are known: the room of some pages, and how far along the chain the pages have been looked at
 //! since the heap was opened.
 //!
@@ -13,11 +25,13 @@
 //! pages on average, however long the chain is. Only then does the chain grow.
 //!
 //! Left out: a map of free space on disk, as PostgreSQL keeps one (`freespace/README`). After opening, room
-//! in pages far down the chain is found only as inserts come by, and the heap may have grown by a few pages
+//! in pages far down the chain is found only as inserts get there, and the heap may have grown by a few pages
 //! meanwhile.
+//# end
 
 use slotted_page::PageId;
 
+//# hide
 use super::format::MIN_STORED_LEN;
 
 /// Most pages whose room is remembered.
@@ -28,12 +42,14 @@ pub(super) const LOOKS_EARNED: usize = 2;
 pub(super) const MAX_LOOKS: usize = 64;
 /// Room in bytes that is worth another walk along the chain if there was no place to remember it.
 pub(super) const WORTH_A_WALK: usize = 512;
+//# end
 
 /// The hints of one heap. Behind a mutex that is held for a few steps at a time, never while a page is asked
 /// for.
 #[derive(Debug)]
 pub(super) struct RoomHints {
     first: PageId,
+    //# hide
     /// Longest record that each page took when it was last seen; no page twice.
     pages: Vec<(PageId, usize)>,
     /// Next page to look at, [`PageId::NONE`] if all were seen.
@@ -42,14 +58,19 @@ pub(super) struct RoomHints {
     looks: usize,
     /// Room worth a walk was seen and not remembered.
     has_lost_room: bool,
+    //# end
 }
 
 impl RoomHints {
     /// Nothing is known about the heap that starts at `first`.
     pub(super) fn new(first: PageId) -> Self {
+        //+ RoomHints { first }
+        //# hide
         RoomHints { first, pages: Vec::new(), unseen: first, looks: 0, has_lost_room: false }
+        //# end
     }
 
+    //# hide
     /// The page with the least room that is enough for `needed` bytes, except those in `tried`.
     pub(super) fn best(&self, needed: usize, tried: &[PageId]) -> Option<PageId> {
         let enough = self.pages.iter().filter(|(page, room)| *room >= needed && !tried.contains(page));
@@ -109,4 +130,5 @@ impl RoomHints {
             self.unseen = PageId::NONE;
         }
     }
+    //# end
 }

@@ -1,16 +1,23 @@
 //! A walk over all records of a heap (task 3.6).
 //!
+//# hide
 //! A scan copies one page after another and gives out records from the copy. So it holds nothing between two
 //! calls, however long the caller takes over a record, and three frames are enough for it:
+//# end
+//+ //! A scan holds nothing between two calls, however long the caller takes over a record, and three frames are
+//+ //! enough for it. What it keeps instead is for you to decide: add the fields that you need.
 //!
 //! ```text
 //!   chain    [ p1 ]--->[ p2 ]--->[ p3 ]
 //!                         |
 //!                      one read, under one latch
 //!                         v
+//# hide
 //!   scan               [ copy ]  slot 0, slot 1, forward, slot 3 ...
 //!                                                   |
 //!                                                   +--> read the body where it is now
+//# end
+//+ //!   scan                 ?       slot 0, slot 1, forward, slot 3 ...
 //! ```
 //!
 //! - N1: each record that is in the heap for all of the scan is returned exactly once. It is returned where
@@ -25,17 +32,16 @@
 
 use std::fmt;
 
-use slotted_page::{PAGE_SIZE, PageBuf, PageId, SlottedPage};
+use slotted_page::PageId;
 
 use super::chain::CircleCheck;
-use super::format::{Stored, stored};
+use super::format::{self, Stored, stored};
 use crate::{Error, HeapDamage, Pager, RecordId};
 
 //# hide
 use super::chain::is_no_heap_page;
-use super::format;
 use super::read::{read_record, show_moved};
-use slotted_page::SlotId;
+use slotted_page::{PAGE_SIZE, PageBuf, SlotId, SlottedPage};
 //# end
 
 /// Iterator over the records of a heap. After an error it is over;
@@ -44,19 +50,24 @@ pub struct Scan<'a, P: Pager> {
     pager: &'a P,
     /// First page of the heap.
     heap: PageId,
+    //# hide
     /// The page looked at, as it was when it was read; before the first, a page of zeros, which has no slots.
     copy: SlottedPage<Box<PageBuf>>,
     /// Slot of the copy to look at next.
     slot: usize,
+    /// The record found last, if it had moved.
+    body: Vec<u8>,
+    //# end
     /// The page to read next, [`PageId::NONE`] if there is none.
     next: PageId,
     /// Slot to begin at in the page to read next.
     next_slot: usize,
+    /// Notices if the chain comes back to a page.
     circle: CircleCheck,
-    /// The record found last, if it had moved.
-    body: Vec<u8>,
+    //+ // Yours: what the scan keeps between two calls.
 }
 
+//# hide
 /// A record that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
@@ -65,24 +76,32 @@ enum Found {
     /// Moved: its bytes are in `body`.
     Moved(RecordId),
 }
+//# end
 
 impl<'a, P: Pager> Scan<'a, P> {
     /// A scan of the heap that starts at page `heap`. It begins at slot `slot` of page `page`. Nothing is
     /// read yet.
     pub(crate) fn new(pager: &'a P, heap: PageId, page: PageId, slot: usize) -> Self {
+        //+ Scan { pager, heap, next: page, next_slot: slot, circle: CircleCheck::new() }
+        //# hide
         Scan {
             pager,
             heap,
             copy: SlottedPage::assume_valid(Box::new([0; PAGE_SIZE])),
             slot: 0,
+            body: Vec::new(),
             next: page,
             next_slot: slot,
             circle: CircleCheck::new(),
-            body: Vec::new(),
         }
+        //# end
     }
 
     /// The next record, without a copy of its own; `None` at the end. It is there until the next call.
+    ///
+    /// # Ensures
+    /// N1 to N3. A record whose page was read, and that is deleted before its turn comes, may be returned or
+    /// not; it is no error.
     ///
     /// # Errors
     /// The pager's; [`Error::NotInHeap`] if the chain, or the page where the scan begins, is not the heap's;
@@ -93,6 +112,9 @@ impl<'a, P: Pager> Scan<'a, P> {
     /// # Cost
     /// N2: a page read for each page of the chain and each moved record, by [`read_once`](Pager::read_once).
     pub fn next_record(&mut self) -> Result<Option<(RecordId, &[u8])>, Error> {
+        //# task 3.6 find the next record
+        //+ // Nudge: which of a moved record's two slots stays where it is while the scan goes on?
+        //+ // Nudge: a page that was read once is enough for all of its records.
         let found = self.advance();
         if found.is_err() {
             (self.next, self.slot) = (PageId::NONE, usize::MAX);
@@ -104,8 +126,10 @@ impl<'a, P: Pager> Scan<'a, P> {
                 _ => unreachable!("the copy does not change between two looks at it"),
             },
         }))
+        //# end
     }
 
+    //# hide
     /// Goes on to the next record: N1.
     ///
     /// # Ensures
@@ -117,9 +141,6 @@ impl<'a, P: Pager> Scan<'a, P> {
     /// # Errors
     /// As [`next_record`](Self::next_record).
     fn advance(&mut self) -> Result<Option<Found>, Error> {
-        //# task 3.6 find the next record
-        //+ // Nudge: which of a moved record's two slots stays where it is while the scan goes on?
-        //+ // Nudge: `show_moved` checks a body, `read_record` finds a record wherever it is now.
         loop {
             while self.slot < self.copy.slot_count() {
                 let id = RecordId { page: self.copy.id(), slot: SlotId(self.slot as u16) };
@@ -139,7 +160,6 @@ impl<'a, P: Pager> Scan<'a, P> {
                 return Ok(None);
             }
         }
-        //# end
     }
 
     /// Copies the next page, under its latch, and goes to the slot to begin at; false if there is no next
@@ -151,8 +171,6 @@ impl<'a, P: Pager> Scan<'a, P> {
     /// # Errors
     /// The pager's, [`Error::NotInHeap`], [`HeapDamage::Circle`].
     fn load_next(&mut self) -> Result<bool, Error> {
-        //# task 3.6 copy the next page
-        //+ // Nudge: a page that was read once is enough for all of its records.
         if self.next == PageId::NONE {
             return Ok(false);
         }
@@ -164,10 +182,8 @@ impl<'a, P: Pager> Scan<'a, P> {
         self.copy = SlottedPage::assume_valid(Box::new(*page));
         (self.slot, self.next_slot, self.next) = (self.next_slot, 0, next);
         Ok(true)
-        //# end
     }
 
-    //# hide
     /// Puts the moved record `id` into `body`; false if it is gone.
     fn fetch_body(&mut self, id: RecordId, target: RecordId) -> Result<bool, Error> {
         let body = &mut self.body;
@@ -202,10 +218,6 @@ impl<P: Pager> Iterator for Scan<'_, P> {
 
 impl<P: Pager> fmt::Debug for Scan<'_, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scan")
-            .field("heap", &self.heap.0)
-            .field("slot", &self.slot)
-            .field("next", &self.next.0)
-            .finish()
+        f.debug_struct("Scan").field("heap", &self.heap.0).field("next", &self.next.0).finish()
     }
 }

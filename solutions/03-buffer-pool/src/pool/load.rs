@@ -1,7 +1,11 @@
 //! How a page comes in, and how another goes out for it (tasks 3.2 and 3.4).
 //!
-//! Each function here is one step of the picture in [`pool`](super). A step that does I/O holds no lock of
-//! the pool; it has a [`Claim`] instead, or a pin.
+//! Each function here is a step of the picture in [`pool`](super). A step that does I/O holds no lock of the
+//! pool; it has a [`Claim`] instead, or a pin.
+//+ //!
+//+ //! Given are the short steps under the lock, and the corner cases of pages that are just made or freed. How
+//+ //! you cut the steps that do I/O is for you to decide: `BufferPool::pin`, `flush` and `flush_all`, and
+//+ //! `write_new` of task 3.3, can share them.
 
 use kit::sync::Arc;
 use slotted_page::{Corruption, PageBuf, PageId, PageKind, SlottedPage, header};
@@ -11,6 +15,7 @@ use crate::frame_table::Claim;
 use crate::{Error, FlushHook, Lookup};
 
 impl BufferPool {
+    //# hide
     /// Ends the claim of a page that is to be read: evicts the victim, reads the page into the frame, checks
     /// it (B5), publishes it.
     ///
@@ -21,15 +26,13 @@ impl BufferPool {
     /// # Cost
     /// One read; and one write if the victim is dirty.
     pub(super) fn load(&self, claim: Claim) -> Result<Pin<'_>, Error> {
-        //# task 3.2 load a page
-        //+ // Nudge: evict_victim, DiskManager::read_page, check, publish; and cancel for every way out.
         let mut claim = claim;
         match self.evict_victim(&mut claim).and_then(|()| self.read_in(&claim)) {
             Ok(()) => Ok(self.publish(claim)),
             Err(error) => Err(self.cancel(claim, error)),
         }
-        //# end
     }
+    //# end
 
     /// Allocates a page, makes it an empty page in a frame, marks it as dirty, and publishes it. `pin_new`
     /// says the rest.
@@ -39,8 +42,8 @@ impl BufferPool {
     /// waits.
     ///
     /// # Errors
-    /// Nothing is allocated. The page is freed *before* its claim is cancelled, so that nobody finds it
-    /// allocated and unwritten.
+    /// Nothing is allocated. The page is freed *before* its claim is cancelled, so that no thread finds
+    /// it allocated and unwritten.
     pub(super) fn load_new(&self, kind: PageKind) -> Result<Pin<'_>, Error> {
         //# task 3.2 bring in a new page
         //+ // Nudge: two steps can fail after the page was allocated.
@@ -64,6 +67,7 @@ impl BufferPool {
         //# end
     }
 
+    //# hide
     /// Gives the victim of `claim` back to the disk: writes it if it is dirty, and lets it go. Does nothing
     /// if there is none.
     ///
@@ -73,8 +77,6 @@ impl BufferPool {
     /// # Errors
     /// Whatever [`write_back`](Self::write_back) says. The claim still has its victim.
     pub(super) fn evict_victim(&self, claim: &mut Claim) -> Result<(), Error> {
-        //# task 3.2 make room
-        //+ // Nudge: the victim's bytes must be on disk before anybody may read them from there.
         let Some(victim) = claim.victim else { return Ok(()) };
         self.write_back(victim, &self.frames[claim.frame.0])?;
         let mut state = self.state.lock();
@@ -83,7 +85,6 @@ impl BufferPool {
         drop(state);
         self.state_changed.notify_all();
         Ok(())
-        //# end
     }
 
     /// Writes page `id`, which is in `frame`, if it is dirty: asks the hook if there is one, writes, clears
@@ -99,8 +100,6 @@ impl BufferPool {
     /// # Cost
     /// No I/O if the page is clean, else one write.
     pub(super) fn write_back(&self, id: PageId, frame: &Frame) -> Result<(), Error> {
-        //# task 3.2 write a page back
-        //+ // Nudge: self.ask(hook, page) is task 3.4. Call it only if there is a hook.
         let page = frame.bytes.read();
         if !frame.is_dirty() {
             return Ok(());
@@ -113,10 +112,11 @@ impl BufferPool {
         drop(page);
         self.state.lock().stats.writes += 1;
         Ok(())
-        //# end
     }
+    //# end
 
     /// Asks the hook whether `page` may be written now.
+    //+ /// Call it in task 3.2, before each write of a changed page, if the pool has a hook.
     ///
     /// # Errors
     /// The hook's error, as [`slotted_page::Error::Io`].
@@ -137,7 +137,7 @@ impl BufferPool {
     }
     //# end
 
-    /// Claims a frame for the new page `id`, once whoever had the number before is done with it. Given.
+    /// Claims a frame for the new page `id`, once the number is absent. Given.
     ///
     /// # Errors
     /// [`Error::AllPinned`].

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use slotted_page::PageId;
 use testkit::{Failure, check, check_eq};
 
+use crate::frame_support::{check_claims, check_places, check_sum};
+
 /// A step; numbers choose among what there is.
 #[derive(Clone, Debug)]
 enum Step {
@@ -22,6 +24,8 @@ enum Step {
     Cancel(usize),
     /// Detaches one of the resident pages.
     Detach(usize),
+    /// Claims all frames that can be had, and cancels the claims.
+    Probe,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -31,6 +35,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (0..64_usize).prop_map(Step::Proceed),
         1 => (0..64_usize).prop_map(Step::Cancel),
         1 => (0..64_usize).prop_map(Step::Detach),
+        1 => Just(Step::Probe),
     ];
     vec(step, 0..120)
 }
@@ -220,6 +225,7 @@ impl Both {
             Step::Proceed(n) if claims > 0 => self.proceed(n % claims),
             Step::Cancel(n) if claims > 0 => self.cancel(n % claims),
             Step::Detach(n) => self.detach(*n),
+            Step::Probe => check_sum(&mut self.table, &self.pins),
             Step::Proceed(_) | Step::Cancel(_) => {}
         }
         check_eq!(self.table.resident(), self.model.resident(), "resident pages, in the order of frames");
@@ -228,6 +234,8 @@ impl Both {
         }
         let pins: Vec<u32> = (0..self.pins.len()).map(|frame| self.pins.get(FrameId(frame))).collect();
         check_eq!(pins, self.model.pins, "pins of each frame");
+        check_places(&self.table, &self.pins);
+        check_claims(&self.table, &self.pins, self.model.claims.iter().map(|(claim, _)| claim));
     }
 }
 
@@ -240,6 +248,7 @@ fn any_sequence_is_that_of_the_model() {
         for step in &steps {
             both.apply(step);
         }
+        both.apply(&Step::Probe);
     });
 }
 

@@ -1,11 +1,12 @@
 //! What a pool does when nothing goes wrong, and what it refuses.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use buffer_pool::{Access, BufferPool, Error, PoolStats};
 use slotted_page::{PAGE_SIZE, PageId, header};
 use testkit::{check, check_eq};
 
+use crate::frame_support::check_pool;
 use crate::pool_support::{
     Io, KIND, check_frames, check_log, check_resident, file, make, manager, not_allocated, pin, pool,
     pool_over, tag_in, visit,
@@ -203,6 +204,23 @@ fn flush_all_writes_what_is_dirty() {
     check_eq!(pool.stats().writes, 4, "stats().writes");
 }
 
+/// Pinned pages are written too: a pin keeps a page in the pool, and says nothing about its bytes.
+#[testkit::test]
+fn flush_all_writes_pinned_pages() {
+    let (tap, pool, _) = pool_over(1, 4);
+    let made: Vec<PageId> = (0..3).map(|_| make(&pool)).collect();
+    let held = [pin(&pool, made[0]), pin(&pool, made[0]), pin(&pool, made[2])];
+    check_eq!(pool.flush_all(), Ok(()), "flush_all while two of three dirty pages are pinned");
+    let mut expected = made.clone();
+    expected.sort();
+    let expected: Vec<Io> = expected.into_iter().map(Io::Write).collect();
+    check_log(&tap, &expected, "flush_all, three dirty pages, two of them pinned");
+    check!(made.iter().all(|id| !pool.is_dirty(*id)), "no page is dirty after flush_all");
+    check_pool(&pool, &[(made[0], 2), (made[2], 1)].into());
+    drop(held);
+    check_pool(&pool, &BTreeMap::new());
+}
+
 /// `flush_all` goes through the file from front to back, whichever frames its pages are in.
 #[testkit::test]
 fn flush_all_goes_in_the_order_of_pages() {
@@ -276,6 +294,7 @@ fn no_frame_is_lost() {
         if round % 50 == 0 {
             make(&pool);
         }
+        check_pool(&pool, &BTreeMap::new());
     }
     check_eq!(pool.resident().len(), 4, "pages in a pool of 4 frames");
     check_frames(&pool, &ids[..4]);

@@ -6,7 +6,8 @@ use buffer_pool::Access;
 use testkit::check_eq;
 
 use crate::pool_support::{
-    Io, Journal, KIND, check_frames, io_error, joined, make, not_allocated, pin, pool_over, visit,
+    Io, Journal, KIND, check_frames, io_error, joined, make, not_allocated, pin, pool_over, spawn_visit,
+    visit,
 };
 
 /// A victim that is gone can be read again at once: a thread that waits for it does not wait for the page
@@ -20,9 +21,9 @@ fn a_victim_does_not_wait_for_its_successor() {
         tap.hold(Io::Write(made));
         tap.hold(Io::Read(ids[1]));
         let journal = Journal::default();
-        let evictor = journal.spawn_visit("evictor", &pool, ids[1]);
+        let evictor = spawn_visit(&journal, "evictor", &pool, ids[1]);
         tap.await_held(Io::Write(made));
-        let waiter = journal.spawn_visit("waiter", &pool, made);
+        let waiter = spawn_visit(&journal, "waiter", &pool, made);
         kit::sync::thread::yield_now();
         tap.let_go(Io::Write(made));
         joined("pin of a victim while the read of its successor hangs", waiter);

@@ -1,11 +1,13 @@
 //! Reads and writes that fail, and pages that are not what was written.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
 use buffer_pool::{Access, Error};
 use slotted_page::{Corruption, PAGE_SIZE, PageBuf, PageId, PageKind, SlottedPage, header};
 use testkit::{check, check_eq};
 
+use crate::frame_support::check_pool;
 use crate::pool_support::{
     Io, KIND, check_frames, check_log, check_resident, file, io_error, make, manager, pin, pool, pool_over,
     visit,
@@ -59,6 +61,8 @@ fn a_failed_write_back_loses_nothing() {
         check_resident(&pool, ids[1], false, "which could not come in");
     }
     check_eq!(pool.stats().writes, 0, "stats().writes: none succeeded");
+    check_eq!(pool.stats().misses, 4, "stats().misses: one for each claim, also where the victim stays");
+    check_eq!((pool.stats().hits, pool.stats().evictions), (0, 0), "stats(): hits and evictions");
     visit(&pool, ids[1]);
     check_eq!(tap.tag_on_disk(made), Some(0), "the page on the disk once its write succeeded");
     check_frames(&pool, &[made, ids[2]]);
@@ -280,6 +284,7 @@ fn a_storm_of_errors_loses_nothing() {
             2 => failures += usize::from(pool.flush_all().is_err()),
             _ => failures += usize::from(pool.pin(id, Access::Again).is_err()),
         }
+        check_pool(&pool, &BTreeMap::new());
     }
     check!(failures > 20, "errors occur, {failures} times");
     tap.forget_faults();

@@ -8,8 +8,8 @@ use slotted_page::PageId;
 use testkit::{check, check_eq};
 
 use crate::pool_support::{
-    Io, Journal, KIND, check_frames, check_resident, io_error, joined, make, manager, pool_over, tag_in,
-    visit,
+    Io, Journal, KIND, check_frames, check_resident, io_error, joined, make, manager, pool_over, spawn_visit,
+    tag_in, visit,
 };
 
 /// Threads that miss one page at the same time read it once: two reads would end in two frames for one page.
@@ -19,7 +19,7 @@ fn a_page_missed_by_many_is_read_once() {
         let (tap, pool, ids) = pool_over(2, 3);
         let journal = Journal::default();
         let others: Vec<_> =
-            ["one", "two"].into_iter().map(|name| journal.spawn_visit(name, &pool, ids[0])).collect();
+            ["one", "two"].into_iter().map(|name| spawn_visit(&journal, name, &pool, ids[0])).collect();
         let pinned = journal.call("main", "pin", || pool.pin(ids[0], Access::Again).map(|pin| pin.id()));
         check_eq!(pinned, Ok(ids[0]), "pin of a page that others miss too");
         others.into_iter().for_each(|other| joined("pin of a page that others miss too", other));
@@ -40,7 +40,7 @@ fn misses_of_different_pages_overlap() {
         ids[..2].iter().for_each(|id| tap.hold(Io::Read(*id)));
         let journal = Journal::default();
         let threads =
-            [("one", ids[0]), ("two", ids[1])].map(|(name, id)| journal.spawn_visit(name, &pool, id));
+            [("one", ids[0]), ("two", ids[1])].map(|(name, id)| spawn_visit(&journal, name, &pool, id));
         ids[..2].iter().for_each(|id| tap.await_held(Io::Read(*id)));
         journal.note("main: both reads are under way".to_string());
         ids[..2].iter().for_each(|id| tap.let_go(Io::Read(*id)));
@@ -56,7 +56,7 @@ fn hits_go_through_while_a_read_hangs() {
         visit(&pool, ids[0]);
         tap.hold(Io::Read(ids[1]));
         let journal = Journal::default();
-        let other = journal.spawn_visit("reader", &pool, ids[1]);
+        let other = spawn_visit(&journal, "reader", &pool, ids[1]);
         tap.await_held(Io::Read(ids[1]));
         journal.call("main", "pin of a resident page", || visit(&pool, ids[0]));
         journal.call("main", "flush_all", || check_eq!(pool.flush_all(), Ok(()), "flush_all"));
@@ -78,7 +78,7 @@ fn others_go_through_while_a_write_back_hangs() {
         visit(&pool, ids[1]);
         tap.hold(Io::Write(made));
         let journal = Journal::default();
-        let other = journal.spawn_visit("evictor", &pool, ids[2]);
+        let other = spawn_visit(&journal, "evictor", &pool, ids[2]);
         tap.await_held(Io::Write(made));
         journal.call("main", "pin of a resident page", || visit(&pool, ids[1]));
         journal.call("main", "pin of a page that is not there", || visit(&pool, ids[3]));
@@ -98,7 +98,7 @@ fn a_victim_is_read_again_only_after_it_was_written() {
         let made = make(&pool);
         visit(&pool, ids[0]);
         let journal = Journal::default();
-        let evictor = journal.spawn_visit("evictor", &pool, ids[1]);
+        let evictor = spawn_visit(&journal, "evictor", &pool, ids[1]);
         let wanted = journal.call("main", "pin of the victim", || pool.pin(made, Access::Again).map(drop));
         check_eq!(wanted, Ok(()), "pin of a page that may be in eviction");
         joined("pin", evictor);
@@ -113,7 +113,8 @@ fn a_victim_is_read_again_only_after_it_was_written() {
     });
 }
 
-/// A write-back that fails while somebody waits for the victim: he gets it from its frame, still dirty.
+/// A write-back that fails while a thread waits for the victim: that thread gets it from its frame, still
+/// dirty.
 #[testkit::test]
 fn a_failed_write_back_wakes_the_threads_that_wait() {
     testkit::schedule::explore(150, || {
@@ -122,9 +123,9 @@ fn a_failed_write_back_wakes_the_threads_that_wait() {
         tap.fail(Io::Write(made), 1, ErrorKind::TimedOut);
         tap.hold(Io::Write(made));
         let journal = Journal::default();
-        let evictor = journal.spawn_visit("evictor", &pool, ids[0]);
+        let evictor = spawn_visit(&journal, "evictor", &pool, ids[0]);
         tap.await_held(Io::Write(made));
-        let waiter = journal.spawn_visit("waiter", &pool, made);
+        let waiter = spawn_visit(&journal, "waiter", &pool, made);
         tap.let_go(Io::Write(made));
         let failed = evictor.join().expect("the thread ends");
         check_eq!(failed, Err(io_error(ErrorKind::TimedOut)), "pin whose victim cannot be written");
@@ -136,14 +137,14 @@ fn a_failed_write_back_wakes_the_threads_that_wait() {
     });
 }
 
-/// A read that fails is the error of one thread; those who wait for the same page try for themselves.
+/// A read that fails is the error of one thread; the threads that wait for the same page try for themselves.
 #[testkit::test]
 fn a_failed_read_is_the_error_of_one() {
     testkit::schedule::explore(200, || {
         let (tap, pool, ids) = pool_over(3, 2);
         tap.fail(Io::Read(ids[0]), 1, ErrorKind::TimedOut);
         let journal = Journal::default();
-        let threads = ["one", "two", "three"].map(|name| journal.spawn_visit(name, &pool, ids[0]));
+        let threads = ["one", "two", "three"].map(|name| spawn_visit(&journal, name, &pool, ids[0]));
         let results = threads.map(|thread| thread.join().expect("the thread ends"));
         let errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
         check_eq!(errors, vec![io_error(ErrorKind::TimedOut)], "errors of three pins, of one failed read");
@@ -160,7 +161,7 @@ fn a_pin_is_refused_while_every_frame_is_loading() {
         let (tap, pool, ids) = pool_over(3, 1);
         tap.hold(Io::Read(ids[0]));
         let journal = Journal::default();
-        let other = journal.spawn_visit("reader", &pool, ids[0]);
+        let other = spawn_visit(&journal, "reader", &pool, ids[0]);
         tap.await_held(Io::Read(ids[0]));
         let found = journal.call("main", "pin", || pool.pin(ids[1], Access::Again).err());
         check_eq!(found, Some(Error::AllPinned { frames: 1 }), "pin while the only frame is being filled");
@@ -240,7 +241,7 @@ fn sync_waits_for_pages_that_are_being_evicted() {
         let made = make(&pool);
         visit(&pool, ids[0]);
         let journal = Journal::default();
-        let evictor = journal.spawn_visit("evictor", &pool, ids[1]);
+        let evictor = spawn_visit(&journal, "evictor", &pool, ids[1]);
         let synced = journal.call("main", "sync()", || pool.sync());
         let durable = tap.disk.durable();
         check_eq!(synced, Ok(()), "sync");
@@ -257,7 +258,7 @@ fn a_flush_waits_for_a_write_back() {
         let made = make(&pool);
         visit(&pool, ids[0]);
         let journal = Journal::default();
-        let evictor = journal.spawn_visit("evictor", &pool, ids[1]);
+        let evictor = spawn_visit(&journal, "evictor", &pool, ids[1]);
         let flushed = journal.call("main", "flush", || pool.flush(made));
         check_eq!(flushed, Ok(()), "flush");
         check_eq!(tap.tag_on_disk(made), Some(0), "{made} on the disk right after its flush");

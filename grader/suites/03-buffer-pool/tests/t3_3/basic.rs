@@ -15,7 +15,7 @@ use crate::pool_support::{
 #[testkit::test]
 fn a_read_guard_shows_the_page() {
     let (tap, pool, ids) = pool_over(3, 2);
-    let page = must("read", pool.read(ids[1]));
+    let page = must(pool.read(ids[1]), "read");
     check_eq!(page.id(), ids[1], "id() of the guard");
     check_page(&page, ids[1], 2);
     check_eq!(pool.pin_count(ids[1]), 1, "pin_count while a guard lives");
@@ -31,7 +31,7 @@ fn a_read_guard_shows_the_page() {
 #[testkit::test]
 fn changes_are_seen_at_once() {
     let (tap, pool, ids) = pool_over(2, 2);
-    let mut page = must("write", pool.write(ids[0]));
+    let mut page = must(pool.write(ids[0]), "write");
     check_eq!(page.id(), ids[0], "id() of the guard");
     check_page(&page, ids[0], 1);
     crate::pool_support::fill(&mut page, 50);
@@ -48,13 +48,13 @@ fn changes_are_seen_at_once() {
 #[testkit::test]
 fn only_a_change_makes_a_page_dirty() {
     let (tap, pool, ids) = pool_over(2, 2);
-    let mut page = must("write", pool.write(ids[0]));
+    let mut page = must(pool.write(ids[0]), "write");
     check_page(&page, ids[0], 1);
     check!(!pool.is_dirty(ids[0]), "a page that was only looked at through a write guard is not dirty");
     crate::pool_support::fill(&mut page, 9);
     check!(pool.is_dirty(ids[0]), "a page is dirty once its bytes were borrowed as &mut");
     drop(page);
-    drop(must("write", pool.write(ids[1])));
+    drop(must(pool.write(ids[1]), "write"));
     check_eq!(pool.flush_all(), Ok(()), "flush_all");
     check_log(
         &tap,
@@ -70,9 +70,9 @@ fn a_look_does_not_make_a_page_clean() {
     let (tap, pool, ids) = pool_over(4, 2);
     change(&pool, ids[0], 70);
     check_reads(&pool, ids[0], 70);
-    drop(must("write", pool.write(ids[0])));
-    drop(must("try_write", pool.try_write(ids[0])));
-    drop(must("pin", pool.pin(ids[0], Access::Again)));
+    drop(must(pool.write(ids[0]), "write"));
+    drop(must(pool.try_write(ids[0]), "try_write"));
+    drop(must(pool.pin(ids[0], Access::Again), "pin"));
     check!(pool.is_dirty(ids[0]), "the page is dirty, whoever looked at it since");
     [1, 2, 3, 1, 2, 3].into_iter().for_each(|n| check_reads(&pool, ids[n], n as u32 + 1));
     [1, 1, 2, 2, 3, 3].into_iter().for_each(|n| check_reads(&pool, ids[n], n as u32 + 1));
@@ -110,7 +110,7 @@ fn a_change_after_a_flush_is_dirty_again() {
         check!(!pool.is_dirty(ids[0]), "a page is clean after its flush");
         check_eq!(tap.tag_on_disk(ids[0]), Some(tag), "the page on the disk after its flush");
     }
-    let mut page = must("write", pool.write(ids[0]));
+    let mut page = must(pool.write(ids[0]), "write");
     crate::pool_support::fill(&mut page, 30);
     drop(page);
     check_eq!(pool.sync(), Ok(()), "sync");
@@ -122,39 +122,39 @@ fn a_change_after_a_flush_is_dirty_again() {
 #[testkit::test]
 fn a_guard_changes_its_page_again_and_again() {
     let (tap, pool, ids) = pool_over(1, 1);
-    let mut page = must("write", pool.write(ids[0]));
+    let mut page = must(pool.write(ids[0]), "write");
     for tag in 5..9 {
         crate::pool_support::fill(&mut page, tag);
         header::set_lsn(&mut page, Lsn(u64::from(tag)));
     }
     drop(page);
-    let page = must("read", pool.read(ids[0]));
+    let page = must(pool.read(ids[0]), "read");
     check_eq!((tag_of(&page, ids[0]), header::lsn(&page)), (Some(8), Lsn(8)), "content and LSN as last set");
     drop(page);
     check_eq!(pool.flush_all(), Ok(()), "flush_all");
     check_log(&tap, &[Io::Read(ids[0]), Io::Write(ids[0])], "one guard, several changes, one flush");
 }
 
-/// `try_write` gives the page if nobody holds its latch, and `None`, at once and without a trace, if somebody
-/// does.
+/// `try_write` gives the page if its latch is free. If it is not, the call returns `None` at once and changes
+/// nothing.
 #[testkit::test]
 fn try_write_does_not_wait() {
     let (_, pool, ids) = pool_over(2, 2);
-    let mut page = must("try_write", pool.try_write(ids[0])).expect("nobody holds the latch");
+    let mut page = must(pool.try_write(ids[0]), "try_write").expect("nobody holds the latch");
     check_eq!(page.id(), ids[0], "id() of the guard");
     crate::pool_support::fill(&mut page, 40);
-    let page_again = must("try_write", pool.try_write(ids[0]));
+    let page_again = must(pool.try_write(ids[0]), "try_write");
     check!(page_again.is_none(), "try_write is None while a write guard lives");
     drop(page_again);
     check_eq!(pool.pin_count(ids[0]), 1, "pin_count after try_write was refused: the guard's alone");
     drop(page);
-    let first = must("read", pool.read(ids[0]));
+    let first = must(pool.read(ids[0]), "read");
     check_page(&first, ids[0], 40);
-    let refused = must("try_write", pool.try_write(ids[0])).is_none();
+    let refused = must(pool.try_write(ids[0]), "try_write").is_none();
     check!(refused, "try_write is None while a read guard lives");
     check_eq!(pool.pin_count(ids[0]), 1, "pin_count after try_write was refused: the guard's alone");
     drop(first);
-    let granted = must("try_write", pool.try_write(ids[0])).is_some();
+    let granted = must(pool.try_write(ids[0]), "try_write").is_some();
     check!(granted, "try_write is Some once all guards are gone");
     check_frames(&pool, &ids);
 }
@@ -163,7 +163,7 @@ fn try_write_does_not_wait() {
 #[testkit::test]
 fn try_write_reads_the_page() {
     let (tap, pool, ids) = pool_over(3, 1);
-    let page = must("try_write", pool.try_write(ids[1])).expect("nobody holds the latch");
+    let page = must(pool.try_write(ids[1]), "try_write").expect("nobody holds the latch");
     check_page(&page, ids[1], 2);
     let found = pool.try_write(ids[0]).err();
     check_eq!(found, Some(Error::AllPinned { frames: 1 }), "try_write while every frame is pinned");
@@ -179,10 +179,10 @@ fn try_write_reads_the_page() {
 #[testkit::test]
 fn guards_of_different_pages_live_side_by_side() {
     let (_, pool, ids) = pool_over(5, 4);
-    let mut first = must("write", pool.write(ids[0]));
-    let second = must("read", pool.read(ids[1]));
-    let mut third = must("write", pool.write(ids[2]));
-    let fourth = must("read", pool.read(ids[3]));
+    let mut first = must(pool.write(ids[0]), "write");
+    let second = must(pool.read(ids[1]), "read");
+    let mut third = must(pool.write(ids[2]), "write");
+    let fourth = must(pool.read(ids[3]), "read");
     crate::pool_support::fill(&mut first, 61);
     crate::pool_support::fill(&mut third, 63);
     let found = pool.read(ids[4]).err();
@@ -204,13 +204,13 @@ fn a_new_page_is_empty() {
     change(&pool, ids[0], 80);
     change(&pool, ids[1], 81);
     tap.take_log();
-    let mut page = must("allocate", pool.allocate(KIND));
+    let mut page = must(pool.allocate(KIND), "allocate");
     let id = page.id();
     check_page(&page, id, 0);
     check_eq!(header::kind(&page), KIND, "the kind of a new page");
     check_eq!(header::lsn(&page), Lsn::ZERO, "the LSN of a new page");
     check!(pool.is_dirty(id) && pool.disk().is_allocated(id), "{id} is dirty and allocated");
-    check!(must("try_write", pool.try_write(id)).is_none(), "a new page is latched for its maker");
+    check!(must(pool.try_write(id), "try_write").is_none(), "a new page is latched for its maker");
     crate::pool_support::fill(&mut page, 90);
     drop(page);
     check_reads(&pool, id, 90);
@@ -225,12 +225,12 @@ fn a_new_page_is_empty() {
 fn a_failed_allocate_allocates_nothing() {
     let (_, pool, ids) = pool_over(2, 1);
     let allocated = pool.disk().stats().allocated;
-    let page = must("write", pool.write(ids[0]));
+    let page = must(pool.write(ids[0]), "write");
     let found = pool.allocate(KIND).err();
     check_eq!(found, Some(Error::AllPinned { frames: 1 }), "allocate while every frame is pinned");
     check_eq!(pool.disk().stats().allocated, allocated, "allocated pages after allocate failed");
     drop(page);
-    drop(must("allocate", pool.allocate(KIND)));
+    drop(must(pool.allocate(KIND), "allocate"));
     check_eq!(pool.disk().stats().allocated, allocated + 1, "allocated pages after one that succeeded");
 }
 

@@ -8,12 +8,12 @@ use crate::pool_support::{
     not_allocated, pool_over, tag_of, visit,
 };
 
-/// A freed page is gone at once: for whoever asks, for the disk, and for the pool's frames.
+/// A freed page is gone at once: for every request, for the disk, and for the pool's frames.
 #[testkit::test]
 fn a_freed_page_is_gone() {
     let (tap, pool, ids) = pool_over(4, 2);
     change(&pool, ids[0], 50);
-    let mut page = must("write", pool.write(ids[0]));
+    let mut page = must(pool.write(ids[0]), "write");
     fill(&mut page, 51);
     testkit::step!("pool.free(page) // {}", ids[0]);
     check_eq!(pool.free(page), Ok(()), "free");
@@ -35,7 +35,7 @@ fn a_freed_page_is_gone() {
 fn a_freed_page_leaves_a_free_frame() {
     let (tap, pool, ids) = pool_over(4, 2);
     visit(&pool, ids[0]);
-    let mut page = must("write", pool.write(ids[1]));
+    let mut page = must(pool.write(ids[1]), "write");
     fill(&mut page, 99);
     check_eq!(pool.free(page), Ok(()), "free");
     visit(&pool, ids[2]);
@@ -53,7 +53,7 @@ fn a_page_that_cannot_be_freed_stays() {
     let (tap, pool, ids) = pool_over(2, 2);
     check_eq!(pool.disk().set_root(Some(ids[0])), Ok(()), "set_root");
     change(&pool, ids[0], 60);
-    let page = must("write", pool.write(ids[0]));
+    let page = must(pool.write(ids[0]), "write");
     let root = Error::Page(slotted_page::Error::RootPage { page: ids[0] });
     check_eq!(pool.free(page), Err(root), "free of the root page");
     check_reads(&pool, ids[0], 60);
@@ -70,7 +70,7 @@ fn a_number_may_be_used_again_at_once() {
     let (tap, pool, ids) = pool_over(3, 3);
     let mut again = 0;
     for round in 0..12 {
-        let mut page = must("allocate", pool.allocate(KIND));
+        let mut page = must(pool.allocate(KIND), "allocate");
         let id = page.id();
         check_page(&page, id, 0);
         fill(&mut page, 200 + round);
@@ -78,11 +78,11 @@ fn a_number_may_be_used_again_at_once() {
             drop(page);
             ids.iter().for_each(|id| visit(&pool, *id));
             ids.iter().for_each(|id| visit(&pool, *id));
-            page = must("write", pool.write(id));
+            page = must(pool.write(id), "write");
             check_page(&page, id, 200 + round);
         }
         check_eq!(pool.free(page), Ok(()), "free");
-        let mut page = must("allocate", pool.allocate(KIND));
+        let mut page = must(pool.allocate(KIND), "allocate");
         again += usize::from(page.id() == id);
         check_page(&page, page.id(), 0);
         let id = page.id();
@@ -104,7 +104,7 @@ fn a_request_that_waits_for_a_freed_page_gets_an_error() {
     testkit::schedule::explore(250, || {
         let (tap, pool, ids) = pool_over(4, 3);
         let journal = Journal::default();
-        let page = must("write", pool.write(ids[0]));
+        let page = must(pool.write(ids[0]), "write");
         let waiters = [("reader", 0), ("writer", 1), ("taker", 2)].map(|(name, what)| {
             let (pool, id) = (pool.clone(), ids[0]);
             journal.spawn(name, move |journal| {
@@ -133,7 +133,7 @@ fn a_request_that_waits_for_a_freed_page_gets_an_error() {
 fn a_number_is_used_again_while_others_ask() {
     testkit::schedule::explore(300, || {
         let (tap, pool, ids) = pool_over(3, 3);
-        let mut page = must("allocate", pool.allocate(KIND));
+        let mut page = must(pool.allocate(KIND), "allocate");
         let id = page.id();
         fill(&mut page, 70);
         drop(page);
@@ -152,9 +152,9 @@ fn a_number_is_used_again_while_others_ask() {
             let flushed = journal.call("flusher", &format!("flush({id})"), || other.flush(id));
             check!(flushed.is_ok() || flushed == Err(not_allocated(id)), "flush gives {flushed:?}");
         });
-        let page = must("write", pool.write(id));
+        let page = must(pool.write(id), "write");
         check_eq!(journal.call("main", "free", || pool.free(page)), Ok(()), "free");
-        let mut page = journal.call("main", "allocate", || must("allocate", pool.allocate(KIND)));
+        let mut page = journal.call("main", "allocate", || must(pool.allocate(KIND), "allocate"));
         let new = page.id();
         check_page(&page, new, 0);
         fill(&mut page, 71);
@@ -175,7 +175,7 @@ fn a_number_is_used_again_while_others_ask() {
 fn a_flush_does_not_write_a_freed_page() {
     testkit::schedule::explore(200, || {
         let (tap, pool, ids) = pool_over(3, 2);
-        let mut page = must("write", pool.write(ids[0]));
+        let mut page = must(pool.write(ids[0]), "write");
         fill(&mut page, 44);
         let (journal, other, id) = (Journal::default(), pool.clone(), ids[0]);
         let flusher = journal.spawn("flusher", move |journal| {

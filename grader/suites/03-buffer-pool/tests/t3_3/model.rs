@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use slotted_page::PageId;
 use testkit::{Failure, check, check_eq};
 
+use crate::frame_support::check_pool;
 use crate::pool_support::{
     Io, KIND, Tag, Tap, check_frames, check_page, check_reads, fill, io_error, not_allocated, pool_over,
 };
@@ -219,9 +220,7 @@ impl<'p> Both<'p> {
             }
             _ => {}
         }
-        for kept in &self.kept {
-            check!(self.pool.pin_count(kept.id()) == 1, "pin_count of {}, which one guard holds", kept.id());
-        }
+        check_pool(self.pool, &self.kept.iter().map(|kept| (kept.id(), 1)).collect());
     }
 
     /// Lets go of everything, and looks at every page once more.

@@ -1,11 +1,11 @@
-//! A number that is given out again while the one who frees it is not quite done.
+//! A page number that is given out again while the call that freed it has not returned yet.
 
 use buffer_pool::Pager;
 use slotted_page::PageId;
 use testkit::check_eq;
 
 use crate::pool_support::{
-    Journal, KIND, check_frames, check_reads, fill, joined, make, must, pool_over, visit,
+    Journal, KIND, check_frames, check_reads, fill, joined, make, must, pool_over, spawn_visit, visit,
 };
 
 /// One thread frees a page, one brings in another and may push the first out for it, one makes a new page and
@@ -17,9 +17,9 @@ fn a_new_page_is_not_taken_for_the_freed_one() {
         let old = make(&pool);
         // Worth more than the page that is to go.
         (0..2).for_each(|_| [ids[0], ids[2]].iter().for_each(|id| visit(&pool, *id)));
-        let page = must("write", pool.write(old));
+        let page = must(pool.write(old), "write");
         let journal = Journal::default();
-        let reader = journal.spawn_visit("reader", &pool, ids[1]);
+        let reader = spawn_visit(&journal, "reader", &pool, ids[1]);
         let below = pool.clone();
         let maker = journal.spawn("maker", move |journal| {
             journal.call("maker", "allocate", || {

@@ -1,18 +1,18 @@
 //! Guards of several threads, under schedules that the test chooses, and a little with real threads.
 
-use buffer_pool::{BufferPool, Pager};
+use buffer_pool::{BufferPool, Error, Pager};
 use kit::sync::{Arc, Condvar, Mutex, thread};
 use slotted_page::{PAGE_SIZE, PageId, header};
 use testkit::{check, check_eq};
 
 use crate::pool_support::{
-    Io, Journal, KIND, change, check_frames, check_page, check_reads, fill, must, pool_over, tag_in, tag_of,
-    visit,
+    Io, Journal, KIND, change, check_frames, check_page, check_reads, fill, must, pool_over, spawn_visit,
+    tag_in, tag_of, visit,
 };
 
 /// Changes half of a page, lets others run, then changes all of it.
 fn change_in_steps(pool: &BufferPool, id: PageId, tag: u32) {
-    let mut page = must("write", pool.write(id));
+    let mut page = must(pool.write(id), "write");
     let tag_before = tag_of(&page, id);
     check!(tag_before.is_some(), "a writer finds a whole page");
     page[PAGE_SIZE / 2..].fill(tag as u8 | 1);
@@ -22,7 +22,7 @@ fn change_in_steps(pool: &BufferPool, id: PageId, tag: u32) {
 
 /// Adds one to the number in the page.
 fn add_one(pool: &BufferPool, id: PageId) {
-    let mut page = must("write", pool.write(id));
+    let mut page = must(pool.write(id), "write");
     let tag = tag_of(&page, id).expect("a writer finds a whole page");
     thread::yield_now();
     fill(&mut page, tag + 1);
@@ -42,7 +42,7 @@ fn a_writer_is_alone() {
             })
         });
         for _ in 0..3 {
-            let page = journal.call("main", &format!("read({id})"), || must("read", pool.read(id)));
+            let page = journal.call("main", &format!("read({id})"), || must(pool.read(id), "read"));
             let found = tag_of(&page, id);
             check!(matches!(found, Some(1 | 20 | 30)), "a reader sees a whole page, not {found:?}");
             thread::yield_now();
@@ -64,7 +64,7 @@ fn readers_share_a_page() {
         let readers = ["one", "two", "three"].map(|who| {
             let (pool, here, id) = (pool.clone(), here.clone(), ids[0]);
             journal.spawn(who, move |journal| {
-                let page = journal.call(who, "read", || must("read", pool.read(id)));
+                let page = journal.call(who, "read", || must(pool.read(id), "read"));
                 let mut count = here.0.lock();
                 *count += 1;
                 here.1.notify_all();
@@ -109,6 +109,83 @@ fn no_change_is_lost() {
     });
 }
 
+/// Says that a guard is there, then drops it.
+fn hold<G>(guard: Result<G, Error>, is_held: &(Mutex<bool>, Condvar)) {
+    let guard = must(guard, "a guard");
+    *is_held.0.lock() = true;
+    is_held.1.notify_all();
+    drop(guard);
+}
+
+/// A guard gives back its latch first and its pin last (G1): the latch of an unpinned page is free.
+#[testkit::test]
+fn an_unpinned_page_has_a_free_latch() {
+    for door in ["read", "write", "try_write", "write_new"] {
+        testkit::schedule::explore(100, move || {
+            let (_, pool, ids) = pool_over(2, 2);
+            let id = ids[0];
+            let is_held = Arc::new((Mutex::new(false), Condvar::new()));
+            let (journal, other, sign) = (Journal::default(), pool.clone(), is_held.clone());
+            let owner = journal.spawn("owner", move |journal| {
+                journal.call("owner", &format!("{door}({id}), and the drop of its guard,"), || match door {
+                    "read" => hold(other.read(id), &sign),
+                    "write" => hold(other.write(id), &sign),
+                    "try_write" => hold(other.try_write(id), &sign),
+                    _ => hold(other.write_new(id, KIND), &sign),
+                });
+            });
+            let mut guard = is_held.0.lock();
+            while !*guard {
+                guard = is_held.1.wait(guard);
+            }
+            drop(guard);
+            while pool.pin_count(id) > 0 {
+                thread::yield_now();
+            }
+            journal.note(format!("main: pin_count({id}) is 0"));
+            let granted = must(pool.try_write(id), "try_write").is_some();
+            check!(
+                granted,
+                "whether try_write({id}) gets the latch of the unpinned page, whose guard came from {door}"
+            );
+            owner.join().expect("the thread ends");
+        });
+    }
+}
+
+/// A change is kept through whichever call the guard came, also if a flush of the page ends while the call
+/// waits for the latch: the page is dirty because of this change, not because it was dirty before.
+#[testkit::test]
+fn a_change_right_after_a_flush_is_kept() {
+    for door in ["write", "try_write"] {
+        testkit::schedule::explore(150, move || {
+            let (tap, pool, ids) = pool_over(2, 2);
+            let id = ids[0];
+            change(&pool, id, 20);
+            let (journal, other) = (Journal::default(), pool.clone());
+            let flusher = journal.spawn("flusher", move |journal| {
+                check_eq!(journal.call("flusher", "flush", || other.flush(id)), Ok(()), "flush");
+            });
+            let what = format!("{door}({id}), content 21,");
+            journal.call("main", &what, || {
+                let mut page = match door {
+                    "write" => must(pool.write(id), door),
+                    _ => loop {
+                        match must(pool.try_write(id), door) {
+                            Some(page) => break page,
+                            None => thread::yield_now(),
+                        }
+                    },
+                };
+                fill(&mut page, 21);
+            });
+            flusher.join().expect("the thread ends");
+            check_eq!(pool.sync(), Ok(()), "sync");
+            check_eq!(tap.tag_on_disk(id), Some(21), "the page on the disk after sync");
+        });
+    }
+}
+
 /// A change made while a flush writes the page is not lost: a page is clean only if nobody changed it since
 /// it was copied out.
 #[testkit::test]
@@ -142,13 +219,13 @@ fn a_flush_does_not_lose_a_change() {
     });
 }
 
-/// A flush only reads the page, so it gets along with everybody who reads it.
+/// A flush only reads the page, so other threads can read the page meanwhile.
 #[testkit::test]
 fn a_flush_gets_along_with_readers() {
     testkit::schedule::explore(50, || {
         let (tap, pool, ids) = pool_over(2, 2);
         change(&pool, ids[0], 35);
-        let page = must("read", pool.read(ids[0]));
+        let page = must(pool.read(ids[0]), "read");
         let (journal, other, id) = (Journal::default(), pool.clone(), ids[0]);
         let flusher =
             journal.spawn("flusher", move |journal| journal.call("flusher", "flush", || other.flush(id)));
@@ -164,7 +241,7 @@ fn sync_waits_for_a_writer() {
     testkit::schedule::explore(100, || {
         let (tap, pool, ids) = pool_over(3, 3);
         change(&pool, ids[1], 50);
-        let mut page = must("write", pool.write(ids[0]));
+        let mut page = must(pool.write(ids[0]), "write");
         fill(&mut page, 40);
         let (journal, other) = (Journal::default(), pool.clone());
         let (disk, id) = (tap.clone(), ids[0]);
@@ -189,14 +266,14 @@ fn sync_waits_for_a_writer() {
 fn a_wait_for_a_latch_holds_nobody_up() {
     testkit::schedule::explore(100, || {
         let (_, pool, ids) = pool_over(4, 3);
-        let page = must("write", pool.write(ids[0]));
+        let page = must(pool.write(ids[0]), "write");
         let (journal, id) = (Journal::default(), ids[0]);
         let waiters = ["reader", "writer"].map(|who| {
             let pool = pool.clone();
             journal.spawn(who, move |journal| {
                 journal.call(who, &format!("asks for {id}"), || match who {
                     "reader" => check_reads(&pool, id, 1),
-                    _ => drop(must("write", pool.write(id))),
+                    _ => drop(must(pool.write(id), "write")),
                 });
             })
         });
@@ -223,9 +300,9 @@ fn flush_all_holds_one_latch_at_a_time() {
             check_eq!(journal.call("flusher", "flush_all()", || other.flush_all()), Ok(()), "flush_all");
         });
         for (first, second) in [(0, 1), (2, 1), (1, 0)] {
-            let mut one = journal.call("main", "write", || must("write", pool.write(ids[first])));
+            let mut one = journal.call("main", "write", || must(pool.write(ids[first]), "write"));
             let mut two =
-                journal.call("main", "write of a second page", || must("write", pool.write(ids[second])));
+                journal.call("main", "write of a second page", || must(pool.write(ids[second]), "write"));
             fill(&mut one, 80);
             fill(&mut two, 81);
         }
@@ -245,9 +322,9 @@ fn try_write_breaks_a_tie() {
             let (pool, ids) = (pool.clone(), ids.clone());
             journal.spawn(who, move |journal| {
                 loop {
-                    let mut first = journal.call(who, "write", || must("write", pool.write(ids[own])));
+                    let mut first = journal.call(who, "write", || must(pool.write(ids[own]), "write"));
                     let second =
-                        journal.call(who, "try_write", || must("try_write", pool.try_write(ids[wanted])));
+                        journal.call(who, "try_write", || must(pool.try_write(ids[wanted]), "try_write"));
                     if let Some(mut second) = second {
                         let (a, b) = (tag_of(&first, ids[own]), tag_of(&second, ids[wanted]));
                         fill(&mut first, a.expect("the page is whole") + 10);
@@ -274,7 +351,7 @@ fn a_victim_comes_back_with_its_last_bytes() {
         change(&pool, ids[0], 90);
         visit(&pool, ids[1]);
         let journal = Journal::default();
-        let evictor = journal.spawn_visit("evictor", &pool, ids[2]);
+        let evictor = spawn_visit(&journal, "evictor", &pool, ids[2]);
         journal.call("main", "read of the victim", || check_reads(&pool, ids[0], 90));
         journal.call("main", "change of it", || change(&pool, ids[0], 91));
         crate::pool_support::joined("pin", evictor);
@@ -334,7 +411,7 @@ fn real_threads_lose_nothing() {
                         check_eq!(pool.flush_all(), Ok(()), "flush_all");
                     }
                     if round % 20 == own {
-                        let mut page = must("allocate", pool.allocate(KIND));
+                        let mut page = must(pool.allocate(KIND), "allocate");
                         fill(&mut page, 5);
                         check_eq!(pool.free(page), Ok(()), "free");
                     }

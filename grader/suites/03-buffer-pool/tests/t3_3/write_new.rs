@@ -10,7 +10,7 @@ use testkit::{check, check_eq};
 
 use crate::pool_support::{
     Io, Journal, KIND, change, check_frames, check_log, check_page, check_reads, check_resident, file, fill,
-    io_error, joined, must, not_allocated, pool, pool_over, tag_of, visit,
+    io_error, joined, must, not_allocated, pool, pool_over, spawn_visit, tag_of, visit,
 };
 
 /// Another kind that no lab knows.
@@ -19,7 +19,7 @@ const OTHER: PageKind = PageKind(41);
 /// Takes a page; must succeed. It is empty, and of the kind asked for.
 fn take(pool: &BufferPool, id: PageId) -> PageWriteGuard<'_> {
     testkit::step!("pool.write_new({id}, {OTHER})");
-    let page = must(&format!("write_new of {id}"), pool.write_new(id, OTHER));
+    let page = must(pool.write_new(id, OTHER), &format!("write_new of {id}"));
     check_empty(&page, id);
     page
 }
@@ -88,7 +88,7 @@ fn a_page_that_was_taken_is_clean_until_it_is_changed() {
 #[testkit::test]
 fn a_page_that_is_not_allocated_cannot_be_taken() {
     let (tap, pool, ids) = pool_over(4, 2);
-    let page = must("write", pool.write(ids[3]));
+    let page = must(pool.write(ids[3]), "write");
     check_eq!(pool.free(page), Ok(()), "free");
     visit(&pool, ids[0]);
     change(&pool, ids[1], 33);
@@ -109,7 +109,7 @@ fn a_page_that_is_not_allocated_cannot_be_taken() {
 #[testkit::test]
 fn a_failed_write_new_changes_nothing() {
     let (tap, pool, ids) = pool_over(3, 1);
-    let held = must("write", pool.write(ids[1]));
+    let held = must(pool.write(ids[1]), "write");
     let found = pool.write_new(ids[0], OTHER).err();
     check_eq!(found, Some(Error::AllPinned { frames: 1 }), "write_new while every frame is pinned");
     drop(held);
@@ -173,7 +173,7 @@ fn nobody_sees_the_page_before_it_is_filled() {
             let readers = ["reader one", "reader two"].map(|who| {
                 let pool = pool.clone();
                 journal.spawn(who, move |journal| {
-                    let page = journal.call(who, &format!("read({id})"), || must("read", pool.read(id)));
+                    let page = journal.call(who, &format!("read({id})"), || must(pool.read(id), "read"));
                     let found = tag_of(&page, id);
                     thread::yield_now();
                     check_eq!(tag_of(&page, id), found, "the page while a read guard lives");
@@ -186,7 +186,7 @@ fn nobody_sees_the_page_before_it_is_filled() {
                 check_eq!(journal.call("flusher", "flush", || other.flush(id)), Ok(()), "flush");
             });
             let what = format!("write_new({id})");
-            let mut page = journal.call("main", &what, || must(&what, pool.write_new(id, KIND)));
+            let mut page = journal.call("main", &what, || must(pool.write_new(id, KIND), &what));
             thread::yield_now();
             check_page(&page, id, 0);
             fill(&mut page, 77);
@@ -216,7 +216,7 @@ fn a_page_that_is_being_evicted_is_waited_for() {
                 tap.fail(Io::Write(id), 1, ErrorKind::TimedOut);
             }
             let journal = Journal::default();
-            let evictor = journal.spawn_visit("evictor", &pool, ids[1]);
+            let evictor = spawn_visit(&journal, "evictor", &pool, ids[1]);
             tap.await_held(Io::Write(id));
             let other = pool.clone();
             let taker = journal.spawn("taker", move |journal| {
@@ -253,7 +253,7 @@ fn a_page_that_is_freed_meanwhile_cannot_be_taken() {
     testkit::schedule::explore(150, || {
         let (tap, pool, ids) = pool_over(3, 2);
         let (journal, other, id) = (Journal::default(), pool.clone(), ids[0]);
-        let page = must("write", pool.write(id));
+        let page = must(pool.write(id), "write");
         let taker = journal.spawn("taker", move |journal| {
             journal.call("taker", &format!("write_new({id})"), || other.write_new(id, OTHER).map(drop))
         });

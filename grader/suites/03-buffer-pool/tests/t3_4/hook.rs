@@ -8,7 +8,7 @@ use testkit::{check, check_eq};
 
 use crate::pool_support::{
     Io, Journal, KIND, change_logged, check_frames, check_log, check_reads, check_resident, fill,
-    hooked_over, io_error, joined, make, must, visit,
+    hooked_over, io_error, joined, make, must, spawn_visit, visit,
 };
 
 /// The hook is asked before each write, with the page and its LSN, whatever the write is for: lab 6 makes the
@@ -40,7 +40,7 @@ fn the_hook_goes_before_each_write() {
 fn the_hook_sees_the_last_change() {
     let (tap, pool, ids) = hooked_over(2, 2);
     (60..64).for_each(|tag| change_logged(&pool, ids[0], tag));
-    let made = must("allocate", pool.allocate(KIND)).id();
+    let made = must(pool.allocate(KIND), "allocate").id();
     tap.take_log();
     check_eq!(pool.flush(ids[0]), Ok(()), "flush");
     check_log(&tap, &[Io::Hook(ids[0], 63), Io::Write(ids[0])], "flush of a page changed four times");
@@ -55,7 +55,7 @@ fn the_hook_sees_the_last_change() {
 fn the_hook_sees_the_lsn_of_an_emptied_page() {
     let (tap, pool, ids) = hooked_over(2, 2);
     change_logged(&pool, ids[0], 50);
-    let mut page = must("write_new", pool.write_new(ids[0], KIND));
+    let mut page = must(pool.write_new(ids[0], KIND), "write_new");
     header::set_lsn(&mut page, Lsn(51));
     fill(&mut page, 51);
     drop(page);
@@ -70,7 +70,7 @@ fn the_hook_sees_the_lsn_of_an_emptied_page() {
 fn the_hook_is_not_asked_without_a_write() {
     let (tap, pool, ids) = hooked_over(6, 2);
     ids.iter().for_each(|id| visit(&pool, *id));
-    drop(must("write", pool.write(ids[5])));
+    drop(must(pool.write(ids[5]), "write"));
     check_eq!(pool.flush(ids[5]), Ok(()), "flush of a clean page");
     check_eq!(pool.flush(ids[0]), Ok(()), "flush of a page that is not there");
     check_eq!(pool.flush_all(), Ok(()), "flush_all");
@@ -135,7 +135,7 @@ fn others_go_through_while_the_hook_hangs() {
         visit(&pool, ids[2]);
         tap.hold(Io::Hook(ids[0], 40));
         let journal = Journal::default();
-        let evictor = journal.spawn_visit("evictor", &pool, ids[3]);
+        let evictor = spawn_visit(&journal, "evictor", &pool, ids[3]);
         tap.await_held(Io::Hook(ids[0], 40));
         journal.call("main", "a hit", || check_reads(&pool, ids[2], 3));
         journal.call("main", "a miss", || check_reads(&pool, ids[4], 5));
@@ -149,8 +149,8 @@ fn others_go_through_while_the_hook_hangs() {
     });
 }
 
-/// A hook that hangs and then says no, while somebody waits for the victim: he gets it, dirty, from its
-/// frame.
+/// A hook that hangs and then says no, while a thread waits for the victim: that thread gets it, dirty, from
+/// its frame.
 #[testkit::test]
 fn a_hook_that_fails_wakes_the_threads_that_wait() {
     testkit::schedule::explore(120, || {
@@ -160,9 +160,9 @@ fn a_hook_that_fails_wakes_the_threads_that_wait() {
         tap.fail(Io::Hook(ids[0], 45), 1, ErrorKind::TimedOut);
         tap.hold(Io::Hook(ids[0], 45));
         let journal = Journal::default();
-        let evictor = journal.spawn_visit("evictor", &pool, ids[1]);
+        let evictor = spawn_visit(&journal, "evictor", &pool, ids[1]);
         tap.await_held(Io::Hook(ids[0], 45));
-        let waiter = journal.spawn_visit("waiter", &pool, ids[0]);
+        let waiter = spawn_visit(&journal, "waiter", &pool, ids[0]);
         tap.let_go(Io::Hook(ids[0], 45));
         let failed = evictor.join().expect("the thread ends");
         check_eq!(failed, Err(io_error(ErrorKind::TimedOut)), "pin whose victim the hook does not let go");
@@ -208,7 +208,7 @@ fn no_write_escapes_the_hook() {
         match rng.u8(..12) {
             0 => live.push(make(&pool)),
             1 if live.len() > 4 => {
-                let mut page = must("write", pool.write(live.swap_remove(n)));
+                let mut page = must(pool.write(live.swap_remove(n)), "write");
                 fill(&mut page, round);
                 check_eq!(pool.free(page), Ok(()), "free");
             }

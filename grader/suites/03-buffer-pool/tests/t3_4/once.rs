@@ -1,69 +1,27 @@
 //! The frame table and an access that does not count.
 
-use buffer_pool::{Access, Claim, FrameId, FrameTable, Lookup, PinCounts};
-use kit::sync::Arc;
+use buffer_pool::{Access, FrameId};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use slotted_page::PageId;
-use testkit::{Failure, check, check_eq};
+use testkit::{check, check_eq};
 
-/// A table and its pins.
-struct Frames {
-    table: FrameTable,
-    pins: Arc<PinCounts>,
-}
-
-impl Frames {
-    fn new(frames: usize) -> Self {
-        testkit::step!("let table = FrameTable::new(pins) // {frames} frames");
-        let pins = Arc::new(PinCounts::new(frames));
-        Frames { table: FrameTable::new(pins.clone()), pins }
-    }
-
-    /// Uses a page as `access` says: brings it in if it is not there. It stays pinned. Gives the page that
-    /// left for it.
-    fn want(&mut self, page: u32, access: Access) -> (FrameId, Option<u32>) {
-        if let Lookup::Resident(frame) = self.table.lookup(PageId(page)) {
-            testkit::step!("table.pin({frame:?}, {access:?}) // page {page}");
-            self.table.pin(frame, access);
-            return (frame, None);
-        }
-        let mut claim: Claim = match self.table.claim(PageId(page)) {
-            Ok(claim) => claim,
-            Err(error) => {
-                Failure::new("claim with a frame unpinned").found(error).expected_text("Ok").raise()
-            }
-        };
-        testkit::step!("// page {page} comes in: {claim:?}");
-        let (frame, victim) = (claim.frame, claim.victim.map(|victim| victim.0));
-        self.table.evicted(&mut claim);
-        self.table.publish(claim);
-        (frame, victim)
-    }
-
-    /// As [`want`](Self::want), and unpins it.
-    fn visit(&mut self, page: u32, access: Access) -> Option<u32> {
-        let (frame, victim) = self.want(page, access);
-        self.pins.release(frame);
-        victim
-    }
-}
+use crate::frame_support::Frames;
 
 /// An access that does not count leaves a page's turn as it was, but pins it like any other.
 #[testkit::test]
 fn a_look_does_not_count() {
     let mut frames = Frames::new(2);
-    frames.visit(1, Access::Again);
-    frames.visit(2, Access::Again);
+    frames.visit_as(1, Access::Again);
+    frames.visit_as(2, Access::Again);
     for _ in 0..3 {
-        frames.visit(1, Access::Once);
+        frames.visit_as(1, Access::Once);
     }
     let (held, _) = frames.want(1, Access::Once);
     check_eq!(frames.pins.get(held), 1, "pins of a page that is only looked at");
-    check_eq!(frames.visit(3, Access::Again), Some(2), "the victim while page 1 is looked at");
+    check_eq!(frames.visit_as(3, Access::Again), Some(2), "the victim while page 1 is looked at");
     frames.pins.release(held);
     check_eq!(
-        frames.visit(4, Access::Again),
+        frames.visit_as(4, Access::Again),
         Some(1),
         "the victim once nobody looks: page 1, used once, long ago"
     );
@@ -74,33 +32,37 @@ fn a_look_does_not_count() {
 fn a_look_takes_nothing_away() {
     let mut frames = Frames::new(3);
     for page in [1, 2, 3, 1, 2, 3] {
-        frames.visit(page, Access::Again);
+        frames.visit_as(page, Access::Again);
     }
     for page in [1, 1, 2, 1] {
-        frames.visit(page, Access::Once);
+        frames.visit_as(page, Access::Once);
     }
     check_eq!(
-        frames.visit(4, Access::Again),
+        frames.visit_as(4, Access::Again),
         Some(1),
         "the victim: the last use but one of page 1 is the oldest"
     );
-    check_eq!(frames.visit(5, Access::Again), Some(4), "the victim: page 4 was used once");
-    check_eq!(frames.visit(3, Access::Once), None, "page 3 is still there");
-    check_eq!(frames.visit(2, Access::Once), None, "page 2 is still there");
+    check_eq!(frames.visit_as(5, Access::Again), Some(4), "the victim: page 4 was used once");
+    check_eq!(frames.visit_as(3, Access::Once), None, "page 3 is still there");
+    check_eq!(frames.visit_as(2, Access::Once), None, "page 2 is still there");
 }
 
-/// That a page was brought in counts, whoever asked for it: else the table would know nothing of it.
+/// That a page was brought in counts, whatever the access: else the table would know nothing of it.
 #[testkit::test]
 fn a_page_brought_in_for_a_look_was_used_once() {
     let mut frames = Frames::new(3);
-    frames.visit(1, Access::Again);
-    frames.visit(2, Access::Once);
-    frames.visit(3, Access::Again);
-    frames.visit(3, Access::Once);
-    frames.visit(2, Access::Again);
-    check_eq!(frames.visit(4, Access::Once), Some(1), "the victim: page 1, used once");
-    check_eq!(frames.visit(5, Access::Once), Some(3), "the victim: page 3, used once; page 2 was used twice");
-    check_eq!(frames.visit(6, Access::Once), Some(4), "the victim: page 4, brought in before page 5");
+    frames.visit_as(1, Access::Again);
+    frames.visit_as(2, Access::Once);
+    frames.visit_as(3, Access::Again);
+    frames.visit_as(3, Access::Once);
+    frames.visit_as(2, Access::Again);
+    check_eq!(frames.visit_as(4, Access::Once), Some(1), "the victim: page 1, used once");
+    check_eq!(
+        frames.visit_as(5, Access::Once),
+        Some(3),
+        "the victim: page 3, used once; page 2 was used twice"
+    );
+    check_eq!(frames.visit_as(6, Access::Once), Some(4), "the victim: page 4, brought in before page 5");
 }
 
 /// The victims are those of LRU-2 over the accesses that count, in any sequence of both kinds, with pages

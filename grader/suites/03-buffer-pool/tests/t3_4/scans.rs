@@ -30,11 +30,11 @@ fn check_hot(tap: &Tap, pool: &BufferPool, hot: &[PageId], what: &str) {
 fn read_once_is_a_read() {
     let (tap, pool, ids) = pool_over(3, 2);
     change(&pool, ids[0], 30);
-    let page = must("read_once", pool.read_once(ids[0]));
+    let page = must(pool.read_once(ids[0]), "read_once");
     check_eq!(page.id(), ids[0], "id() of the guard");
     check_page(&page, ids[0], 30);
     check_eq!(pool.pin_count(ids[0]), 1, "pin_count while the guard lives");
-    check!(must("try_write", pool.try_write(ids[0])).is_none(), "nobody may write the page meanwhile");
+    check!(must(pool.try_write(ids[0]), "try_write").is_none(), "nobody may write the page meanwhile");
     look_once(&pool, ids[1], 2);
     look_once(&pool, ids[2], 3);
     check_page(&page, ids[0], 30);
@@ -53,17 +53,17 @@ fn read_once_fails_as_a_read_does() {
     tap.fail(Io::Read(ids[0]), 1, ErrorKind::TimedOut);
     let found = pool.read_once(ids[0]).err();
     check_eq!(found, Some(io_error(ErrorKind::TimedOut)), "read_once of a page that cannot be read");
-    let held = must("read_once", pool.read_once(ids[0]));
+    let held = must(pool.read_once(ids[0]), "read_once");
     let found = pool.read_once(ids[1]).err();
     check_eq!(found, Some(Error::AllPinned { frames: 1 }), "read_once while every frame is pinned");
     drop(held);
-    let page = must("write", pool.write(ids[1]));
+    let page = must(pool.write(ids[1]), "write");
     check_eq!(pool.free(page), Ok(()), "free");
     check_eq!(pool.read_once(ids[1]).err(), Some(not_allocated(ids[1])), "read_once of a freed page");
     check_frames(&pool, &ids[2..]);
 }
 
-/// A page passed by does not become hot: it leaves in its turn, however often scans come by.
+/// A page that is only looked at does not become hot: it leaves in its turn, however many scans read it.
 #[testkit::test]
 fn passing_by_does_not_make_a_page_hot() {
     let (tap, pool, ids) = pool_over(4, 2);
@@ -114,7 +114,7 @@ fn the_hot_set_survives_two_scans_that_chase_each_other() {
     }
 }
 
-/// A page passed by is not branded: used for good, it becomes hot.
+/// A page that a scan brought in can become hot: the uses after that count.
 #[testkit::test]
 fn a_page_passed_by_can_become_hot() {
     let (tap, pool, ids) = pool_over(40, 6);
@@ -147,7 +147,7 @@ fn scans_get_along_with_changes() {
             journal.spawn(who, move |journal| {
                 for id in table {
                     let read = journal
-                        .call(who, &format!("read_once({id})"), || must("read_once", pool.read_once(id)));
+                        .call(who, &format!("read_once({id})"), || must(pool.read_once(id), "read_once"));
                     let tag = crate::pool_support::tag_of(&read, id);
                     check!(tag.is_some(), "a scan sees a whole page");
                 }

@@ -126,8 +126,8 @@ fn an_insert_that_is_always_refused_ends() {
     }
 }
 
-/// While `admit` decides, the page is latched and as it was: nobody can come between the decision and the
-/// insert.
+/// While `admit` decides, the page is latched and as it was: no other thread can act between the decision and
+/// the insert.
 #[testkit::test]
 fn the_page_is_latched_and_unchanged_while_admit_decides() {
     let pager = CountingPager::new(pool(8).1);

@@ -63,6 +63,29 @@ fn a_record_and_its_slot_must_fit() {
     }
 }
 
+/// Two records, of which the first leaves a few bytes: whatever is left, the second goes where it fits, and
+/// never fails. A page of 4,048 bytes takes both if each has its tag, its padding, and its slot of four
+/// bytes.
+#[testkit::test]
+fn the_second_record_goes_where_it_fits() {
+    let stored = |len: usize| 4 + 1 + len.max(6);
+    for first in (MAX_HEAP_RECORD_LEN - 16..=MAX_HEAP_RECORD_LEN).chain([3_000, 2_019]) {
+        let left = 4_048 - stored(first);
+        for second in (0..12).chain(left.saturating_sub(8)..left + 2) {
+            let (_, pool) = pool(4);
+            let (mut table, _) = Table::filled(&pool, 1, first);
+            let id = table.insert(&pool, second);
+            let fits = stored(second) <= left;
+            check_eq!(
+                id.page == table.heap.id(),
+                fits,
+                "whether {second} bytes are in the page of {first} bytes, which has {left} left"
+            );
+            table.check_get(&pool, id);
+        }
+    }
+}
+
 /// A record that does not fit where the last one went starts a page, and the room left behind is still used.
 #[testkit::test]
 fn a_long_record_does_not_close_a_page() {

@@ -120,7 +120,7 @@ fn refuses_forwards_to_their_own_page() {
     table.check_get(&pool, ids[1]);
 }
 
-/// A forward out of the heap is not followed: what is there belongs to somebody else.
+/// A forward out of the heap is not followed: what is there belongs to another structure.
 #[testkit::test]
 fn refuses_forwards_out_of_the_heap() {
     let (_, pool) = pool(6);

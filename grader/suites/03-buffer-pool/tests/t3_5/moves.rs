@@ -160,7 +160,7 @@ fn deleting_a_moved_record_frees_both() {
     }
 }
 
-/// Where a body lies is nobody's business: that place is no record id, and asking by it cannot harm the
+/// The place of a body is private: it is no record id, and asking by it cannot harm the
 /// record.
 #[testkit::test]
 fn the_place_of_a_body_is_no_record_id() {

@@ -6,7 +6,8 @@ use buffer_pool::{BufferPool, Error, RecordId, TableHeap};
 use kit::sync::{Arc, thread};
 use testkit::{Failure, check, check_eq};
 
-use crate::heap_support::{check_no_leak, check_records, pool, record, survey};
+use crate::heap_support::{check_no_leak, check_records, pool, record, survey, with_records};
+use crate::support::Journal;
 
 /// A pool and a heap that threads share.
 #[derive(Clone)]
@@ -15,35 +16,9 @@ struct Shared {
     heap: Arc<TableHeap>,
 }
 
-/// What a thread saw: the line for whichever thread fails.
-type Journal = std::sync::Arc<std::sync::Mutex<Vec<String>>>;
-
-/// Notes a call and its result; the scene of this thread becomes all that is known by now, of all threads.
-fn note<T: std::fmt::Debug>(journal: &Journal, what: &str, call: impl FnOnce() -> T) -> T {
-    let add = |line: String| {
-        if testkit::scene::is_quiet() {
-            return;
-        }
-        let mut lines = journal.lock().expect("nobody panics while noting");
-        lines.push(line);
-        testkit::scene::clear();
-        for line in lines.iter() {
-            testkit::step!("{line}");
-        }
-    };
-    add(format!("{what} begins"));
-    let result = call();
-    let shown = format!("{result:?}");
-    add(format!("{what} gives {}", if shown.len() > 60 { format!("{}...", &shown[..60]) } else { shown }));
-    result
-}
-
 /// A shared heap with records of these lengths, in this order.
 fn shared(frames: usize, lens: &[usize]) -> (Shared, Vec<RecordId>) {
-    let (_, pool) = pool(frames);
-    let heap = TableHeap::create(&pool).expect("create");
-    let ids =
-        (0..).zip(lens).map(|(tag, len)| heap.insert(&pool, &record(*len, tag)).expect("insert")).collect();
+    let (pool, heap, ids) = with_records(frames, lens);
     (Shared { pool: Arc::new(pool), heap: Arc::new(heap) }, ids)
 }
 
@@ -69,7 +44,7 @@ impl Shared {
     fn insert(&self, journal: &Journal, len: usize, tag: usize) -> (RecordId, Vec<u8>) {
         let record = record(len, tag);
         let what = format!("insert({len} bytes, tag {tag})");
-        match note(journal, &what, || self.heap.insert(&*self.pool, &record)) {
+        match journal.shown(&what, || self.heap.insert(&*self.pool, &record)) {
             Ok(id) => (id, record),
             Err(error) => Failure::new(what).found(error).expected_text("Ok").raise(),
         }
@@ -77,15 +52,15 @@ impl Shared {
 
     fn update(&self, journal: &Journal, id: RecordId, len: usize, tag: usize) -> Result<(), Error> {
         let what = format!("update({id}, {len} bytes, tag {tag})");
-        note(journal, &what, || self.heap.update(&*self.pool, id, &record(len, tag)))
+        journal.shown(&what, || self.heap.update(&*self.pool, id, &record(len, tag)))
     }
 
     fn delete(&self, journal: &Journal, id: RecordId) -> Result<(), Error> {
-        note(journal, &format!("delete({id})"), || self.heap.delete(&*self.pool, id))
+        journal.shown(&format!("delete({id})"), || self.heap.delete(&*self.pool, id))
     }
 
     fn get(&self, journal: &Journal, id: RecordId) -> Result<Vec<u8>, Error> {
-        note(journal, &format!("get({id})"), || self.heap.get(&*self.pool, id))
+        journal.shown(&format!("get({id})"), || self.heap.get(&*self.pool, id))
     }
 }
 

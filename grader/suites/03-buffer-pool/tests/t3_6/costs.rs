@@ -65,7 +65,7 @@ fn asks_by_the_way_that_does_not_count() {
     check_eq!((counts.reads, counts.writes, counts.try_granted), (0, 0, 0), "those of a scan that goes on");
 }
 
-/// Nothing is held between two calls: whoever scans may take all the time in the world.
+/// Nothing is held between two calls: the caller may take all the time that it wants.
 #[testkit::test]
 fn holds_nothing_between_calls() {
     let pager = CountingPager::new(pool(3).1);

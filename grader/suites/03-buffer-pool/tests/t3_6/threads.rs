@@ -6,14 +6,11 @@ use buffer_pool::{BufferPool, RecordId, TableHeap};
 use kit::sync::{Arc, thread};
 use testkit::{Failure, check, check_eq};
 
-use crate::heap_support::{pool, record};
+use crate::heap_support::{record, with_records};
 
 /// A pool and a heap with records of these lengths, whose tags are their places in the list.
 fn shared(frames: usize, lens: &[usize]) -> (Arc<(BufferPool, TableHeap)>, Vec<RecordId>) {
-    let (_, pool) = pool(frames);
-    let heap = TableHeap::create(&pool).expect("create");
-    let ids =
-        (0..).zip(lens).map(|(tag, len)| heap.insert(&pool, &record(*len, tag)).expect("insert")).collect();
+    let (pool, heap, ids) = with_records(frames, lens);
     (Arc::new((pool, heap)), ids)
 }
 
@@ -32,7 +29,7 @@ fn scan(shared: &(BufferPool, TableHeap)) -> BTreeMap<RecordId, Vec<u8>> {
     found
 }
 
-/// A record that moves while the scan comes by comes once, in one of its versions.
+/// A record that moves during the scan is returned once, in one of its versions.
 #[testkit::test]
 fn a_moving_record_comes_once() {
     testkit::schedule::explore(150, || {
