@@ -1,6 +1,6 @@
 //! How often each frame is pinned. Given.
 
-use kit::sync::atomic::{AtomicU32, Ordering};
+use kit::sync::atomic::{AtomicU32, Ordering, fence};
 
 use crate::FrameId;
 
@@ -53,5 +53,7 @@ impl PinCounts {
     pub fn release(&self, frame: FrameId) {
         let before = self.counts[frame.0].fetch_sub(1, Ordering::Release);
         assert!(before > 0, "P1: frame {} was unpinned more often than pinned", frame.0);
+        // The caller still may hold the latch, against G1. Here a test can let another thread run and see that.
+        fence(Ordering::Release);
     }
 }
