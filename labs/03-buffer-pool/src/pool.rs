@@ -218,7 +218,7 @@ impl BufferPool {
     /// # Errors
     /// [`Error::Page`], from the hook or from the disk. The page stays dirty.
     pub fn flush(&self, id: PageId) -> Result<(), Error> {
-        // Nudge: what keeps the page in its frame while it is written? And if another thread evicts it now?
+        // Nudge: what keeps the page in its frame while it is written? What if it is being evicted?
         todo!("task 3.2: flush a page")
     }
 

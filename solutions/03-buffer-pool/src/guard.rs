@@ -100,6 +100,7 @@ impl DerefMut for PageWriteGuard<'_> {
     }
 }
 
+/// Each call that gives out a resident page, but for `read_once`, counts as one access in the sense of LRU-K.
 impl Pager for BufferPool {
     type Read<'a> = PageReadGuard<'a>;
     type Write<'a> = PageWriteGuard<'a>;

@@ -237,7 +237,7 @@ impl BufferPool {
     /// [`Error::Page`], from the hook or from the disk. The page stays dirty.
     pub fn flush(&self, id: PageId) -> Result<(), Error> {
         //# task 3.2 flush a page
-        //+ // Nudge: what keeps the page in its frame while it is written? And if another thread evicts it now?
+        //+ // Nudge: what keeps the page in its frame while it is written? What if it is being evicted?
         let mut state = self.state.lock();
         let frame = loop {
             match state.table.lookup(id) {

@@ -32,7 +32,7 @@ impl TableHeap {
         id: RecordId,
         look: impl FnOnce(&[u8]) -> R,
     ) -> Result<R, Error> {
-        // Nudge: when the body is not where the forward said, how can you know whether it is moving or lost?
+        // Nudge: when the body is not where the forward said, is it moving or lost? How do you know?
         // Nudge: `Latches::record` can tell, and waits for no page while it holds another.
         todo!("task 3.5: read a record, moved or not")
     }

@@ -1,7 +1,7 @@
 //! A walk over all records of a heap (task 3.6).
 //!
-//! A scan holds nothing between two calls, however long the caller takes over a record, and three frames are
-//! enough for it. What it keeps instead is for you to decide: add the fields that you need.
+//! A scan holds nothing between two calls, however long the caller takes over a record, and three frames
+//! are enough for it. What it keeps instead is for you to decide: add the fields that you need.
 //!
 //! ```text
 //!   chain    [ p1 ]--->[ p2 ]--->[ p3 ]

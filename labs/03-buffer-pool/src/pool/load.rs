@@ -3,9 +3,9 @@
 //! Each function here is a step of the picture in [`pool`](super). A step that does I/O holds no lock of the
 //! pool; it has a [`Claim`] instead, or a pin.
 //!
-//! Given are the short steps under the lock, and the corner cases of pages that are just made or freed. How
-//! you cut the steps that do I/O is for you to decide: `BufferPool::pin`, `flush` and `flush_all`, and
-//! `write_new` of task 3.3, can share them.
+//! Given are the short steps under the lock, and the corner cases of pages that are just made or freed.
+//! How you cut the steps that do I/O is for you to decide: `BufferPool::pin`, `flush` and `flush_all`,
+//! and `write_new` of task 3.3, can share them.
 
 use kit::sync::Arc;
 use slotted_page::{Corruption, PageBuf, PageId, PageKind, SlottedPage, header};
@@ -31,7 +31,7 @@ impl BufferPool {
     }
 
     /// Asks the hook whether `page` may be written now.
-    /// Call it in task 3.2, before each write of a changed page, if the pool has a hook.
+    /// Task 3.2 calls it before each write of a changed page, if the pool has a hook.
     ///
     /// # Errors
     /// The hook's error, as [`slotted_page::Error::Io`].

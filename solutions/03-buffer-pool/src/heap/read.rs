@@ -39,7 +39,7 @@ impl TableHeap {
         look: impl FnOnce(&[u8]) -> R,
     ) -> Result<R, Error> {
         //# task 3.5 read a record, moved or not
-        //+ // Nudge: when the body is not where the forward said, how can you know whether it is moving or lost?
+        //+ // Nudge: when the body is not where the forward said, is it moving or lost? How do you know?
         //+ // Nudge: `Latches::record` can tell, and waits for no page while it holds another.
         let mut look = Some(look);
         let mut answer = None;

@@ -1,11 +1,12 @@
 //! What a heap remembers about room in its pages: in memory only, and never trusted (H5).
 //!
 //+ //! This file is yours. An insert has to find a page with room, and must not walk along the chain for it.
-//+ //! What the heap remembers, when it learns something, and where it puts a record is for you to decide. The
-//+ //! tests and gates ask for this:
+//+ //! What the heap remembers, when it learns something, and where it puts a record is for you to decide.
+//+ //! The tests and gates ask for this:
 //+ //!
-//+ //! - Room that a delete, an update or a move leaves is used again: under churn at a constant number of
-//+ //!   bytes the heap stays about as large as it is, also if it is opened again every few records.
+//+ //! - Room that a delete, an update or a move leaves is used again, and so is a slot that a delete leaves.
+//+ //!   Under churn at a constant number of bytes the heap stays about as large as it is, also if it is
+//+ //!   opened again every few records, and if more pages have room than it remembers.
 //+ //! - An insert asks for a constant number of pages on average, however long the chain is, also if each
 //+ //!   page has a hole that is too small. Neither opening a heap nor the first insert after it walks along
 //+ //!   the whole chain.

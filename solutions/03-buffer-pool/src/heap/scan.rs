@@ -4,8 +4,8 @@
 //! A scan copies one page after another and gives out records from the copy. So it holds nothing between two
 //! calls, however long the caller takes over a record, and three frames are enough for it:
 //# end
-//+ //! A scan holds nothing between two calls, however long the caller takes over a record, and three frames are
-//+ //! enough for it. What it keeps instead is for you to decide: add the fields that you need.
+//+ //! A scan holds nothing between two calls, however long the caller takes over a record, and three frames
+//+ //! are enough for it. What it keeps instead is for you to decide: add the fields that you need.
 //!
 //! ```text
 //!   chain    [ p1 ]--->[ p2 ]--->[ p3 ]

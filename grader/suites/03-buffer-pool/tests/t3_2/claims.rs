@@ -23,6 +23,8 @@ fn a_victim_does_not_wait_for_its_successor() {
         let journal = Journal::default();
         let evictor = spawn_visit(&journal, "evictor", &pool, ids[1]);
         tap.await_held(Io::Write(made));
+        // Whichever of these two is woken first, the other must not sleep on.
+        let successor = spawn_visit(&journal, "waiter for the successor", &pool, ids[1]);
         let waiter = spawn_visit(&journal, "waiter", &pool, made);
         kit::sync::thread::yield_now();
         tap.let_go(Io::Write(made));
@@ -30,6 +32,7 @@ fn a_victim_does_not_wait_for_its_successor() {
         check_eq!(tap.count(Io::Read(made)), 1, "reads of the victim, which is wanted again");
         tap.let_go(Io::Read(ids[1]));
         joined("pin whose read hung", evictor);
+        joined("pin of the page that comes in", successor);
         check_frames(&pool, &ids[..2]);
     });
 }

@@ -81,6 +81,26 @@ fn a_look_does_not_make_a_page_clean() {
     check_reads(&pool, ids[0], 70);
 }
 
+/// A guard of any kind is a use of its page, as a pin is: the page stays longer than one that was used once.
+#[testkit::test]
+fn a_guard_is_a_use() {
+    for door in ["read", "write", "try_write"] {
+        let (tap, pool, ids) = pool_over(3, 2);
+        check_reads(&pool, ids[0], 1);
+        check_reads(&pool, ids[1], 2);
+        testkit::step!("drop(pool.{door}({}))", ids[0]);
+        match door {
+            "read" => drop(must(pool.read(ids[0]), door)),
+            "write" => drop(must(pool.write(ids[0]), door)),
+            _ => drop(must(pool.try_write(ids[0]), door)),
+        }
+        tap.take_log();
+        check_reads(&pool, ids[2], 3);
+        check_reads(&pool, ids[0], 1);
+        check_log(&tap, &[Io::Read(ids[2])], "page 2 comes, and page 0, used twice, is still there");
+    }
+}
+
 /// Changed bytes come back after any number of evictions, also in a pool of one frame.
 #[testkit::test]
 fn changes_survive_evictions() {

@@ -63,6 +63,23 @@ fn read_once_fails_as_a_read_does() {
     check_frames(&pool, &ids[2..]);
 }
 
+/// A `read_once` that waits for the latch of a page while it is freed gets an error, as a read does.
+#[testkit::test]
+fn a_look_that_waits_for_a_freed_page_gets_an_error() {
+    testkit::schedule::explore(150, || {
+        let (_, pool, ids) = pool_over(3, 2);
+        let journal = Journal::default();
+        let page = must(pool.write(ids[0]), "write");
+        let (other, id) = (pool.clone(), ids[0]);
+        let reader = journal.spawn("reader", move |journal| {
+            journal.call("reader", &format!("read_once({id})"), || other.read_once(id).map(drop).err())
+        });
+        check_eq!(journal.call("main", "free", || pool.free(page)), Ok(()), "free");
+        let found = reader.join().expect("the thread ends");
+        check_eq!(found, Some(not_allocated(ids[0])), "read_once of a page that is being freed");
+    });
+}
+
 /// A page that is only looked at does not become hot: it leaves in its turn, however many scans read it.
 #[testkit::test]
 fn passing_by_does_not_make_a_page_hot() {

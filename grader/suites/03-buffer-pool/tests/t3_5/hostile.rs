@@ -129,6 +129,10 @@ fn refuses_forwards_out_of_the_heap() {
     let leaf = new_leaf(&pool);
     let victim = ids[1];
     table.model.remove(&victim);
+    let bad_forward = |target| Error::BadHeapPage {
+        page: victim.page,
+        what: HeapDamage::BadForward { record: victim, target },
+    };
     // A body that names the forward, but in another heap.
     let mut guard = must(Pager::write(&pool, others[4].page), "write");
     let body = tagged(MOVED, victim, b"not yours");
@@ -137,14 +141,15 @@ fn refuses_forwards_out_of_the_heap() {
     drop(guard);
     for page in [leaf, PageId(0), PageId(1), PageId(2), PageId(5_000), PageId(u32::MAX)] {
         forge(&pool, victim, &tagged(FORWARD, RecordId { page, slot: SlotId(0) }, &[]));
+        let target = RecordId { page, slot: SlotId(0) };
         for (call, error) in ["get", "update", "delete"].iter().zip(call_all(&pool, &table, victim)) {
-            check!(error.is_some(), "{call} of a forward to {page} must fail");
+            check_eq!(error, Some(bad_forward(target)), "{call} of a forward to {page}");
         }
     }
     for target in [others[0], foreign] {
         forge(&pool, victim, &tagged(FORWARD, target, &[]));
         for (call, error) in ["get", "update", "delete"].iter().zip(call_all(&pool, &table, victim)) {
-            check!(error.is_some(), "{call} of a forward to {target}, in another heap, must fail");
+            check_eq!(error, Some(bad_forward(target)), "{call} of a forward to {target}, in another heap");
         }
     }
     for id in table.model.keys() {

@@ -28,6 +28,43 @@ fn uses_the_room_of_deleted_records() {
     check_no_leak(&pool, &[&table.heap]);
 }
 
+/// Also if many more pages have room than a heap remembers.
+#[testkit::test]
+fn uses_the_room_of_many_pages() {
+    let (_, pool) = pool(8);
+    let (mut table, ids) = Table::filled(&pool, 900, 1_300);
+    let pages = table.check(&pool).pages.len();
+    check_eq!(pages, 300, "pages of 900 records, three to a page");
+    for id in ids.iter().step_by(3) {
+        table.delete(&pool, *id);
+    }
+    for _ in 0..300 {
+        table.insert(&pool, 1_290);
+    }
+    let after = table.check(&pool).pages.len();
+    check!(after <= pages + pages / 4, "{pages} pages, {after} after a record of each page was replaced");
+}
+
+/// A slot that a delete leaves is used again: else the slots of a page that is never empty take all its room.
+#[testkit::test]
+fn uses_the_slots_of_deleted_records() {
+    let (_, pool) = pool(4);
+    let (mut table, ids) = Table::filled(&pool, 20, 30);
+    table.delete(&pool, ids[3]);
+    let free = |table: &Table| table.check(&pool).free_bytes.into_values().sum::<usize>();
+    let before = free(&table);
+    for _ in 0..300 {
+        let id = table.insert(&pool, 30);
+        let other = table.insert(&pool, 30);
+        table.delete(&pool, id);
+        let last = table.insert(&pool, 30);
+        table.delete(&pool, other);
+        table.delete(&pool, last);
+    }
+    let after = free(&table);
+    check!(after + 40 >= before, "{before} bytes were free, {after} after as many records came as went");
+}
+
 /// Records that shrink leave room too.
 #[testkit::test]
 fn uses_the_room_that_updates_leave() {
