@@ -13,7 +13,9 @@ use fastrand::Rng;
 use kit::sync::controlled::thread_name;
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 
-/// Turns in a row after which PCT takes a thread to be polling.
+/// Turns in a row after which PCT takes a thread to be polling, the first time. After that the number varies
+/// by up to a quarter: two threads that poll for each other in loops of one length would otherwise be stopped
+/// at the same places for ever.
 const MAX_TURNS: usize = 500;
 
 /// Turns kept for the report.
@@ -40,6 +42,8 @@ pub(super) struct Picker {
     changes: Vec<usize>,
     heeds_yields: bool,
     in_a_row: usize,
+    /// Turns in a row after which the running thread falls.
+    max_turns: usize,
     trail: Trail,
 }
 
@@ -75,6 +79,7 @@ impl Picker {
             changes,
             heeds_yields,
             in_a_row: 0,
+            max_turns: MAX_TURNS,
             trail: Trail::default(),
         }
     }
@@ -89,8 +94,12 @@ impl Picker {
             self.priorities.push(self.rng.i64(1..i64::MAX));
         }
         let is_change = self.changes.contains(&self.trail.choices());
+        let is_polling = self.in_a_row >= self.max_turns;
+        if is_polling {
+            self.max_turns = MAX_TURNS + self.rng.usize(..MAX_TURNS / 4);
+        }
         if let Some(current) = current.map(usize::from)
-            && ((is_yielding && self.heeds_yields) || is_change || self.in_a_row >= MAX_TURNS)
+            && ((is_yielding && self.heeds_yields) || is_change || is_polling)
             && current < self.priorities.len()
         {
             self.lowest -= 1;

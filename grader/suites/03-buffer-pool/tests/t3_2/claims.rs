@@ -37,6 +37,25 @@ fn a_victim_does_not_wait_for_its_successor() {
     });
 }
 
+/// A call that waited for another thread's read has used the page too: with two uses it stays longer than a
+/// page that was used once.
+#[testkit::test]
+fn a_call_that_waited_is_a_use() {
+    testkit::schedule::explore(60, || {
+        let (tap, pool, ids) = pool_over(3, 2);
+        tap.hold(Io::Read(ids[0]));
+        let journal = Journal::default();
+        let threads = ["one", "two"].map(|name| spawn_visit(&journal, name, &pool, ids[0]));
+        tap.await_held(Io::Read(ids[0]));
+        tap.let_go(Io::Read(ids[0]));
+        threads.into_iter().for_each(|thread| joined("pin", thread));
+        visit(&pool, ids[1]);
+        visit(&pool, ids[2]);
+        visit(&pool, ids[0]);
+        check_eq!(tap.count(Io::Read(ids[0])), 1, "reads of the page that two threads asked for");
+    });
+}
+
 /// A page that could not be made is free before any other thread can look for it: a request for its number
 /// fails because there is no such page, not because one is damaged.
 #[testkit::test]

@@ -49,17 +49,13 @@ fn uses_the_room_of_many_pages() {
 #[testkit::test]
 fn uses_the_slots_of_deleted_records() {
     let (_, pool) = pool(4);
-    let (mut table, ids) = Table::filled(&pool, 20, 30);
-    table.delete(&pool, ids[3]);
+    let (mut table, mut ids) = Table::filled(&pool, 20, 30);
     let free = |table: &Table| table.check(&pool).free_bytes.into_values().sum::<usize>();
     let before = free(&table);
-    for _ in 0..300 {
-        let id = table.insert(&pool, 30);
-        let other = table.insert(&pool, 30);
-        table.delete(&pool, id);
-        let last = table.insert(&pool, 30);
-        table.delete(&pool, other);
-        table.delete(&pool, last);
+    for round in 0..300 {
+        // The oldest record goes, so that a new slot would come behind all others.
+        table.delete(&pool, ids[round]);
+        ids.push(table.insert(&pool, 30));
     }
     let after = free(&table);
     check!(after + 40 >= before, "{before} bytes were free, {after} after as many records came as went");
