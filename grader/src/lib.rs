@@ -12,7 +12,8 @@
 //!   report, progress, live     how a run is shown and remembered
 //!   request, observer          what to grade, and the interface that reports while it runs
 //!   catalog, model             what a lab is, what a report is
-//!   children, scratch, lock    processes, their folders, locks on files
+//!   children, seal             processes, and the programs that they run
+//!   scratch, lock              folders of processes, locks on files
 //!   paint, functions           colour and line breaks, Rust functions in a text
 //!   signals                    what is done before a signal ends the grader
 //! ```
@@ -38,5 +39,6 @@ pub mod report;
 pub mod request;
 pub mod run;
 pub mod scratch;
+pub mod seal;
 pub mod signals;
 pub mod stage;

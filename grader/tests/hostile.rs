@@ -174,7 +174,8 @@ fn leaving_early_is_not_passing() {
 #[test]
 fn a_pass_on_standard_output_counts_for_nothing() {
     let body = r#"println!("test t1_1::adds_up ... ok\ntest result: ok. 1 passed; 0 failed");
-        println!("{{\"nonce\":\"0\",\"outcome\":{{\"kind\":\"pass\"}},\"cpu_ms\":0,\"layers\":[],\"measurements\":[]}}");
+        println!("\"returned\"");
+        println!("{{\"report\":{{\"nonce\":\"0\",\"outcome\":{{\"kind\":\"pass\"}},\"cpu_ms\":0,\"layers\":[],\"measurements\":[]}}}}");
         let _ = value;
         std::process::exit(0)"#;
     let report = grade_push(body);
@@ -185,7 +186,7 @@ fn a_pass_on_standard_output_counts_for_nothing() {
 /// noise, and the report says that somebody tried.
 #[test]
 fn a_pass_on_the_graders_socket_counts_for_nothing() {
-    let body = r#"let forged = b"{\"nonce\":\"00000000000000000000000000000000\",\"outcome\":{\"kind\":\"pass\"},\"cpu_ms\":0,\"layers\":[],\"measurements\":[]}\n";
+    let body = r#"let forged = b"{\"report\":{\"nonce\":\"00000000000000000000000000000000\",\"outcome\":{\"kind\":\"pass\"},\"cpu_ms\":0,\"layers\":[],\"measurements\":[]}}\n";
         use std::os::fd::AsFd;
         let own = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
         let _ = std::io::Write::write_all(&mut std::fs::File::from(own), forged);
@@ -259,6 +260,85 @@ fn a_child_with_our_descriptors_does_not_hold_us_up() {
     let report = grade_push(body);
     assert_eq!(outcome(&report, HIT), &TestOutcome::ExitedEarly { code: 3 }, "{report:#?}");
     assert!(start.elapsed() < Duration::from_secs(300));
+}
+
+/// With landlock nothing but the scratch folder, the libraries of the system and the own program is read: no file
+/// of the account that grades, nothing of the process or of the grader, and no build folder. What a test prints
+/// is in the student's report.
+#[test]
+fn reading_outside_the_scratch_folder_is_denied_or_declared() {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), "hunter2").unwrap();
+    let body = format!(
+        "println!(\"secret {{:?}}\", std::fs::read_to_string({:?})); \
+         let parent = std::os::unix::process::parent_id(); \
+         for path in [\"/proc/self/mem\".to_string(), \"/proc/self/environ\".to_string(), \
+                      \"/proc/self/fd\".to_string(), format!(\"/proc/{{parent}}/environ\"), \
+                      format!(\"/proc/{{parent}}/cmdline\")] {{ \
+             println!(\"opens {{path}} {{}}\", std::fs::File::open(&path).is_ok()); \
+         }} \
+         let mut folder = std::env::current_exe().unwrap(); \
+         while folder.pop() {{ \
+             println!(\"lists {{}} {{}}\", folder.display(), std::fs::read_dir(&folder).is_ok()); \
+             println!(\"build {{}}\", std::fs::read_dir(folder.join(\"build\")).is_ok()); \
+         }} \
+         if value == 1 {{ self.numbers.push(value); panic!(\"shows what was printed\"); }}",
+        secret.path()
+    );
+    let report = Submission::correct().with_push(&body).grade();
+    let tail = &test(&report, HIT).output_tail;
+    assert!(tail.contains("secret "), "{report:#?}");
+    if has_landlock(&report) {
+        assert!(
+            !tail.contains("hunter2") && !tail.contains(" true") && !tail.contains("build true"),
+            "{tail}"
+        );
+    }
+    let TestOutcome::Panic(failure) = outcome(&report, HIT) else { panic!("{report:#?}") };
+    assert!(failure.trace[0].starts_with("labs/01-tiny/src/bag.rs:"), "backtraces still work: {failure:#?}");
+}
+
+/// A date in the future on everything that was built must not make cargo take an old build for the new code, and
+/// a module that moved must not stay.
+#[test]
+fn what_was_built_from_other_sources_is_not_graded() {
+    let stale = || {
+        for file in files_below(&common::work_dir().join("build")) {
+            if file.to_string_lossy().contains("fingerprint") {
+                let later = std::time::SystemTime::now() + Duration::from_secs(3600);
+                // Another test of this program may be building.
+                let _ = std::fs::File::open(file).and_then(|file| file.set_modified(later));
+            }
+        }
+    };
+    let other = || Submission::correct().with_push("self.numbers.push(value + 1 - 1);");
+    assert!(other().grade().passed());
+    stale();
+    let report = Submission::skeleton().grade();
+    assert_eq!(report.earned, 0, "{report:#?}");
+    assert!(other().grade().passed());
+    stale();
+    let (messages, _) = common::failed_build(&Submission::correct().with_push("nonsense;").grade());
+    assert!(messages.contains("nonsense"), "{messages}");
+
+    let bag = std::fs::read_to_string(Submission::correct().labs().join("01-tiny/src/bag.rs")).unwrap();
+    let moved = Submission::correct().write("src/bag/mod.rs", &bag);
+    std::fs::remove_file(moved.labs().join("01-tiny/src/bag.rs")).unwrap();
+    assert!(moved.grade().passed());
+    // Both files are there now: rustc refuses that, and cargo alone does not look again.
+    let (messages, _) = common::failed_build(&moved.write("src/bag.rs", bag).grade());
+    assert!(messages.contains("E0761"), "{messages}");
+}
+
+fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        match entry.path() {
+            path if path.is_dir() => files.extend(files_below(&path)),
+            path => files.push(path),
+        }
+    }
+    files
 }
 
 /// With landlock nothing outside the scratch folder is written; without, the report says that layer is

@@ -4,25 +4,26 @@
 //!   grader                                   test binary (one process a test)
 //!     |  spawn `hidden --exec t1_1::name`            |
 //!     |  standard input = one end of a socket pair   |
-//!     |--- Order {nonce, seed, limits, folder} ----->|  before any learner code runs
+//!     |--- Order {seed, limits, folder} ------------>|  before any learner code runs
 //!     |                                              |  sets its limits, runs the test
-//!     |<-- Report {nonce, outcome, ...} -------------|  only after the test returned
+//!     |<-- Returned ---------------------------------|  only after the test returned
+//!     |--- Answer {nonce} -------------------------->|
+//!     |<-- Report {nonce, outcome, ...} -------------|
 //!     |  waits for the exit, kills the group         |
 //! ```
 //!
-//! Each message is one line of JSON. A process that ends without a [`Report`] with the order's nonce has
-//! not passed, whatever it printed and whatever its exit code was.
+//! Each message is one line of JSON. A process that ends without a [`Report`] with the nonce has not passed,
+//! whatever it printed and whatever its exit code was. The nonce is made when the test has returned, so while the
+//! learner's code runs it is in no memory. A report of a failure needs none, and comes without being asked.
 
 use std::io::{self, BufRead, Write};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// The first and only message from the grader to a test process.
+/// The first message from the grader to a test process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// A number that a test cannot guess; the report must repeat it.
-    pub nonce: String,
     /// Seed of everything random in the test; `None` for the suite's default.
     pub seed: Option<u64>,
     /// Limits the process sets on itself before the test starts.
@@ -42,11 +43,28 @@ pub struct Limits {
     pub memory_mib: u64,
 }
 
+/// What a test process says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Message {
+    /// The test function returned; the nonce, please.
+    Returned,
+    /// How it ended.
+    Report(Report),
+}
+
+/// The answer to [`Message::Returned`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// A number that nobody can guess; the report of a pass must repeat it.
+    pub nonce: String,
+}
+
 /// What the process says of its test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// The order's nonce.
-    pub nonce: String,
+    /// The answer's nonce, when the test passed.
+    pub nonce: Option<String>,
     /// How the test ended, as far as the process itself can tell.
     pub outcome: Outcome,
     /// Processor time of the whole process, in milliseconds.

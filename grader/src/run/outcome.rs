@@ -2,7 +2,7 @@
 //!
 //! | seen | outcome |
 //! | --- | --- |
-//! | report with the nonce | what the report says |
+//! | report, of a pass with the nonce | what the report says |
 //! | more on the socket than a report has | output flood |
 //! | still running at the wall limit, little processor time used | deadlock |
 //! | still running at the wall limit otherwise, or SIGXCPU | timeout |

@@ -1,7 +1,7 @@
 //! One process: started with an order, watched, and ended whatever it does.
 //!
 //! ```text
-//!   socket pair   order out, report in; only a line with the nonce counts
+//!   socket pair   order out; "returned" in, nonce out; report in
 //!   one pipe      standard output and error together; the end of it is kept
 //!   the loop      poll both; leave at exit, at the deadline, at a flood of
 //!                 reports, or a moment after the report
@@ -15,11 +15,12 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use grader_protocol::{Limits, Order, Report};
+use grader_protocol::{Answer, Limits, Message, Order, Outcome, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::children::{self, Started};
 use crate::scratch::Scratch;
+use crate::seal;
 
 /// Most output kept of one process, in bytes. All of it is read, so that printing never blocks a test.
 pub const OUTPUT_BYTES: usize = 1 << 20;
@@ -62,7 +63,7 @@ pub enum Stop {
 /// What was seen of the process.
 #[derive(Debug)]
 pub struct Ended {
-    /// The report with the right nonce.
+    /// The report; of a pass with the right nonce.
     pub report: Option<Report>,
     /// Something else came where the report was expected.
     pub saw_forgery: bool,
@@ -84,6 +85,7 @@ pub struct Ended {
 
 /// Runs one process to its end.
 pub fn run(job: &Job<'_>) -> io::Result<Ended> {
+    seal::check(job.program)?;
     let scratch = Scratch::new()?;
     let start = Instant::now();
     let (ours, theirs) = UnixStream::pair()?;
@@ -101,14 +103,13 @@ pub fn run(job: &Job<'_>) -> io::Result<Ended> {
     let mut process = Started::spawn(&mut command)?;
     // The command holds the other ends of socket and pipe; with them open no end would ever be seen.
     drop(command);
-    let nonce = nonce()?;
     if job.has_order {
         let scratch = scratch.path().to_string_lossy().into_owned();
-        let order = Order { nonce: nonce.clone(), seed: job.seed, limits: job.limits, scratch };
+        let order = Order { seed: job.seed, limits: job.limits, scratch };
         // A process that is gone already shows in its exit status.
         let _ = grader_protocol::send(&ours, &order);
     }
-    let mut watch = Watch::new(ours, output, nonce)?;
+    let mut watch = Watch::new(ours, output)?;
     let stop = watch.until_end(&process, start + job.wall)?;
     let cpu_ms = stop.and_then(|_| children::cpu_ms(process.id()));
     let status = process.finish();
@@ -116,8 +117,9 @@ pub fn run(job: &Job<'_>) -> io::Result<Ended> {
     watch.drain();
     let stop = if watch.is_flood() { Some(Stop::Flood) } else { stop };
     Ok(Ended {
+        // The harness that asks for a nonce reports.
+        saw_forgery: watch.saw_forgery || (watch.nonce.is_some() && watch.report.is_none()),
         report: watch.report,
-        saw_forgery: watch.saw_forgery,
         status,
         stop,
         dropped_bytes: watch.output.dropped(),
@@ -223,7 +225,8 @@ impl<R: Read + std::os::fd::AsFd> Channel<R> {
 struct Watch {
     reports: Channel<UnixStream>,
     output: Channel<io::PipeReader>,
-    nonce: String,
+    /// Sent once the process says that its test returned.
+    nonce: Option<String>,
     /// Bytes of `reports` already looked at.
     parsed: usize,
     report: Option<Report>,
@@ -231,11 +234,11 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(socket: UnixStream, output: io::PipeReader, nonce: String) -> io::Result<Watch> {
+    fn new(socket: UnixStream, output: io::PipeReader) -> io::Result<Watch> {
         Ok(Watch {
             reports: Channel::new(socket, REPORT_BYTES, Keeps::Start)?,
             output: Channel::new(output, OUTPUT_BYTES, Keeps::End)?,
-            nonce,
+            nonce: None,
             parsed: 0,
             report: None,
             saw_forgery: false,
@@ -301,18 +304,35 @@ impl Watch {
         self.pull();
     }
 
-    /// Looks at each whole line; the first with the nonce is the report, all else is forged.
+    /// Looks at each whole line. A process says at most two things: that its test returned, and its report. A
+    /// report that the test passed counts only with the nonce that answers the first. Whatever else comes is
+    /// forged.
     fn parse(&mut self) {
         while let Some(length) = self.reports.bytes[self.parsed..].iter().position(|&byte| byte == b'\n') {
-            let line = &self.reports.bytes[self.parsed..self.parsed + length];
-            let report: Option<Report> = serde_json::from_slice(line).ok();
+            let line = self.reports.bytes[self.parsed..self.parsed + length].to_vec();
             self.parsed += length + 1;
-            match report {
-                Some(report) if report.nonce == self.nonce && self.report.is_none() => {
+            let is_first = self.report.is_none();
+            match serde_json::from_slice(&line) {
+                Ok(Message::Returned) if self.nonce.is_none() && is_first => self.answer(),
+                Ok(Message::Report(report)) if is_first && self.is_credible(&report) => {
                     self.report = Some(report);
                 }
                 _ => self.saw_forgery = true,
             }
+        }
+    }
+
+    /// Whether the report is the harness's own, as far as can be told. Nobody gains from a forged failure.
+    fn is_credible(&self, report: &Report) -> bool {
+        report.outcome != Outcome::Pass || (report.nonce.is_some() && report.nonce == self.nonce)
+    }
+
+    /// Sends the nonce. A process that ended meanwhile shows in its exit status.
+    fn answer(&mut self) {
+        let Ok(nonce) = nonce() else { return };
+        self.nonce = Some(nonce.clone());
+        if let Some(socket) = &self.reports.from {
+            let _ = grader_protocol::send(socket, &Answer { nonce });
         }
     }
 }

@@ -13,6 +13,8 @@
 //! other panic, which the hook in `panics` has seen with its place and backtrace.
 
 mod args;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod calls;
 mod confine;
 mod exec;
 mod panics;

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use grader_protocol::{Limits, Order, Outcome, Report};
+use grader_protocol::{Answer, Limits, Message, Order, Outcome, Report};
 use testkit::{check, check_eq, prop, scene};
 
 /// A check that holds lets the test pass.
@@ -102,7 +102,8 @@ fn overflows() {
 /// Writes a report of its own on standard output, then fails.
 #[testkit::test]
 fn forges() {
-    println!(r#"{{"nonce":"n-17","outcome":{{"kind":"pass"}},"cpu_ms":0,"layers":[],"measurements":[]}}"#);
+    let report = r#"{"nonce":"n-17","outcome":{"kind":"pass"},"cpu_ms":0,"layers":[],"measurements":[]}"#;
+    println!("\"returned\"\n{{\"report\":{report}}}");
     check!(false, "it fails");
 }
 
@@ -114,6 +115,20 @@ fn is_confined() {
     let outside = std::fs::write("/tmp/testkit-outside.txt", "x");
     check!(outside.is_err(), "writing outside is denied");
     check!(Command::new("/bin/true").status().is_err(), "running a program is denied");
+    for path in ["/etc/passwd", "/proc/self/mem", "/proc/self/environ", "/proc/self/maps", file!()] {
+        check!(std::fs::File::open(path).is_err(), "reading {path} is denied");
+    }
+    check!(std::net::UdpSocket::bind("127.0.0.1:0").is_err(), "a UDP socket is denied");
+    check!(std::os::unix::net::UnixDatagram::unbound().is_err(), "a UNIX socket is denied");
+    check!(std::os::unix::net::UnixStream::pair().is_ok(), "two ends within the process are allowed");
+    let rights = std::fs::metadata("inside.txt").unwrap().permissions();
+    check!(std::fs::set_permissions("inside.txt", rights).is_err(), "changing rights by a path is denied");
+    let file =
+        std::fs::File::open("/usr/lib/os-release").or_else(|_| std::fs::File::open("inside.txt")).unwrap();
+    check!(file.set_modified(std::time::SystemTime::UNIX_EPOCH).is_err(), "changing a date is denied");
+    let own = std::env::current_exe().unwrap();
+    check!(std::fs::read_dir(own.parent().unwrap()).is_err(), "looking around beside the program is denied");
+    check!(std::fs::File::open(&own).is_ok(), "reading the own program, as a backtrace does");
     check!(std::net::TcpListener::bind("127.0.0.1:0").is_err(), "listening is denied");
     let mut input = String::new();
     check_eq!(std::io::stdin().read_line(&mut input).unwrap(), 0, "bytes on standard input");
@@ -147,7 +162,8 @@ fn lists_names_and_docs() {
 fn reports_each_outcome() {
     let (report, status) = run("passes");
     let report = report.unwrap();
-    assert_eq!((report.outcome, report.nonce.as_str(), status.code()), (Outcome::Pass, "n-17", Some(0)));
+    let nonce = report.nonce.as_deref();
+    assert_eq!((report.outcome, nonce, status.code()), (Outcome::Pass, Some("n-17"), Some(0)));
     assert!(report.layers.contains(&"cpu limit".to_string()), "{:?}", report.layers);
 
     let Outcome::Fail(failure) = outcome("fails") else { panic!("fails") };
@@ -233,7 +249,6 @@ fn run(test: &str) -> (Option<Report>, ExitStatus) {
     std::fs::create_dir_all(&scratch).unwrap();
     let (ours, theirs) = UnixStream::pair().unwrap();
     let order = Order {
-        nonce: "n-17".to_string(),
         seed: Some(42),
         limits: Limits { wall_seconds: 20, cpu_seconds: 1, memory_mib: 64 },
         scratch: scratch.to_string_lossy().into_owned(),
@@ -247,8 +262,17 @@ fn run(test: &str) -> (Option<Report>, ExitStatus) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // A process that ends without reading its order resets the connection.
-    let report = grader_protocol::receive(&mut BufReader::new(&ours)).unwrap_or(None);
+    let mut messages = BufReader::new(&ours);
+    let report = loop {
+        // A process that ends without reading its order resets the connection.
+        match grader_protocol::receive(&mut messages).unwrap_or(None) {
+            Some(Message::Returned) => {
+                grader_protocol::send(&ours, &Answer { nonce: "n-17".to_string() }).unwrap();
+            }
+            Some(Message::Report(report)) => break Some(report),
+            None => break None,
+        }
+    };
     let status = child.wait().unwrap();
     std::fs::remove_dir_all(&scratch).unwrap();
     (report, status)

@@ -1,8 +1,8 @@
 //! The limits a test process sets on itself before learner code runs.
 //!
 //! Resource limits hold everywhere. Landlock (Linux) is best effort: what the kernel does not know is left
-//! out, and the report lists the layers that are in force. Reading files stays allowed: backtraces need it.
-//! Left out: UDP and UNIX sockets; only the user that runs the grader limits those.
+//! out, and the report lists the layers that are in force. The watchdog's thread is not confined: it reads
+//! `/proc/self`, which the code under test cannot. The filter of system calls is best effort too.
 
 use std::path::Path;
 
@@ -52,7 +52,8 @@ fn lower(resource: Resource, soft: u64, hard: u64) -> bool {
     setrlimit(resource, Rlimit { current: Some(soft.min(hard)), maximum: Some(hard) }).is_ok()
 }
 
-/// Denies this thread and those it starts writing outside `scratch`, executing and TCP.
+/// Leaves this thread and those it starts nothing but `scratch`, reading their own program (a backtrace does) and
+/// the system's libraries, and four devices. No file is executed, and there is no TCP.
 #[cfg(target_os = "linux")]
 pub(super) fn restrict_files(scratch: &str) -> Vec<String> {
     match landlock(scratch) {
@@ -61,24 +62,45 @@ pub(super) fn restrict_files(scratch: &str) -> Vec<String> {
     }
 }
 
+/// Refuses system calls that no lab needs, after everything else is set.
+pub(super) fn restrict_calls() -> Vec<String> {
+    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    if super::calls::restrict() {
+        return vec!["system call filter".to_string()];
+    }
+    Vec::new()
+}
+
+/// Files that may be read, and folders with such files, beside the own program.
+#[cfg(target_os = "linux")]
+const READABLE: [&str; 6] = ["/lib", "/lib64", "/usr/lib", "/dev/zero", "/dev/random", "/dev/urandom"];
+
 #[cfg(target_os = "linux")]
 fn landlock(scratch: &str) -> Result<Option<&'static str>, landlock::RulesetError> {
     use landlock::{
-        ABI, Access, AccessFs, AccessNet, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
-        RulesetStatus, Scope,
+        ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr,
+        RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
     };
     let abi = ABI::V6;
+    let reads = AccessFs::ReadFile | AccessFs::ReadDir;
     let writes = AccessFs::from_write(abi);
-    let mut rules = Ruleset::default()
-        .handle_access(writes | AccessFs::Execute)?
+    let rules = Ruleset::default()
+        .handle_access(writes | reads | AccessFs::Execute)?
         .handle_access(AccessNet::from_all(abi))?
         .scope(Scope::from_all(abi))?
         .create()?;
-    if let Ok(folder) = PathFd::new(scratch) {
-        rules = rules.add_rule(PathBeneath::new(folder, writes))?;
+    // What is not there needs no rule.
+    let allow = |rules: RulesetCreated, path: &Path, access: BitFlags<AccessFs>| match PathFd::new(path) {
+        Ok(file) => Ok::<_, RulesetError>(rules.add_rule(PathBeneath::new(file, access))?),
+        Err(_) => Ok(rules),
+    };
+    let mut rules = allow(rules, Path::new(scratch), writes | reads)?;
+    rules = allow(rules, Path::new("/dev/null"), AccessFs::WriteFile | AccessFs::ReadFile)?;
+    for path in READABLE {
+        rules = allow(rules, Path::new(path), AccessFs::ReadFile.into())?;
     }
-    if let Ok(null) = PathFd::new("/dev/null") {
-        rules = rules.add_rule(PathBeneath::new(null, AccessFs::WriteFile))?;
+    if let Ok(program) = std::env::current_exe() {
+        rules = allow(rules, &program, AccessFs::ReadFile.into())?;
     }
     Ok(match rules.restrict_self()?.ruleset {
         RulesetStatus::FullyEnforced => Some("landlock"),

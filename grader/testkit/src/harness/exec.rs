@@ -3,13 +3,14 @@
 //! ```text
 //!   main thread                        test thread (8 MiB)       watchdog
 //!     read Order from descriptor 0
-//!     keep a private copy, /dev/null on 0
+//!     keep a copy at a random number, /dev/null on 0
 //!     limits, scratch folder
 //!     start ------------------------------------------------------> looks every 50 ms
-//!     landlock (new threads inherit it)
+//!     landlock, seccomp (new threads inherit them)
 //!     start -------------------------> the test
-//!     join                             returns or unwinds
-//!     Report, exit                                                  or: Report, exit
+//!     join                             returns: ask for the nonce
+//!                                      or unwinds
+//!                                      Report, exit                 or: Report, exit
 //! ```
 //!
 //! Exactly one report is sent, by the first of these: the end of the test, the watchdog, the allocator.
@@ -21,7 +22,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use grader_protocol::{self as protocol, Measurement, Order, Outcome, Report};
+use grader_protocol::{self as protocol, Answer, Measurement, Message, Order, Outcome, Report};
 
 use super::{STACK_BYTES, Test, confine, panics, watchdog};
 use crate::failure::Failure;
@@ -29,7 +30,6 @@ use crate::failure::Failure;
 /// The way to the grader.
 struct Parent {
     socket: OwnedFd,
-    nonce: String,
     layers: Mutex<Vec<String>>,
     is_sent: AtomicBool,
 }
@@ -77,6 +77,7 @@ pub(crate) fn graded(name: &str, work: impl FnOnce() -> (Outcome, Vec<Measuremen
     let mut layers = confine::set_limits(&order);
     watchdog::start(order.limits);
     layers.extend(confine::restrict_files(&order.scratch));
+    layers.extend(confine::restrict_calls());
     *parent().layers.lock().unwrap_or_else(PoisonError::into_inner) = layers;
     crate::alloc::set_limit(order.limits.memory_mib as usize * (1 << 20), over_memory_limit);
     crate::alloc::stand_aside();
@@ -102,18 +103,37 @@ pub(crate) fn has_socket() -> bool {
 /// Reads the order and takes the socket away from descriptor 0.
 fn take_order() -> Result<Order, String> {
     let text = |error: rustix::io::Errno| error.to_string();
-    let socket = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).map_err(text)?;
+    let socket = at_random_number(rustix::stdio::stdin()).map_err(text)?;
     let null = std::fs::File::open("/dev/null").map_err(|error| error.to_string())?;
     rustix::stdio::dup2_stdin(&null).map_err(text)?;
-    let reader = socket.try_clone().map_err(|error| error.to_string())?;
-    let order: Option<Order> = protocol::receive(&mut BufReader::new(std::fs::File::from(reader)))
-        .map_err(|error| error.to_string())?;
+    let order: Option<Order> =
+        protocol::receive(&mut BufReader::new(Socket(&socket))).map_err(|error| error.to_string())?;
     let order = order.ok_or("there is no order on standard input")?;
-    let nonce = order.nonce.clone();
-    let parent = Parent { socket, nonce, layers: Mutex::default(), is_sent: AtomicBool::new(false) };
+    let parent = Parent { socket, layers: Mutex::default(), is_sent: AtomicBool::new(false) };
     PARENT.set(parent).map_err(|_| "there was an order already")?;
     Ok(order)
 }
+
+/// A copy of the descriptor with a number that the code under test cannot guess at once. The system's limit of
+/// open files is as it was afterwards.
+fn at_random_number(of: std::os::fd::BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    use std::hash::{BuildHasher as _, Hasher as _};
+    let before = getrlimit(Resource::Nofile);
+    let most = before.maximum.unwrap_or(MOST_DESCRIPTORS).min(MOST_DESCRIPTORS);
+    let most = most.max(before.current.unwrap_or(most).min(MOST_DESCRIPTORS));
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: before.maximum });
+    // The keys of a hash map come from the system's random numbers.
+    let random = std::hash::RandomState::new().build_hasher().finish();
+    let number = 32 + random % most.saturating_sub(64).max(1);
+    let copy = rustix::io::fcntl_dupfd_cloexec(of, number as i32)
+        .or_else(|_| rustix::io::fcntl_dupfd_cloexec(of, 3));
+    let _ = setrlimit(Resource::Nofile, before);
+    copy
+}
+
+/// Numbers to choose from: more would cost the kernel a larger table in each process.
+const MOST_DESCRIPTORS: u64 = 1 << 16;
 
 fn parent() -> &'static Parent {
     PARENT.get().expect("the order came first")
@@ -131,10 +151,18 @@ pub(super) fn report(outcome: Outcome, measurements: Vec<Measurement>) {
         }
         let layers = parent.layers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let cpu_ms = watchdog::process_cpu().as_millis() as u64;
-        let message = Report { nonce: parent.nonce.clone(), outcome, cpu_ms, layers, measurements };
+        let nonce = if outcome == Outcome::Pass { ask(&parent.socket) } else { None };
+        let message = Message::Report(Report { nonce, outcome, cpu_ms, layers, measurements });
         // If the grader has ended, nobody is left to report to.
         let _ = protocol::send(Socket(&parent.socket), &message);
     });
+}
+
+/// Tells the grader that the test returned; the nonce that it answers with.
+fn ask(socket: &OwnedFd) -> Option<String> {
+    protocol::send(Socket(socket), &Message::Returned).ok()?;
+    let answer: Option<Answer> = protocol::receive(&mut BufReader::new(Socket(socket))).ok()?;
+    Some(answer?.nonce)
 }
 
 /// Called by the allocator when the limit is reached, in the middle of an allocation anywhere in the
@@ -161,8 +189,14 @@ pub(super) fn report_before_abort(failure: Failure) {
     }
 }
 
-/// `Write` on a borrowed socket.
+/// `Read` and `Write` on a borrowed socket.
 struct Socket<'a>(&'a OwnedFd);
+
+impl std::io::Read for Socket<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        Ok(rustix::io::retry_on_intr(|| rustix::io::read(self.0, &mut *bytes))?)
+    }
+}
 
 impl std::io::Write for Socket<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
