@@ -177,9 +177,40 @@ fn adopted_ids() -> Option<Vec<u32>> {
 
 /// Processor milliseconds a running process has used; `None` where the system does not say.
 pub fn cpu_ms(id: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // The command's name is in parentheses and may hold anything; count fields after the last one.
-    let fields: Vec<&str> = stat.get(stat.rfind(')')? + 2..)?.split(' ').collect();
+    let fields = stat(id)?;
     let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
     Some(ticks * 1000 / rustix::param::clock_ticks_per_second().max(1))
+}
+
+/// A process of a group and the processor time that it has used.
+#[derive(Debug, Default)]
+pub struct Busy {
+    /// Processor milliseconds.
+    pub cpu_ms: u64,
+    /// Its program and arguments, with spaces between them.
+    pub command: String,
+}
+
+/// The process in the group of `leader`, itself left out, that has used most processor time; `None` if there is
+/// none, or where the system does not say.
+pub fn busiest_below(leader: u32) -> Option<Busy> {
+    let mut busiest = None;
+    for entry in std::fs::read_dir("/proc").ok()?.flatten() {
+        let id = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
+        let Some(id) = id.filter(|id| *id != leader) else { continue };
+        let group = stat(id).and_then(|fields| fields.get(2)?.parse::<u32>().ok());
+        if group == Some(leader) {
+            busiest = busiest.max(cpu_ms(id).map(|ms| (ms, id)));
+        }
+    }
+    let (cpu_ms, id) = busiest?;
+    let command = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+    Some(Busy { cpu_ms, command: String::from_utf8_lossy(&command).replace('\0', " ") })
+}
+
+/// The fields of `/proc/ID/stat` from the state on.
+fn stat(id: u32) -> Option<Vec<String>> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The command's name is in parentheses and may hold anything; count fields after the last one.
+    Some(stat.get(stat.rfind(')')? + 2..)?.split(' ').map(str::to_owned).collect())
 }

@@ -1,5 +1,5 @@
-//! Compiles what the stage holds, and decides whether the submission, its fit to the tests, or the course is
-//! at fault when that fails.
+//! Compiles what the stage holds, and decides whether the submission, its fit to the tests, the machine, or the
+//! course is at fault when that fails.
 //!
 //! ```text
 //!   cargo build  (own environment, own target folder, current folder /)
@@ -7,16 +7,20 @@
 //!     messages in JSON:  artifact -> the program's path
 //!                        message  -> by the folder its package lies in
 //!   errors in   labs/ patched/         the submission does not compile
-//!               grader/suites/ perf/   the tests do not fit it: a signature was changed
+//!               grader/suites/ perf/   the tests do not fit it, and why
+//!               no place in the code   the linker or the system failed: nothing can be graded
 //!               anywhere else          the course is broken, nothing can be graded
 //! ```
 //!
 //! Cargo looks for configuration from its current folder upwards, so that folder is `/`: nothing that a
-//! submission brings is above it. The learner's compile-time code is macros and constants only: there are
+//! submission brings is above it. What the user has set for all builds has no effect either ([`home`]). The learner's compile-time code is macros and constants only: there are
 //! no build scripts and no procedural macros of a lab.
 
 mod cargo;
 mod depinfo;
+mod failed;
+mod home;
+mod machine;
 mod messages;
 pub mod signatures;
 
@@ -31,7 +35,7 @@ use crate::request::Request;
 use crate::stage::manifests::test_program;
 use crate::stage::{Seat, Stage};
 use cargo::Ran;
-use messages::{Artifact, Found, Origin};
+use messages::{Artifact, Found};
 
 /// Most compiler messages in a report.
 const MESSAGES: usize = 30;
@@ -50,7 +54,7 @@ pub enum Target {
 pub enum Compiled {
     /// It did.
     Ok {
-        /// The test programs, in the order of the tasks, or the performance program.
+        /// The test programs, in the order of the tasks, or the performance program: sealed copies.
         programs: Vec<PathBuf>,
         /// Warnings in the graded lab.
         warnings: Vec<CompilerMessage>,
@@ -66,8 +70,8 @@ pub enum Compiled {
 
 /// Compiles `target` of the stage, with the time limit and the number of compilers that `request` has.
 ///
-/// Returns an error when the submission is not at fault: no cargo, no network for a first fetch, a broken
-/// reference.
+/// Returns an error when the submission is not at fault: no cargo, no network for a first fetch, a full disk, a
+/// compiler that was killed, a broken reference.
 pub fn compile(
     course: &Course,
     stage: &Stage,
@@ -75,48 +79,19 @@ pub fn compile(
     target: &Target,
     observer: &mut dyn Observer,
 ) -> Result<Compiled> {
-    let lab = request.lab;
-    let mut ran = cargo::build(course, stage, request, target, observer)?;
-    if !ran.is_success && ran.found.iter().any(|found| found.message.rendered.contains(": linking with ")) {
+    let jobs = request.resources.compile_jobs;
+    let mut ran = cargo::build(course, stage, request, target, jobs, observer)?;
+    let is_killed = machine::killed(&ran).is_some();
+    if !ran.is_success && (is_killed || machine::linker_errors(&ran).next().is_some()) {
         // A build that was killed can leave half an incremental compilation behind.
         std::fs::remove_dir_all(stage.build_dir.join("debug/incremental")).ok();
-        ran = cargo::build(course, stage, request, target, observer)?;
+        let jobs = if is_killed { 1 } else { jobs };
+        ran = cargo::build(course, stage, request, target, jobs, observer)?;
     }
     if ran.is_success {
-        return finished(course, stage, lab, target, ran);
+        return finished(course, stage, request.lab, target, ran);
     }
-    let of_submission = |origin: Origin| origin == Origin::Submission;
-    let errors = |wanted: &dyn Fn(Origin) -> bool| -> Vec<CompilerMessage> {
-        let found = ran.found.iter().filter(|found| found.message.level == "error" && wanted(found.origin));
-        found.map(|found| found.message.clone()).take(MESSAGES).collect()
-    };
-    let submission = errors(&of_submission);
-    if !submission.is_empty() {
-        let notes = earlier_labs(stage, course, lab, &submission);
-        return Ok(Compiled::Failed { messages: submission, notes });
-    }
-    if ran.is_out_of_time {
-        let seconds = request.resources.compile_seconds;
-        let what = match ran.pending(stage, course) {
-            Some(name) => format!("compiling {name} took longer than {seconds} s and was stopped"),
-            None => format!("compiling the hidden tests against {} did not end and was stopped", lab.path()),
-        };
-        return Ok(Compiled::Failed { messages: Vec::new(), notes: vec![what] });
-    }
-    let tests = errors(&|origin| origin == Origin::Tests);
-    let is_learners = stage.seat(lab) != Seat::Reference;
-    if !tests.is_empty() && is_learners {
-        let notes = signatures::explain(course, stage, lab, &ran.found);
-        return Ok(Compiled::Failed { messages: tests, notes });
-    }
-    if let Some(name) = ran.crashed_on(stage, course) {
-        let notes = vec![format!("the compiler itself stopped while compiling {name}")];
-        let message = plain_message(&without_backtrace(&ran.errors));
-        return Ok(Compiled::Failed { messages: vec![message], notes });
-    }
-    let mut text: Vec<String> = errors(&|_| true).into_iter().map(|message| message.rendered).collect();
-    text.push(ran.errors);
-    bail!("the course itself does not compile; the submission was not graded\n{}", text.join("\n"))
+    failed::explain(course, stage, request, ran)
 }
 
 /// After a build without errors: the program, and the check that nothing outside `src/` was read.
@@ -145,7 +120,7 @@ fn finished(course: &Course, stage: &Stage, lab: &Lab, target: &Target, ran: Ran
         let Some(program) = program else {
             bail!("cargo built {} but names no program for {name}", lab.id);
         };
-        programs.push(program);
+        programs.push(stage.programs.add(&program)?);
     }
     let folder = format!("{}/{}/", stage.seat(lab).folder(), lab.id);
     let is_here = |found: &&Found| found.message.file.as_ref().is_some_and(|file| file.starts_with(&folder));
@@ -153,37 +128,4 @@ fn finished(course: &Course, stage: &Stage, lab: &Lab, target: &Target, ran: Ran
     let warnings = ran.found.iter().filter(is_warning).filter(is_here);
     let warnings = warnings.map(|found| found.message.clone()).take(MESSAGES).collect();
     Ok(Compiled::Ok { programs, warnings })
-}
-
-/// Says so when it is an earlier lab that does not compile.
-fn earlier_labs(stage: &Stage, course: &Course, lab: &Lab, errors: &[CompilerMessage]) -> Vec<String> {
-    let mut notes = Vec::new();
-    for other in course.earlier(lab) {
-        let folder = format!("{}/{}/", stage.seat(other).folder(), other.id);
-        if errors.iter().any(|error| error.file.as_ref().is_some_and(|file| file.starts_with(&folder))) {
-            notes.push(format!(
-                "{} does not compile, and {} stands on it; `--earlier reference` grades on the reference's instead",
-                other.path(),
-                lab.path()
-            ));
-        }
-    }
-    notes
-}
-
-/// The first lines of what a crashing compiler printed; its own backtrace helps no learner.
-fn without_backtrace(text: &str) -> String {
-    let lines = text.lines().take_while(|line| !line.contains("backtrace") && !line.starts_with("  0:"));
-    lines.filter(|line| !line.trim().is_empty()).take(12).collect::<Vec<_>>().join("\n")
-}
-
-fn plain_message(text: &str) -> CompilerMessage {
-    CompilerMessage {
-        level: "error".to_owned(),
-        rendered: text.to_owned(),
-        ansi: text.to_owned(),
-        code: None,
-        file: None,
-        line: None,
-    }
 }

@@ -59,6 +59,9 @@ pub fn grade(course: &Course, request: &Request, observer: &mut dyn Observer) ->
             (BuildReport::Ok { warnings }, tasks)
         }
     };
+    if request.resources.submission.is_some() {
+        notes.extend(run::warning(&notes));
+    }
     deduplicate(&mut notes);
     notes.extend(tasks.iter().flat_map(|task: &TaskReport| &task.perf).filter_map(|gate| gate.note.clone()));
     let required = Points::of(tasks.iter().filter(|task| !task.is_bonus));

@@ -191,13 +191,23 @@ pub struct Resources {
     /// Where to write stage and build files; `None` for the
     /// [course's own](crate::catalog::Course::work_dir).
     pub work_dir: Option<PathBuf>,
+    /// A submission with a stage and a build folder of its own, by a name that no other one has; `None` for
+    /// the course's labs.
+    pub submission: Option<String>,
     /// Name of the stage's folder. Going from one to another rebuilds nothing.
     pub stage: &'static str,
 }
 
 impl Default for Resources {
     fn default() -> Resources {
-        Resources { test_jobs: 0, compile_jobs: 0, compile_seconds: 240, work_dir: None, stage: "stage" }
+        Resources {
+            test_jobs: 0,
+            compile_jobs: 0,
+            compile_seconds: 240,
+            work_dir: None,
+            submission: None,
+            stage: "stage",
+        }
     }
 }
 

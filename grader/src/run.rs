@@ -276,6 +276,17 @@ impl Seen {
     }
 }
 
+const NO_LANDLOCK: &str = "landlock (a test could read and write files outside its folder)";
+
+/// What to say beside somebody else's code when one of the `notes` of its run says that landlock was missing.
+pub fn warning(notes: &[String]) -> Option<String> {
+    let is_missing = |note: &String| note.starts_with("confinement") && note.contains(NO_LANDLOCK);
+    notes.iter().any(is_missing).then(|| {
+        "landlock was not in force: this code could read and write every file of the account that graded it, and          points can be forged; grade submissions on Linux 5.13 or later, or each in a container of its own"
+            .to_owned()
+    })
+}
+
 /// What held the tests in, and what did not.
 fn confinement(layers: &BTreeSet<String>) -> String {
     let mut active: Vec<&str> = layers.iter().map(String::as_str).collect();
@@ -287,7 +298,7 @@ fn confinement(layers: &BTreeSet<String>) -> String {
         inactive.push("subreaper (a process that leaves its group can live on)");
     }
     if !layers.iter().any(|layer| layer.starts_with("landlock")) {
-        inactive.push("landlock (a test could read and write files outside its folder)");
+        inactive.push(NO_LANDLOCK);
     }
     let mut text = format!("confinement in force: {}", active.join(", "));
     if !inactive.is_empty() {
@@ -303,4 +314,22 @@ pub fn all_passed<'a>(tests: impl IntoIterator<Item = &'a TestReport>) -> bool {
         count += 1;
         test.outcome == TestOutcome::Pass
     }) && count > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever grades somebody else's code must learn it without an option.
+    #[test]
+    fn missing_landlock_is_said_in_a_note_of_its_own() {
+        let layers =
+            |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
+        let without = confinement(&layers(&["cpu limit", "memory limit"]));
+        let warning = warning(&["another note".to_owned(), without]).expect("a warning");
+        assert!(warning.starts_with("landlock was not in force"), "{warning}");
+        for enough in ["landlock", "landlock (partly)"] {
+            assert_eq!(super::warning(&[confinement(&layers(&["cpu limit", enough]))]), None, "{enough}");
+        }
+    }
 }

@@ -14,20 +14,25 @@
 //!     perf/NN-name/{learner,reference,main}
 //!   <work>/stage-NN-name.json        how the lab's tests ended and their cost: the order of the next run
 //!   <work>/build/                    cargo's target folder
+//!   <work>/submissions/KEY/          the same again for the submission of `--labs`
 //! ```
 //!
 //! The layout is the course's own, so compiler messages, panics and `file!()` name the learner's files
 //! without any remapping. Invariants:
 //!
-//! - I1: a file is written only when its bytes change. Cargo goes by modification time.
+//! - I1: a file is written only when its bytes change, so that cargo, which goes by modification times, compiles
+//!   nothing without need. What must be compiled again is decided by content ([`freshness`]).
 //! - I2: of a submission only `*.rs` below `src/` is ever read. Manifests are the grader's own.
 //! - I3: whoever writes the stage or uses what was built from it holds the lock.
 //! - I4: each task's tests are a program of their own, so that one task is compiled without the others'.
 //! - I5: learner, reference and patched sources are packages of different names in different folders,
 //!   so that going from one to the other rebuilds nothing.
 
+pub mod freshness;
+mod holes;
 pub mod manifests;
 mod sources;
+pub mod submissions;
 mod sync;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,9 +45,14 @@ use crate::catalog::{Course, Lab};
 use crate::lock::{self, Lock};
 use crate::observer::Observer;
 use crate::request::{Earlier, Request, Sources};
+use crate::seal::Programs;
+use freshness::Contents;
 use manifests::Manifests;
 pub use sources::{Files, Submission, course_sources, is_graded};
-pub use sync::write_folder;
+pub use sync::{write_file, write_folder};
+
+/// The folder for submissions that have a stage and a build folder of their own.
+const SUBMISSIONS: &str = "submissions";
 
 /// What to do where the grader cannot write.
 const NOT_WRITABLE: &str = "set CARGO_TARGET_DIR to a folder that can be written";
@@ -93,6 +103,8 @@ pub struct Stage {
     pub root: PathBuf,
     /// Cargo's target folder.
     pub build_dir: PathBuf,
+    /// The grader's folder for all submissions.
+    pub shared: PathBuf,
     /// The seat of each lab in use, by lab number.
     pub seats: BTreeMap<u32, Seat>,
     /// The package of the hidden tests.
@@ -103,38 +115,57 @@ pub struct Stage {
     pub notes: Vec<String>,
     /// Why the submission cannot be compiled at all; empty when it can.
     pub problems: Vec<String>,
+    /// The programs that were built, copied out of the build folder.
+    pub programs: Programs,
+    /// Digests of the sources by folder.
+    contents: Contents,
     _lock: Lock,
 }
 
 impl Stage {
     /// Writes the stage for `request`, waiting for the lock first.
     pub fn prepare(course: &Course, request: &Request, observer: &mut dyn Observer) -> Result<Stage> {
-        let work = request.resources.work_dir.clone().unwrap_or_else(|| course.work_dir());
-        fs::create_dir_all(&work)
-            .with_context(|| format!("cannot create {}; {NOT_WRITABLE}", work.display()))?;
-        let work = fs::canonicalize(&work)?;
-        if work.as_os_str().as_encoded_bytes().contains(&b':') {
+        let shared = request.resources.work_dir.clone().unwrap_or_else(|| course.work_dir());
+        let shared = created(&shared)?;
+        if shared.as_os_str().as_encoded_bytes().contains(&b':') {
             bail!(
                 "{} has a colon in its path, and cargo cannot build there; move the course, or set \
                  CARGO_TARGET_DIR to a folder without one",
-                work.display()
+                shared.display()
             );
         }
+        let work = match &request.resources.submission {
+            Some(name) => created(&shared.join(SUBMISSIONS).join(name))?,
+            None => shared.clone(),
+        };
         let lock = take_lock(&work, observer)?;
+        if work != shared {
+            submissions::prepare(course, &shared, &work, observer)?;
+        }
         let manifests = Manifests::read(course)?;
         let labs = manifests.closure(request.lab)?;
         let seats: BTreeMap<u32, Seat> = labs.iter().map(|lab| (lab.number, seat(request, lab))).collect();
         let mut stage = Stage {
             root: work.join(request.resources.stage),
             build_dir: work.join("build"),
-            suite_package: format!("suite-{}", request.lab.package),
+            shared,
+            suite_package: manifests::suite_package(request.lab),
             perf_package: None,
             seats,
             notes: without_locks(&lock, &work).into_iter().collect(),
             problems: Vec::new(),
+            programs: Programs::new(&work),
+            contents: Contents::new(),
             _lock: lock,
         };
         stage.write(course, request, &manifests, &labs)?;
+        freshness::forget_stale(
+            course,
+            &stage.build_dir,
+            request.resources.stage,
+            &stage.contents,
+            observer,
+        )?;
         Ok(stage)
     }
 
@@ -191,6 +222,9 @@ impl Stage {
                 let submission = Submission::read(folder, lab, &reference.join("Cargo.toml"), &own_config);
                 self.notes.extend(submission.notes);
                 self.problems.extend(submission.problems);
+                if request.resources.submission.is_some() {
+                    self.notes.extend(holes::notes(lab, &submission.files));
+                }
                 Ok(submission.files)
             }
             Sources::Patched { files } => {
@@ -207,7 +241,7 @@ impl Stage {
     }
 
     fn lab_section(
-        &self,
+        &mut self,
         members: &mut BTreeSet<String>,
         manifests: &Manifests,
         lab: &Lab,
@@ -221,7 +255,7 @@ impl Stage {
 
     /// The kits that `lab` and its suite use.
     fn kits<'a>(
-        &self,
+        &mut self,
         course: &Course,
         members: &mut BTreeSet<String>,
         manifests: &Manifests<'a>,
@@ -230,6 +264,7 @@ impl Stage {
         for kit in manifests.kits(lab, &self.seats)? {
             let sources = sources::course_sources(&course.commons.join(&kit.sources), "src")?;
             sync::write_folder(&self.root.join(&kit.sources), &sources)?;
+            self.contents.insert(kit.sources.clone(), freshness::digest(&sources));
             let manifest = Files::from([("Cargo.toml".into(), kit.manifest.into_bytes())]);
             self.section(members, &kit.folder, manifest)?;
         }
@@ -270,8 +305,9 @@ impl Stage {
         Ok(())
     }
 
-    fn section(&self, members: &mut BTreeSet<String>, folder: &str, files: Files) -> Result<()> {
+    fn section(&mut self, members: &mut BTreeSet<String>, folder: &str, files: Files) -> Result<()> {
         members.insert(folder.to_owned());
+        self.contents.insert(folder.to_owned(), freshness::digest(&files));
         sync::write_folder(&self.root.join(folder), &files)
     }
 
@@ -287,6 +323,13 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+/// The folder, made if it is not there, without links.
+fn created(folder: &Path) -> Result<PathBuf> {
+    let failed = || format!("cannot create {}; {NOT_WRITABLE}", folder.display());
+    fs::create_dir_all(folder).with_context(failed)?;
+    Ok(fs::canonicalize(folder)?)
 }
 
 /// The labs that `lab` stands on, by number.

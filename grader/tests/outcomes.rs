@@ -143,6 +143,53 @@ fn gates_are_measured() {
     assert!(!report.tasks[0].passed);
 }
 
+/// An old copy beside a module is no part of the lab: rustc does not read it.
+#[test]
+fn a_stray_file_does_not_hide_a_changed_signature() {
+    let old = std::fs::read_to_string(Submission::correct().labs().join("01-tiny/src/bag.rs")).unwrap();
+    let submission = Submission::correct()
+        .edit("src/bag.rs", "pub fn push(&mut self, value: u64)", "pub fn push(&mut self, value: &u64)")
+        .edit("src/bag.rs", "self.numbers.push(value)", "self.numbers.push(*value)")
+        .write("src/bag_old.rs", old);
+    let (_, why) = failed_build(&submission.grade());
+    assert!(why.contains("a public item they use was changed"), "{why}");
+    assert!(why.contains("labs/01-tiny/src/bag.rs:") && why.contains("value: &u64"), "{why}");
+}
+
+/// Each reason why tests do not compile against a lab has its own sentence; a changed item is not every reason.
+#[test]
+fn what_does_not_fit_is_said_and_not_guessed() {
+    let allocator =
+        "#[global_allocator]\nstatic ALLOCATOR: std::alloc::System = std::alloc::System;\npub mod bag;";
+    let (_, why) = failed_build(&Submission::correct().edit("src/lib.rs", "pub mod bag;", allocator).grade());
+    assert!(why.contains("labs/01-tiny/src/lib.rs:"), "{why}");
+    assert!(why.contains("declares a `#[global_allocator]`") && !why.contains("public item"), "{why}");
+
+    let constant = Submission::correct()
+        .edit("src/bag.rs", "pub struct Bag {", "pub struct Bag<const N: usize = 0> {")
+        .edit("src/bag.rs", "    /// Puts a number in.", CONSTANT)
+        .with_push("let () = Self::CHECK; self.numbers.push(value);");
+    let (messages, why) = failed_build(&constant.grade());
+    assert!(messages.contains("E0080"), "{messages}");
+    assert!(why.contains("the constant at labs/01-tiny/src/bag.rs:"), "{why}");
+    assert!(!why.contains("public item"), "{why}");
+
+    let not_send = Submission::correct()
+        .edit(
+            "src/counter.rs",
+            "pub struct Counter {",
+            "pub struct Counter { _own: std::marker::PhantomData<*mut u8>,",
+        )
+        .edit("src/counter.rs", "Counter { count:", "Counter { _own: std::marker::PhantomData, count:");
+    let (messages, why) = failed_build(&not_send.grade());
+    assert!(messages.contains("cannot be"), "{messages}");
+    assert!(why.contains("Every public item has the skeleton's signature"), "{why}");
+}
+
+/// A constant that only the type of the hidden tests evaluates.
+const CONSTANT: &str =
+    "}\nimpl<const N: usize> Bag<N> {\n    const CHECK: () = assert!(N > 0);\n    /// Puts a number in.";
+
 /// Two graders on one stage take turns, and the one that waits says so.
 #[test]
 fn graders_on_one_stage_wait_for_each_other() {

@@ -83,6 +83,32 @@ fn sources_outside_src_are_refused() {
     assert!(why.contains("grader/suites/01-tiny/tests/t1_1.rs"), "{why}");
 }
 
+/// Also when the code does not compile: the message of the compiler can hold the text of the file.
+#[test]
+fn a_message_of_the_compiler_shows_no_text_of_a_file_outside_src() {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    fs::write(secret.path(), "hunter2 is the password\n").unwrap();
+    let path = secret.path().to_str().unwrap();
+    for body in [
+        format!("include!({path:?}); self.numbers.push(value);"),
+        format!("const _: () = panic!(\"{{}}\", include_str!({path:?})); self.numbers.push(value);"),
+        format!("const _: () = panic!(include_str!({path:?})); self.numbers.push(value);"),
+        format!("compile_error!(include_str!({path:?})); self.numbers.push(value);"),
+        format!("compile_error!(concat!(include_str!({path:?}))); self.numbers.push(value);"),
+        format!("let _: u64 = include_str!({path:?}); self.numbers.push(value);"),
+        format!("let _ = include_str!({path:?}); self.numbers.push(\"seven\");"),
+        format!("use core::include_str as s; compile_error!(s!({path:?})); self.numbers.push(value);"),
+        format!(
+            "macro_rules! m {{ ($i:ident) => {{ compile_error!($i!({path:?})) }} }} m!(include_str); \
+                 self.numbers.push(value);"
+        ),
+    ] {
+        let (messages, why) = failed_build(&Submission::correct().with_push(&body).grade());
+        assert!(!messages.contains("hunter2") && !why.contains("hunter2"), "{body}: {messages} {why}");
+        assert!(why.contains("outside its src/"), "{body}: {messages} {why}");
+    }
+}
+
 /// A link in a submission could name any file of whoever grades.
 #[test]
 fn links_that_leave_src_are_refused() {

@@ -16,6 +16,7 @@ use crate::paint::Paint;
 use crate::progress::Progress;
 use crate::report::{Context, json, terminal};
 use crate::request::{Earlier, Measuring, Request, Rounds, Selection, Sources, Tasks};
+use crate::stage::submissions;
 
 /// Runs the command.
 pub fn run(course: &Course, args: &RunArgs) -> Result<ExitCode> {
@@ -87,6 +88,9 @@ fn request<'a>(course: &Course, lab: &'a Lab, args: &RunArgs) -> Result<Request<
     };
     let task = args.task.as_deref().map(|task| task_id(lab, task)).transpose()?;
     let mut request = Request::new(lab, sources);
+    if let (Some(_), Sources::Labs { folder, .. }) = (&args.labs, &request.sources) {
+        request.resources.submission = Some(submissions::name(folder));
+    }
     request.selection = match &args.test {
         // `--test` is for a closer look at a test; the gates of its task say nothing about it.
         Some(part) => Selection::NamePart { task, part: part.clone() },

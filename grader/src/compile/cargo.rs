@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::messages::{self, Artifact, Found, Line};
-use super::{MESSAGES, Target};
+use super::{MESSAGES, Target, home};
 use crate::catalog::Course;
-use crate::children::Started;
+use crate::children::{self, Busy, Started};
 use crate::observer::Observer;
 use crate::request::Request;
 use crate::stage::manifests::test_program;
@@ -41,6 +41,8 @@ pub struct Ran {
     pub is_success: bool,
     /// It was stopped because one crate took too long.
     pub is_out_of_time: bool,
+    /// The busiest compiler when it was stopped, where the system says.
+    pub busiest: Option<Busy>,
     /// The compiler's messages, errors and warnings.
     pub found: Vec<Found>,
     /// What was built or up to date.
@@ -73,16 +75,18 @@ impl Ran {
     }
 }
 
-/// Builds `target`; fetches missing packages and tries again where that is the trouble.
+/// Builds `target` with at most `jobs` compilers at a time, 0 for one a core. Fetches missing packages and
+/// tries again where that is the trouble.
 pub fn build(
     course: &Course,
     stage: &Stage,
     request: &Request<'_>,
     target: &Target,
+    jobs: usize,
     observer: &mut dyn Observer,
 ) -> Result<Ran> {
     let limit = Duration::from_secs(request.resources.compile_seconds);
-    let arguments = arguments(stage, target, request.resources.compile_jobs);
+    let arguments = arguments(stage, target, jobs);
     let ran = run(course, stage, &arguments, limit, observer)?;
     let has_compiled = !ran.found.is_empty() || !ran.artifacts.is_empty();
     if ran.is_success || ran.is_out_of_time || has_compiled || !is_missing_packages(&ran.errors) {
@@ -145,7 +149,10 @@ fn run(
     let mut command = Command::new(cargo());
     command.args(arguments).current_dir("/").stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    clean_environment(&mut command, &course.commons);
+    match arguments.first() {
+        Some(name) if name == "fetch" => home::for_fetch(&mut command, &course.commons),
+        _ => home::for_build(&mut command, &course.commons, &stage.shared)?,
+    }
     let mut process = Started::spawn(&mut command).context("cannot run cargo; is it installed?")?;
     restrain(process.id());
     let output = process.child().stdout.take().context("cargo has no output")?;
@@ -176,6 +183,7 @@ fn run(
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     ran.is_out_of_time = true;
+                    ran.busiest = children::busiest_below(process.id());
                     process.finish();
                     break;
                 }
@@ -256,34 +264,6 @@ fn waits_for(line: &str) -> Option<String> {
 /// The cargo that runs us, else the one on the path.
 fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
-}
-
-/// Takes out whatever changes what is built or how. What cargo needs to reach a registry stays.
-fn clean_environment(command: &mut Command, course: &Path) {
-    const KEPT: [&str; 6] =
-        ["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTRY_", "CARGO_REGISTRIES_", "CARGO_SOURCE_"];
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        let is_cargos = text.starts_with("CARGO") && !KEPT.iter().any(|kept| text.starts_with(kept));
-        let is_rustcs = text.starts_with("RUST") && !text.starts_with("RUSTUP_");
-        if is_cargos || is_rustcs {
-            command.env_remove(&name);
-        }
-    }
-    // Empty means none, whatever a configuration file in the home folder says.
-    command.env("RUSTC_WRAPPER", "").env("RUSTC_WORKSPACE_WRAPPER", "");
-    // The toolchain file of the course is not above the current folder, so it is named here.
-    if std::env::var_os("RUSTUP_TOOLCHAIN").is_none()
-        && let Some(channel) = toolchain(course)
-    {
-        command.env("RUSTUP_TOOLCHAIN", channel);
-    }
-}
-
-fn toolchain(course: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(course.join("rust-toolchain.toml")).ok()?;
-    let table: toml::Table = text.parse().ok()?;
-    table.get("toolchain")?.get("channel")?.as_str().map(str::to_owned)
 }
 
 /// Limits the memory of cargo and of every rustc it starts, where the system can.

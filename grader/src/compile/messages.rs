@@ -1,5 +1,6 @@
 //! What cargo says, line by line of JSON.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -26,6 +27,23 @@ pub struct Found {
     pub message: CompilerMessage,
     /// Places in the submission that the message or one of its notes points at: file and line.
     pub places: Vec<(String, u32)>,
+    /// Every file that the message or one of its notes points at.
+    pub files: BTreeSet<String>,
+    /// The root file of the crate that was compiled, by path below the stage.
+    pub crate_root: Option<PathBuf>,
+}
+
+impl Found {
+    /// An error that is about no code: it has neither a place nor a number. The system or the linker is its
+    /// usual cause.
+    pub fn is_error_without_place(&self) -> bool {
+        self.is_error() && self.message.file.is_none() && self.message.code.is_none()
+    }
+
+    /// An error, not a warning.
+    pub fn is_error(&self) -> bool {
+        self.message.level == "error"
+    }
 }
 
 /// Something cargo has built or found up to date.
@@ -63,7 +81,8 @@ pub fn read(line: &[u8], stage: &Path) -> Option<Line> {
             executable: raw.executable,
         })),
         "compiler-message" => {
-            let origin = origin(&raw.target?.src_path, stage);
+            let source = raw.target?.src_path;
+            let origin = origin(&source, stage);
             let message = raw.message?;
             // The closing "aborting due to 3 previous errors" says nothing.
             if message.spans.is_empty()
@@ -74,10 +93,14 @@ pub fn read(line: &[u8], stage: &Path) -> Option<Line> {
             }
             let mut places = Vec::new();
             message.places(&mut places);
+            let mut files = BTreeSet::new();
+            message.files(&mut files);
             let primary = message.spans.iter().find(|span| span.is_primary);
             Some(Line::Message(Box::new(Found {
                 origin,
                 places,
+                files,
+                crate_root: source.strip_prefix(stage).ok().map(Path::to_path_buf),
                 message: CompilerMessage {
                     file: primary.map(|span| span.file_name.clone()),
                     line: primary.map(|span| span.line_start),
@@ -168,6 +191,13 @@ struct RawSpan {
     file_name: String,
     line_start: u32,
     is_primary: bool,
+    /// The macro call that made the code.
+    expansion: Option<Box<RawExpansion>>,
+}
+
+#[derive(Deserialize)]
+struct RawExpansion {
+    span: RawSpan,
 }
 
 impl RawMessage {
@@ -180,6 +210,19 @@ impl RawMessage {
         }
         for child in &self.children {
             child.places(into);
+        }
+    }
+
+    fn files(&self, into: &mut BTreeSet<String>) {
+        for span in &self.spans {
+            let mut span = Some(span);
+            while let Some(current) = span {
+                into.insert(current.file_name.clone());
+                span = current.expansion.as_ref().map(|expansion| &expansion.span);
+            }
+        }
+        for child in &self.children {
+            child.files(into);
         }
     }
 }

@@ -18,12 +18,22 @@ use proc_macro2::Span;
 use quote::ToTokens;
 use syn::spanned::Spanned;
 
-use super::messages::{Found, Origin};
+use super::cargo::Ran;
+use super::depinfo;
+use super::messages::Origin;
 use crate::catalog::{Course, Lab};
 use crate::stage::{Seat, Stage};
 
 /// Most differences in a report.
 const DIFFERENCES: usize = 8;
+
+/// Some public item differs.
+const CHANGED: &str =
+    "your lab compiles, but the hidden tests do not fit it: a public item they use was changed or removed";
+
+/// None does.
+const UNCHANGED: &str = "your lab compiles, but the hidden tests do not compile against it. Every public item has the skeleton's \
+     signature: look at what your types contain and implement (`Send`, `Sync`, `Clone`, bounds)";
 
 /// One public item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,10 +53,10 @@ pub struct Item {
 /// Public items by a name that is unique in a lab: `Bag::push`, `impl Drop for Bag`, `use Bag`.
 pub type Items = BTreeMap<String, Item>;
 
-/// Says which public items of the graded labs differ from the reference's, those the errors mention first.
-pub fn explain(course: &Course, stage: &Stage, lab: &Lab, found: &[Found]) -> Vec<String> {
-    let errors =
-        || found.iter().filter(|found| found.message.level == "error" && found.origin == Origin::Tests);
+/// Says which public items of the graded labs differ from the reference's, those the errors mention first. Only
+/// files that rustc read count: an old copy beside a module has no effect.
+pub fn explain(course: &Course, stage: &Stage, lab: &Lab, ran: &Ran) -> Vec<String> {
+    let errors = || ran.found.iter().filter(|found| found.is_error() && found.origin == Origin::Tests);
     let said: String = errors().map(|found| found.message.rendered.as_str()).collect::<Vec<_>>().join("\n");
     let places: Vec<&(String, u32)> = errors().flat_map(|found| &found.places).collect();
     let mut mentioned = Vec::new();
@@ -54,8 +64,12 @@ pub fn explain(course: &Course, stage: &Stage, lab: &Lab, found: &[Found]) -> Ve
     let labs = course.earlier(lab).chain([lab]).filter(|lab| stage.seats.contains_key(&lab.number));
     for lab in labs.filter(|lab| stage.seat(lab) != Seat::Reference) {
         let folder = format!("{}/{}", stage.seat(lab).folder(), lab.id);
-        let own = read(&stage.root.join(&folder));
-        for (name, wanted) in read(&stage.root.join("solutions").join(&lab.id)) {
+        let package = stage.seat(lab).package(&lab.package);
+        let own = read(&stage.root, &folder, &depinfo::sources_of(stage, &package, &ran.artifacts));
+        let reference = format!("solutions/{}", lab.id);
+        let mut files = Vec::new();
+        collect(&stage.root, &PathBuf::from(&reference).join("src"), &mut files);
+        for (name, wanted) in read(&stage.root, &reference, &files) {
             let mine = own.get(&name);
             if mine.is_some_and(|mine| mine.shape == wanted.shape) {
                 continue;
@@ -71,10 +85,8 @@ pub fn explain(course: &Course, stage: &Stage, lab: &Lab, found: &[Found]) -> Ve
         }
     }
     let chosen = if mentioned.is_empty() { others } else { mentioned };
-    let mut notes = vec![
-        "your lab compiles, but the hidden tests do not fit it: a public item they use was changed or removed"
-            .to_owned(),
-    ];
+    let first = if chosen.is_empty() { UNCHANGED } else { CHANGED };
+    let mut notes = vec![first.to_owned()];
     notes.extend(chosen.into_iter().take(DIFFERENCES));
     notes
 }
@@ -100,14 +112,12 @@ fn mentions(text: &str, name: &str) -> bool {
     text.split(|ch: char| !is_word(ch)).any(|word| word == last)
 }
 
-/// The public items of the lab in `folder`.
-pub fn read(folder: &Path) -> Items {
+/// The public items in `files`, sources of the lab in `folder`; all paths are below `stage`.
+fn read(stage: &Path, folder: &str, files: &[PathBuf]) -> Items {
     let mut items = Items::new();
-    let mut files = Vec::new();
-    collect(&folder.join("src"), &mut files);
     for file in files {
-        let parsed = fs::read_to_string(&file).ok().and_then(|text| syn::parse_file(&text).ok());
-        let shown = file.strip_prefix(folder).unwrap_or(&file).to_string_lossy().into_owned();
+        let parsed = fs::read_to_string(stage.join(file)).ok().and_then(|text| syn::parse_file(&text).ok());
+        let shown = file.strip_prefix(folder).unwrap_or(file).to_string_lossy().into_owned();
         if let Some(parsed) = parsed {
             Reader { items: &mut items, file: &shown }.items(&parsed.items);
         }
@@ -115,11 +125,12 @@ pub fn read(folder: &Path) -> Items {
     items
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            collect(&path, files);
+/// All sources below `stage/folder`, as paths below `stage`.
+fn collect(stage: &Path, folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(stage.join(folder)).into_iter().flatten().flatten() {
+        let path = folder.join(entry.file_name());
+        if entry.path().is_dir() {
+            collect(stage, &path, files);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             files.push(path);
         }

@@ -73,6 +73,11 @@ pub fn perf_package(lab: &Lab) -> String {
     format!("perf-{}", lab.package)
 }
 
+/// The package of a lab's hidden tests.
+pub fn suite_package(lab: &Lab) -> String {
+    format!("suite-{}", lab.package)
+}
+
 /// The test program of a task: `t1_3` for task 1.3, as its module.
 pub fn test_program(task: &str) -> String {
     format!("t{}", task.replace('.', "_"))
@@ -98,8 +103,9 @@ pub fn test_root_text(main: &str, task: &str, tasks: &[Task]) -> String {
 pub struct Manifests<'a> {
     course: &'a Course,
     workspace: Table,
-    /// Dependencies of each reference lab, by lab number.
-    labs: BTreeMap<u32, Table>,
+    /// Dependencies of each reference lab, by lab number, or why they cannot be read: only a lab that is in use
+    /// must be in order.
+    labs: BTreeMap<u32, Result<Table, String>>,
     /// The kits by package name.
     kits: BTreeMap<String, KitManifest>,
 }
@@ -132,7 +138,8 @@ impl<'a> Manifests<'a> {
         for lab in &course.labs {
             let path = course.root.join("solutions").join(&lab.id).join("Cargo.toml");
             if path.is_file() {
-                labs.insert(lab.number, table(&read_table(&path)?, "dependencies"));
+                let manifest = read_table(&path).map_err(|error| format!("{error:#}"));
+                labs.insert(lab.number, manifest.map(|manifest| table(&manifest, "dependencies")));
             }
         }
         let mut kits = BTreeMap::new();
@@ -340,7 +347,8 @@ impl<'a> Manifests<'a> {
 
     fn lab_dependencies(&self, lab: &Lab) -> Result<Table> {
         let known = self.labs.get(&lab.number).cloned();
-        known.ok_or_else(|| anyhow!("solutions/{}/Cargo.toml is missing", lab.id))
+        let known = known.ok_or_else(|| anyhow!("solutions/{}/Cargo.toml is missing", lab.id))?;
+        known.map_err(|error| anyhow!(error))
     }
 
     /// Turns dependencies as the course writes them into dependencies of the stage: ours by path, labs to
