@@ -191,8 +191,8 @@ pub struct Busy {
     pub command: String,
 }
 
-/// The process in the group of `leader`, itself left out, that has used most processor time; `None` if there is
-/// none, or where the system does not say.
+/// The process in the group of `leader`, itself left out, that has used most processor time; `None` if there
+/// is none, or where the system does not say.
 pub fn busiest_below(leader: u32) -> Option<Busy> {
     let mut busiest = None;
     for entry in std::fs::read_dir("/proc").ok()?.flatten() {

@@ -1,5 +1,5 @@
-//! Compiles what the stage holds, and decides whether the submission, its fit to the tests, the machine, or the
-//! course is at fault when that fails.
+//! Compiles what the stage holds, and decides whether the submission, its fit to the tests, the machine, or
+//! the course is at fault when that fails.
 //!
 //! ```text
 //!   cargo build  (own environment, own target folder, current folder /)
@@ -13,8 +13,9 @@
 //! ```
 //!
 //! Cargo looks for configuration from its current folder upwards, so that folder is `/`: nothing that a
-//! submission brings is above it. What the user has set for all builds has no effect either ([`home`]). The learner's compile-time code is macros and constants only: there are
-//! no build scripts and no procedural macros of a lab.
+//! submission brings is above it. What the user has set for all builds has no effect either ([`home`]). The
+//! learner's compile-time code is macros and constants only: there are no build scripts and no procedural
+//! macros of a lab.
 
 mod cargo;
 mod depinfo;
@@ -70,8 +71,8 @@ pub enum Compiled {
 
 /// Compiles `target` of the stage, with the time limit and the number of compilers that `request` has.
 ///
-/// Returns an error when the submission is not at fault: no cargo, no network for a first fetch, a full disk, a
-/// compiler that was killed, a broken reference.
+/// Returns an error when the submission is not at fault: no cargo, no network for a first fetch, a full disk,
+/// a compiler that was killed, a broken reference.
 pub fn compile(
     course: &Course,
     stage: &Stage,

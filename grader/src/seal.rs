@@ -1,11 +1,12 @@
 //! Programs of hidden tests, in a folder of their own, checked before each start.
 //!
-//! A program is copied out of the build folder: what runs knows its own path, and finds nothing beside it. The
-//! copy cannot be written to without changing its rights first, and where the kernel does not confine what runs
-//! (no landlock), the code under test could do that and put another program in place of a task's tests. So:
+//! A program is copied out of the build folder: what runs knows its own path, and finds nothing beside it.
+//! The copy cannot be written to without changing its rights first, and where the kernel does not confine
+//! what runs (no landlock), the code under test could do that and put another program in place of a task's
+//! tests. So:
 //!
-//! - S1: a program starts only if its bytes are those that were copied. The file's number, size and the kernel's
-//!   time of its last change say whether it was touched, and then its content is read again.
+//! - S1: a program starts only if its bytes are those that were copied. The file's number, size and the
+//!   kernel's time of its last change say whether it was touched, and then its content is read again.
 //! - S2: a path that is not sealed is started as it is: the tests of the grader start programs of the system.
 
 use std::collections::BTreeMap;
@@ -48,7 +49,8 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Programs in a folder below `work`, whose lock the caller holds. Removes what a run left behind that was ended.
+    /// Programs in a folder below `work`, whose lock the caller holds. Removes what a run left behind that
+    /// was ended.
     pub fn new(work: &Path) -> Programs {
         for entry in fs::read_dir(work).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with(PREFIX) {

@@ -20,8 +20,8 @@
 //! The layout is the course's own, so compiler messages, panics and `file!()` name the learner's files
 //! without any remapping. Invariants:
 //!
-//! - I1: a file is written only when its bytes change, so that cargo, which goes by modification times, compiles
-//!   nothing without need. What must be compiled again is decided by content ([`freshness`]).
+//! - I1: a file is written only when its bytes change, so that cargo, which goes by modification times,
+//!   compiles nothing without need. What must be compiled again is decided by content ([`freshness`]).
 //! - I2: of a submission only `*.rs` below `src/` is ever read. Manifests are the grader's own.
 //! - I3: whoever writes the stage or uses what was built from it holds the lock.
 //! - I4: each task's tests are a program of their own, so that one task is compiled without the others'.

@@ -262,9 +262,9 @@ fn a_child_with_our_descriptors_does_not_hold_us_up() {
     assert!(start.elapsed() < Duration::from_secs(300));
 }
 
-/// With landlock nothing but the scratch folder, the libraries of the system and the own program is read: no file
-/// of the account that grades, nothing of the process or of the grader, and no build folder. What a test prints
-/// is in the student's report.
+/// With landlock nothing but the scratch folder, the libraries of the system and the own program is read: no
+/// file of the account that grades, nothing of the process or of the grader, and no build folder. What a test
+/// prints is in the student's report.
 #[test]
 fn reading_outside_the_scratch_folder_is_denied_or_declared() {
     let secret = tempfile::NamedTempFile::new().unwrap();
@@ -298,8 +298,8 @@ fn reading_outside_the_scratch_folder_is_denied_or_declared() {
     assert!(failure.trace[0].starts_with("labs/01-tiny/src/bag.rs:"), "backtraces still work: {failure:#?}");
 }
 
-/// A date in the future on everything that was built must not make cargo take an old build for the new code, and
-/// a module that moved must not stay.
+/// A date in the future on everything that was built must not make cargo take an old build for the new code,
+/// and a module that moved must not stay.
 #[test]
 fn what_was_built_from_other_sources_is_not_graded() {
     let stale = || {

@@ -1,9 +1,9 @@
-//! Faults of the machine: a killed linker, a killed or hanging compiler, a full disk. Each ends with exit code 2,
-//! without a report, and with a sentence that says it.
+//! Faults of the machine: a killed linker, a killed or hanging compiler, a full disk. Each ends with exit
+//! code 2, without a report, and with a sentence that says it.
 //!
-//! The faults come from programs called `cc` and `rustc` in a folder that is first in PATH. The grader runs as
-//! a process of its own, because PATH belongs to a whole process. A test of this program must not grade in this
-//! process: the grader there would end the children of the others.
+//! The faults come from programs called `cc` and `rustc` in a folder that is first in PATH. The grader runs
+//! as a process of its own, because PATH belongs to a whole process. A test of this program must not grade in
+//! this process: the grader there would end the children of the others.
 
 mod common;
 
@@ -13,7 +13,8 @@ use std::process::{Command, Output};
 
 use common::{Submission, course, repository, work_dir};
 
-/// A folder with one program, which does `fault` for the arguments that hold `word` and the real thing otherwise.
+/// A folder with one program, which does `fault` for the arguments that hold `word` and the real thing
+/// otherwise.
 fn broken(program: &str, word: &str, fault: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let real = real(program);
@@ -186,8 +187,8 @@ fn the_compiler_sees_no_variable_of_the_grader() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
-/// The configuration in cargo's home folder is for the user's own programs. The registry stays the user's. The
-/// build folder is one of its own, because another home folder means other paths.
+/// The configuration in cargo's home folder is for the user's own programs. The registry stays the user's.
+/// The build folder is one of its own, because another home folder means other paths.
 #[test]
 fn settings_of_the_user_change_no_verdict() {
     let home = tempfile::tempdir().unwrap();

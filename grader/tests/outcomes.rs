@@ -156,7 +156,8 @@ fn a_stray_file_does_not_hide_a_changed_signature() {
     assert!(why.contains("labs/01-tiny/src/bag.rs:") && why.contains("value: &u64"), "{why}");
 }
 
-/// Each reason why tests do not compile against a lab has its own sentence; a changed item is not every reason.
+/// Each reason why tests do not compile against a lab has its own sentence; a changed item is not every
+/// reason.
 #[test]
 fn what_does_not_fit_is_said_and_not_guessed() {
     let allocator =

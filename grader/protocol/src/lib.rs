@@ -13,8 +13,9 @@
 //! ```
 //!
 //! Each message is one line of JSON. A process that ends without a [`Report`] with the nonce has not passed,
-//! whatever it printed and whatever its exit code was. The nonce is made when the test has returned, so while the
-//! learner's code runs it is in no memory. A report of a failure needs none, and comes without being asked.
+//! whatever it printed and whatever its exit code was. The nonce is made when the test has returned, so while
+//! the learner's code runs it is in no memory. A report of a failure needs none, and comes without being
+//! asked.
 
 use std::io::{self, BufRead, Write};
 

@@ -36,9 +36,9 @@ pub fn foreign_sources(
     Ok(found)
 }
 
-/// The same for a build that failed, of all labs in the learner's seat: an error message can hold the text of any
-/// file that the code takes in. Looks at rustc's lists, and at the files that its messages point at, because a
-/// file that is no Rust ends the compilation before there is a list.
+/// The same for a build that failed, of all labs in the learner's seat: an error message can hold the text of
+/// any file that the code takes in. Looks at rustc's lists, and at the files that its messages point at,
+/// because a file that is no Rust ends the compilation before there is a list.
 pub fn foreign_in_failed_build(course: &Course, stage: &Stage, messages: &[Found]) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let labs = || course.labs.iter().filter(|lab| stage.seats.contains_key(&lab.number));
@@ -64,8 +64,8 @@ pub fn foreign_in_failed_build(course: &Course, stage: &Stage, messages: &[Found
     Ok(found)
 }
 
-/// Whether messages may point at this file, which is no lab's: the kit, the standard library, a dependency, or
-/// no file at all.
+/// Whether messages may point at this file, which is no lab's: the kit, the standard library, a dependency,
+/// or no file at all.
 fn is_given(file: &str) -> bool {
     let is_in_package = file.contains("/rustlib/src/") || file.contains("/registry/src/");
     let is_part = file.starts_with("labs/kit/") || file.starts_with("/rustc/") || file.starts_with('<');

@@ -1,17 +1,17 @@
 //! Cargo's home folder and environment for a build, so that nobody's settings change a verdict.
 //!
 //! A `config.toml` in cargo's home folder applies to every build: `panic = "abort"` breaks the tests,
-//! `overflow-checks = false` hides an overflow, a `target` that is not installed fails everything. Where there is
-//! one, cargo gets a home folder of the grader's own:
+//! `overflow-checks = false` hides an overflow, a `target` that is not installed fails everything. Where
+//! there is one, cargo gets a home folder of the grader's own:
 //!
 //! ```text
 //!   <work>/home/.cargo/registry, git    links to the user's
 //!   <work>/home/.cargo/config.toml      of the user's: where packages come from, and the linker
 //! ```
 //!
-//! The compiler gets a named environment, because `option_env!` puts any variable that it has into the program, and
-//! the report into a student's hands. Only `cargo fetch` has all of it: it needs proxies and tokens, and
-//! compiles nothing.
+//! The compiler gets a named environment, because `option_env!` puts any variable that it has into the
+//! program, and the report into a student's hands. Only `cargo fetch` has all of it: it needs proxies and
+//! tokens, and compiles nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -126,7 +126,8 @@ fn own_home(own: &Path, user: &Path, config: &Path) -> Result<PathBuf> {
     Ok(own.to_path_buf())
 }
 
-/// The part of a configuration that says where packages come from and which linker there is, paths made whole.
+/// The part of a configuration that says where packages come from and which linker there is, paths made
+/// whole.
 fn harmless(config: &Table, above: &Path) -> Table {
     let mut kept = Table::new();
     for name in SOURCES {

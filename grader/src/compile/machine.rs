@@ -3,13 +3,13 @@
 //! | seen | fault |
 //! | --- | --- |
 //! | a linker that a signal ended, a compiler that was ended from outside | killed |
-//! | an error without a place in the code, or one of cargo's own, that names an error of the system | system |
+//! | an error without a place in the code, or one of cargo's own, that names a fault of the system | system |
 //! | a crate took too long, and its compiler hardly used the processor | stalled |
 //!
 //! Such a build says nothing about the submission, so it ends in an error: exit code 2 and no report. Only
-//! errors *without* a place in the code are looked at, because `compile_error!("No space left on device")` has
-//! one. What a submission can cause is no fault: a compiler that runs out of stack (SIGSEGV) or stops itself
-//! (SIGABRT) while it compiles a lab.
+//! errors *without* a place in the code are looked at, because `compile_error!("No space left on device")`
+//! has one. What a submission can cause is no fault: a compiler that runs out of stack (SIGSEGV) or stops
+//! itself (SIGABRT) while it compiles a lab.
 
 use super::cargo::Ran;
 
@@ -36,7 +36,8 @@ const SIGNS: [(&str, &str); 15] = [
     ("(never executed)", "the compiler cannot be started"),
 ];
 
-/// What went wrong with the machine, in a sentence without its full stop; `None` if nothing shows that it did.
+/// What went wrong with the machine, in a sentence without its full stop; `None` if nothing shows that it
+/// did.
 pub fn fault(ran: &Ran) -> Option<String> {
     killed(ran).or_else(|| system(ran))
 }

@@ -53,8 +53,8 @@ pub struct Item {
 /// Public items by a name that is unique in a lab: `Bag::push`, `impl Drop for Bag`, `use Bag`.
 pub type Items = BTreeMap<String, Item>;
 
-/// Says which public items of the graded labs differ from the reference's, those the errors mention first. Only
-/// files that rustc read count: an old copy beside a module has no effect.
+/// Says which public items of the graded labs differ from the reference's, those the errors mention first.
+/// Only files that rustc read count: an old copy beside a module has no effect.
 pub fn explain(course: &Course, stage: &Stage, lab: &Lab, ran: &Ran) -> Vec<String> {
     let errors = || ran.found.iter().filter(|found| found.is_error() && found.origin == Origin::Tests);
     let said: String = errors().map(|found| found.message.rendered.as_str()).collect::<Vec<_>>().join("\n");

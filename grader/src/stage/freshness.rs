@@ -1,8 +1,8 @@
 //! What was built from what: decides by content which builds are out of date.
 //!
 //! Cargo compares modification times. A clock that was set back, a date that a test changed, or a module that
-//! moved to another file makes it take an old build for a new one, and the grade would belong to other code. So
-//! the build folder holds a record of the sources that its builds are made from, and a build whose sources
+//! moved to another file makes it take an old build for a new one, and the grade would belong to other code.
+//! So the build folder holds a record of the sources that its builds are made from, and a build whose sources
 //! differ is made unknown to cargo by removing its fingerprint:
 //!
 //! ```text
@@ -12,12 +12,12 @@
 //! ```
 //!
 //! - F1: a fingerprint of a package exists only if the package was compiled from the sources of the record.
-//! - F2: a folder that is being changed is not in the record. What ends the grader in the middle leaves a folder
-//!   of unknown contents, and everything that stands on it is built again.
+//! - F2: a folder that is being changed is not in the record. What ends the grader in the middle leaves a
+//!   folder of unknown contents, and everything that stands on it is built again.
 //! - F3: dates decide only what is built again without need.
 //!
-//! Manifests are not in a digest: the grader writes them, and cargo has what they say in its own digests. Nor are
-//! dependencies from a registry, which never change under one version.
+//! Manifests are not in a digest: the grader writes them, and cargo has what they say in its own digests. Nor
+//! are dependencies from a registry, which never change under one version.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -148,8 +148,8 @@ fn remove_fingerprints(profile: &Path, packages: &BTreeSet<String>) -> Result<()
     Ok(())
 }
 
-/// Removes rustc's lists of the files that it read for labs in the folders `stale`, so that a list that is there
-/// after a build is of that build.
+/// Removes rustc's lists of the files that it read for labs in the folders `stale`, so that a list that is
+/// there after a build is of that build.
 fn remove_lists(profile: &Path, course: &Course, stale: &[&String]) -> Result<()> {
     let roots: Vec<String> = stale.iter().map(|folder| format!(" {folder}/src/lib.rs")).collect();
     let starts: Vec<String> = course.labs.iter().map(|lab| format!("{}-", lab.library())).collect();
@@ -170,8 +170,8 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
-/// Cargo's own locks of the build folder: a cargo that an earlier grader left behind must not enter a build after
-/// its fingerprint was removed. Where the file system has no locks, there is nothing to wait for.
+/// Cargo's own locks of the build folder: a cargo that an earlier grader left behind must not enter a build
+/// after its fingerprint was removed. Where the file system has no locks, there is nothing to wait for.
 fn lock_profiles(build: &Path, observer: &mut dyn Observer) -> Vec<File> {
     let files =
         PROFILES.iter().filter_map(|profile| File::open(build.join(profile).join(".cargo-lock")).ok());

@@ -1,9 +1,9 @@
 //! The usual form of a hole in the compiler with which safe code can do what `unsafe` code can.
 //!
-//! rust-lang/rust issue 25860: a function with a parameter of type `&'a &'b T` may assume that `'b` outlives `'a`,
-//! and loses that condition when it becomes a function pointer. So it turns any reference into a static one, and
-//! from there code reaches memory and descriptors that the harness keeps to itself. No honest lab needs two
-//! named lifetimes in a row; one that has them is pointed out to whoever grades.
+//! rust-lang/rust issue 25860: a function with a parameter of type `&'a &'b T` may assume that `'b` outlives
+//! `'a`, and loses that condition when it becomes a function pointer. So it turns any reference into a static
+//! one, and from there code reaches memory and descriptors that the harness keeps to itself. No honest lab
+//! needs two named lifetimes in a row; one that has them is pointed out to whoever grades.
 //!
 //! The search reads text and finds the form in which the hole is published. It can be written in other ways:
 //! nothing found proves nothing.

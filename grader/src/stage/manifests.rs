@@ -103,8 +103,8 @@ pub fn test_root_text(main: &str, task: &str, tasks: &[Task]) -> String {
 pub struct Manifests<'a> {
     course: &'a Course,
     workspace: Table,
-    /// Dependencies of each reference lab, by lab number, or why they cannot be read: only a lab that is in use
-    /// must be in order.
+    /// Dependencies of each reference lab, by lab number, or why they cannot be read: only a lab that is in
+    /// use must be in order.
     labs: BTreeMap<u32, Result<Table, String>>,
     /// The kits by package name.
     kits: BTreeMap<String, KitManifest>,

@@ -6,8 +6,9 @@
 //! ```
 //!
 //! Nothing that was built from one submission is there when another one is graded, so what one leaves behind
-//! cannot reach the next. Dependencies from a registry hold no code of a submission: a new build folder starts with
-//! copies of those that the course's own has compiled, and a folder that was not used for a while is removed.
+//! cannot reach the next. Dependencies from a registry hold no code of a submission: a new build folder
+//! starts with copies of those that the course's own has compiled, and a folder that was not used for a while
+//! is removed.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -39,8 +40,8 @@ pub fn name(folder: &Path) -> String {
     format!("{shown}-{}", &digest[..16])
 }
 
-/// Gives the submission's build folder the dependencies that the course's own has, the first time, and removes
-/// folders of other submissions beyond the last few. The caller holds the submission's lock.
+/// Gives the submission's build folder the dependencies that the course's own has, the first time, and
+/// removes folders of other submissions beyond the last few. The caller holds the submission's lock.
 pub(super) fn prepare(course: &Course, shared: &Path, own: &Path, observer: &mut dyn Observer) -> Result<()> {
     let used = own.join(USED);
     fs::write(&used, "x").with_context(|| format!("cannot write {}", used.display()))?;

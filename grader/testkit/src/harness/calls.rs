@@ -1,5 +1,6 @@
-//! A filter of system calls (seccomp) for what landlock does not cover: sockets of every kind, rights and dates of
-//! files by their path, and reading or writing the memory of another process. A refused call fails with EPERM.
+//! A filter of system calls (seccomp) for what landlock does not cover: sockets of every kind, rights and
+//! dates of files by their path, and reading or writing the memory of another process. A refused call fails
+//! with EPERM.
 //!
 //! ```text
 //!   load the architecture; another one than this program's: refuse
@@ -69,11 +70,13 @@ const REFUSED_OLD: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const REFUSED_OLD: &[c_long] = &[];
 
-/// Sets the filter for this thread and those it starts; whether the kernel took it. New privileges must be off.
+/// Sets the filter for this thread and those it starts; whether the kernel took it. New privileges must be
+/// off.
 pub(super) fn restrict() -> bool {
     let mut code = filter();
     let program = libc::sock_fprog { len: code.len() as u16, filter: code.as_mut_ptr() };
-    // SAFETY: `program` and the code that it points to live until the call returns, and the kernel only reads them.
+    // SAFETY: `program` and the code that it points to live until the call returns, and the kernel only reads
+    // them.
     let result = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
     result == 0
 }

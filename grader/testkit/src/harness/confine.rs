@@ -52,8 +52,8 @@ fn lower(resource: Resource, soft: u64, hard: u64) -> bool {
     setrlimit(resource, Rlimit { current: Some(soft.min(hard)), maximum: Some(hard) }).is_ok()
 }
 
-/// Leaves this thread and those it starts nothing but `scratch`, reading their own program (a backtrace does) and
-/// the system's libraries, and four devices. No file is executed, and there is no TCP.
+/// Leaves this thread and those it starts nothing but `scratch`, reading their own program (a backtrace does)
+/// and the system's libraries, and four devices. No file is executed, and there is no TCP.
 #[cfg(target_os = "linux")]
 pub(super) fn restrict_files(scratch: &str) -> Vec<String> {
     match landlock(scratch) {

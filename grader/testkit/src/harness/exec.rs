@@ -114,8 +114,8 @@ fn take_order() -> Result<Order, String> {
     Ok(order)
 }
 
-/// A copy of the descriptor with a number that the code under test cannot guess at once. The system's limit of
-/// open files is as it was afterwards.
+/// A copy of the descriptor with a number that the code under test cannot guess at once. The system's limit
+/// of open files is as it was afterwards.
 fn at_random_number(of: std::os::fd::BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     use std::hash::{BuildHasher as _, Hasher as _};
