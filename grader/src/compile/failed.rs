@@ -35,7 +35,7 @@ const BUSY_PART: u64 = 4;
 /// What introduces items from outside Rust.
 const EXTERNAL: [&str; 3] = ["#[link", "extern \"", "extern {"];
 
-/// Decides who has to do something about a build that failed.
+/// Decides whose fault a build that failed is.
 pub(super) fn explain(course: &Course, stage: &Stage, request: &Request<'_>, ran: Ran) -> Result<Compiled> {
     let lab = request.lab;
     let foreign = depinfo::foreign_in_failed_build(course, stage, &ran.found)?;

@@ -322,7 +322,7 @@ impl Watch {
         }
     }
 
-    /// Whether the report is the harness's own, as far as can be told. Nobody gains from a forged failure.
+    /// Whether the report can be the harness's own. A forged failure gains nothing.
     fn is_credible(&self, report: &Report) -> bool {
         report.outcome != Outcome::Pass || (report.nonce.is_some() && report.nonce == self.nonce)
     }
