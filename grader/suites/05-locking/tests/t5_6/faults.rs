@@ -1,0 +1,90 @@
+//! Pages that cannot be read, written or had: each call changes all or nothing.
+
+use std::collections::BTreeMap;
+
+use buffer_pool::RecordId;
+use locking::{Error, Isolation, LockConfig, Transaction};
+use testkit::{check, check_eq, scene, step};
+
+use crate::support::db::BatchStore;
+use crate::support::rows::{Db, Person, ok};
+
+type Statement = fn(&Db<BatchStore>, &Transaction<BatchStore>, &[RecordId]) -> Result<(), Error>;
+
+fn insert(db: &Db<BatchStore>, txn: &Transaction<BatchStore>, _ids: &[RecordId]) -> Result<(), Error> {
+    db.table.insert(txn, &Person::new(777, 2, 1_000).bytes()).map(drop)
+}
+
+fn update(db: &Db<BatchStore>, txn: &Transaction<BatchStore>, ids: &[RecordId]) -> Result<(), Error> {
+    db.table.update(txn, ids[5], &Person::new(888, 3, 2_900).bytes()).map(drop)
+}
+
+fn delete(db: &Db<BatchStore>, txn: &Transaction<BatchStore>, ids: &[RecordId]) -> Result<(), Error> {
+    db.table.delete(txn, ids[6]).map(drop)
+}
+
+/// A statement is made to fail at each of its calls of the pager in turn. What it had done by then is undone,
+/// the transaction goes on, and its earlier changes are there.
+#[testkit::test]
+fn a_statement_that_fails_half_way_leaves_nothing() {
+    scene::invariant("W4", "each call changes all or nothing");
+    let statements: [(&str, Statement); 3] = [("insert", insert), ("update", update), ("delete", delete)];
+    for (name, statement) in statements {
+        let mut failed = 0;
+        for call in 0.. {
+            let db = Db::new(BatchStore::new(600), LockConfig::default());
+            let rows: Vec<Person> = (0..30).map(|number| Person::new(number, 0, 250)).collect();
+            let ids = db.fill(&rows);
+            let mut expected: BTreeMap<_, _> =
+                ids.iter().copied().zip(rows.iter().map(Person::bytes)).collect();
+            let txn = db.begin(Isolation::Serializable);
+            let own = Person::new(500, 1, 20);
+            let own_id = ok(db.table.insert(&txn, &own.bytes()), "an earlier statement");
+            expected.insert(own_id, own.bytes());
+            let error = buffer_pool::Error::Page(slotted_page::Error::FileFull { max: 1 });
+            db.pages().fail_at(db.pages().calls() + call, error);
+            step!("{name}, and call {call} of the pager fails");
+            let result = statement(&db, &txn, &ids);
+            db.pages().fail_no_more();
+            if result.is_ok() {
+                break;
+            }
+            failed += 1;
+            check_eq!(db.pages().held(), Vec::new(), "pages latched after a {name} that failed");
+            ok(txn.commit(), "the commit of what went well");
+            db.check_contents(&expected, "after a statement that failed");
+        }
+        check!(failed >= 2, "a {name} was made to fail at {failed} places only");
+    }
+}
+
+/// A commit has happened when it returns, also if what it leaves cannot be cleared away.
+#[testkit::test]
+fn a_commit_that_cannot_clear_away_has_committed() {
+    scene::invariant("X3", "what a commit clears away shows to nobody");
+    for call in 0..12 {
+        let db = Db::new(BatchStore::new(600), LockConfig::default());
+        let rows: Vec<Person> = (0..10).map(|number| Person::new(number, 0, 250)).collect();
+        let ids = db.fill(&rows);
+        let txn = db.begin(Isolation::Serializable);
+        check_eq!(db.table.delete(&txn, ids[2]), Ok(true), "a delete");
+        check_eq!(db.table.update(&txn, ids[4], &Person::new(44, 0, 30).bytes()), Ok(true), "an update");
+        let error = buffer_pool::Error::Page(slotted_page::Error::FileFull { max: 1 });
+        db.pages().fail_at(db.pages().calls() + call, error);
+        step!("commit, and call {call} of the pager fails");
+        let result = txn.commit();
+        db.pages().fail_no_more();
+        check_eq!(result, Ok(()), "a commit of which call {call} of the pager fails");
+        check_eq!(db.pages().held(), Vec::new(), "pages latched after the commit");
+        let txn = db.begin(Isolation::Serializable);
+        for number in [2, 4] {
+            let again = Person::new(number, 0, 10);
+            let inserted = db.table.insert(&txn, &again.bytes());
+            check!(
+                inserted.is_ok(),
+                "an insert of key {number}, which is free since the commit: {inserted:?}"
+            );
+        }
+        ok(txn.abort(), "abort");
+    }
+}

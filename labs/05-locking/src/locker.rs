@@ -1,0 +1,246 @@
+//! The locks of one transaction: two phases, and locks on parts of a table (tasks 5.2 and 5.4).
+//!
+//! Called by whatever reads and writes for a transaction. Calls the lock table.
+//!
+//! ```text
+//!   locks                   commit point
+//!     ^            ___________|
+//!     |         __|           |
+//!     |      __|              |            growing: locks are only taken
+//!     |   __|                 |            end: all are released at once, after the commit point
+//!     +--|--------------------|-----> time
+//! ```
+//!
+//! - T1: before a part of a table is locked, the table is locked in the intention mode of that lock.
+//! - T2: a lock that protects something is held until [`end`](Locker::end) (strict two-phase locking). What
+//!   is released earlier is the short lock of a read, and what a lock of the whole table covers.
+//! - T3: after [`end`](Locker::end), and after an error that asks for a rollback, no lock is taken.
+//! - T4: a part of a table that the transaction has locked as a whole, in a mode that covers the lock, is not
+//!   locked again.
+//!
+//! Escalation: a transaction that holds very many locks on parts of a table tries to lock the table in S or X
+//! instead, without waiting. If others are in the way it goes on with single locks and tries again when it
+//! holds twice as many.
+//!
+//! Source: Eswaran, Gray, Lorie and Traiger, "The Notions of Consistency and Predicate Locks in a Database
+//! System", CACM 19(11), 1976, for two phases; Gray and others (1976), section 2, for intention locks.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use buffer_pool::RecordId;
+use kit::sync::Arc;
+
+use crate::isolation::Duration;
+use crate::{Isolation, LockError, LockMode, LockTable, Resource, RowLock, TableId, TxnId};
+
+/// Where a transaction stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TxnState {
+    /// It takes locks.
+    Growing,
+    /// It was made a victim. It keeps its locks until its changes are undone, and takes no more.
+    MustRollBack,
+    /// Its locks are released.
+    Ended,
+}
+
+/// The locks of one transaction, which one thread uses at a time. Dropping it releases all of them.
+#[derive(Debug)]
+pub struct Locker {
+    table: Arc<LockTable>,
+    txn: TxnId,
+    isolation: Isolation,
+    own: RefCell<Own>,
+}
+
+/// What the transaction remembers, so that most calls need not ask the lock table.
+#[derive(Debug)]
+struct Own {
+    state: TxnState,
+    tables: BTreeMap<TableId, TableLocks>,
+}
+
+/// The locks on one table and on its parts.
+#[derive(Clone, Copy, Debug)]
+struct TableLocks {
+    /// The mode in which the whole table is held.
+    mode: LockMode,
+    /// Locks taken on parts since the table was locked, as far as they were counted.
+    parts: usize,
+    /// The number of locks on parts at which the next escalation is tried.
+    escalate_at: usize,
+    /// One of them allows writing.
+    has_writes: bool,
+}
+
+impl Locker {
+    /// The locks of `txn`, none so far.
+    ///
+    /// # Requires
+    /// No other `Locker` of this transaction exists.
+    pub fn new(table: Arc<LockTable>, txn: TxnId, isolation: Isolation) -> Self {
+        let own = Own { state: TxnState::Growing, tables: BTreeMap::new() };
+        Locker { table, txn, isolation, own: RefCell::new(own) }
+    }
+
+    /// The transaction.
+    pub fn txn(&self) -> TxnId {
+        self.txn
+    }
+
+    /// Its level.
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> TxnState {
+        self.own.borrow().state
+    }
+
+    /// The lock table.
+    pub fn table(&self) -> &Arc<LockTable> {
+        &self.table
+    }
+
+    /// Locks `resource` in `mode` until the end, and waits for that if it must. Returns what was held of it
+    /// before; a part that the lock of its table covers is not locked itself (T4).
+    ///
+    /// # Ensures
+    /// T1 to T4. Afterwards nobody else can hold `resource` in a mode that conflicts with `mode`. With more
+    /// than [`escalate_at`](crate::LockConfig::escalate_at) locks on parts of one table, escalation is
+    /// tried.
+    ///
+    /// # Errors
+    /// [`LockError::NotGrowing`] after the end, and after an error that
+    /// [must be rolled back](LockError::must_roll_back); those of [`LockTable::lock`]. What was held before
+    /// is still held, and perhaps the intention lock of the table.
+    pub fn lock(&self, resource: &Resource, mode: LockMode) -> Result<Option<LockMode>, LockError> {
+        // Nudge: which lock comes first? What is remembered in `own` saves most calls of the lock table.
+        todo!("task 5.2: lock a table or a part of one")
+    }
+
+    /// As [`lock`](Self::lock), but returns false instead of waiting.
+    ///
+    /// Never sleeps: a thread that holds a latch may call it.
+    ///
+    /// # Requires
+    /// The table of `resource` is locked in the intention mode of `mode`.
+    pub fn try_lock(&self, resource: &Resource, mode: LockMode) -> bool {
+        todo!("task 5.2: lock if that needs no wait")
+    }
+
+    /// Reads a row: locks it as the level and `strength` say, calls `look`, and releases the lock if the
+    /// level says so.
+    ///
+    /// # Ensures
+    /// `look` runs while the lock is held, if the level asks for one. A lock that the transaction had before
+    /// is kept, also by a level that releases its own at once. The lock of a read at read committed is gone
+    /// also if `look` panics.
+    ///
+    /// # Errors
+    /// Those of [`lock`](Self::lock); `look` is not called.
+    pub fn read_row<R>(
+        &self,
+        table: TableId,
+        row: RecordId,
+        strength: RowLock,
+        look: impl FnOnce() -> R,
+    ) -> Result<R, LockError> {
+        // Nudge: a short lock on a row that the transaction has changed must not end the long one.
+        todo!("task 5.4: lock a row, look at it, and let go as the level says")
+    }
+
+    /// Locks a row for writing, until the end.
+    ///
+    /// # Errors
+    /// Those of [`lock`](Self::lock).
+    pub fn write_row(&self, table: TableId, row: RecordId) -> Result<(), LockError> {
+        self.lock(&Resource::Row(table, row), LockMode::X).map(drop)
+    }
+
+    /// Releases all locks.
+    ///
+    /// # Requires
+    /// The commit point is past, or all changes are undone: a lock that ends before that shows others what
+    /// may never have happened.
+    ///
+    /// # Ensures
+    /// T3. A second call does nothing.
+    pub fn end(&self) {
+        todo!("task 5.2: release all locks")
+    }
+
+    /// Ends the transaction without releasing its locks: its changes could not be undone, and nobody may see
+    /// them.
+    pub(crate) fn abandon(&self) {
+        self.own.borrow_mut().state = TxnState::Ended;
+    }
+
+    /// True if the lock on the whole `table` makes a lock in `mode` on a part of it needless.
+    pub(crate) fn covers(&self, table: TableId, mode: LockMode) -> bool {
+        let own = self.own.borrow();
+        own.tables.get(&table).is_some_and(|held| match held.mode {
+            LockMode::X => true,
+            LockMode::S | LockMode::SIX => LockMode::S.covers(mode),
+            LockMode::IS | LockMode::IX => false,
+        })
+    }
+
+    /// Fails after the end, and if the transaction must be rolled back (T3).
+    fn check_growing(&self) -> Result<(), LockError> {
+        match self.state() {
+            TxnState::Growing => Ok(()),
+            TxnState::MustRollBack | TxnState::Ended => Err(LockError::NotGrowing { txn: self.txn }),
+        }
+    }
+
+    /// Remembers that an error must be rolled back (T3).
+    fn noticed<R>(&self, result: Result<R, LockError>) -> Result<R, LockError> {
+        if result.as_ref().is_err_and(LockError::must_roll_back) {
+            self.own.borrow_mut().state = TxnState::MustRollBack;
+        }
+        result
+    }
+
+    /// Remembers that the whole table is locked in `mode` too.
+    fn note_table(&self, table: TableId, mode: LockMode) {
+        let escalate_at = self.table.config().escalate_at;
+        let new = TableLocks { mode, parts: 0, escalate_at, has_writes: false };
+        let mut own = self.own.borrow_mut();
+        let held = own.tables.entry(table).or_insert(new);
+        held.mode = held.mode.join(mode);
+    }
+
+    /// Counts `count` locks on parts of the table, and tries to escalate if there are many.
+    fn note_part(&self, table: TableId, mode: LockMode, count: usize) {
+        let is_many = {
+            let mut own = self.own.borrow_mut();
+            let Some(held) = own.tables.get_mut(&table) else { return };
+            held.parts += count;
+            held.has_writes |= !LockMode::S.covers(mode);
+            held.parts >= held.escalate_at
+        };
+        if is_many && count > 0 {
+            self.escalate(table);
+        }
+    }
+
+    /// Tries to lock the whole `table` in place of its parts: in X if one of them is locked for writing, else
+    /// in S. Says whether it did.
+    ///
+    /// # Ensures
+    /// It never waits. If it succeeds, the locks on parts are released and the table's lock covers them; if
+    /// not, all is as before, and the next attempt comes when the transaction has twice as many.
+    fn escalate(&self, table: TableId) -> bool {
+        // Nudge: which comes first, the lock of the table or the release of the parts?
+        todo!("task 5.2: lock the table in place of its parts")
+    }
+}
+
+impl Drop for Locker {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
