@@ -138,7 +138,7 @@ mod tests {
     fn the_chosen_call_panics_and_no_other() {
         let ledger = Ledger::new();
         let items: Vec<Fused> = (0..4).map(|value| Fused::new(&ledger, value)).collect();
-        let clone_all = || items.iter().cloned().collect::<Vec<_>>();
+        let clone_all = || items.to_vec();
         assert!(burn(Call::Clone, 2, clone_all).is_none());
         ledger.assert_alive(4, "after the clones made before the panic were dropped");
         assert_eq!(burn(Call::Clone, 4, clone_all).map(|clones| clones.len()), Some(4));

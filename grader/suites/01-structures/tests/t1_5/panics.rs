@@ -9,6 +9,9 @@ use super::{check_height, orders_of, show};
 
 type Tree = BTree<Fused, Counted>;
 
+/// One operation on a tree.
+type Work = fn(&mut Tree);
+
 /// A tree of the even keys below `2 * count`, each value 1,000 greater than its key.
 fn filled(ledger: &Ledger, order: usize, keys: &[u64]) -> Tree {
     let mut tree = BTree::with_order(order);
@@ -86,7 +89,7 @@ fn a_remove_whose_comparison_panics_changes_nothing() {
 fn a_drop_or_clone_that_panics_leaves_a_sound_tree() {
     for order in [2, 32] {
         for calls in [0, 1, 17, 39] {
-            let works: [(&str, Call, fn(&mut Tree)); 3] = [
+            let works: [(&str, Call, Work); 3] = [
                 ("clear()", Call::Drop, Tree::clear),
                 ("clone()", Call::Clone, |tree| drop(tree.clone())),
                 ("std::mem::take(..).into_iter().nth(5)", Call::Drop, |tree| {

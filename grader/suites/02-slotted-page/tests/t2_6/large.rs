@@ -41,6 +41,9 @@ fn large_file(free: PageId) -> (Arc<SparseDisk>, u32) {
     (disk, page_count)
 }
 
+/// A change of a map page.
+type Change = fn(&mut PageBuf);
+
 /// Writes one of the manager's own pages.
 fn put(disk: &SparseDisk, id: PageId, kind: PageKind, fill: impl FnOnce(&mut PageBuf)) {
     let mut page = [0; PAGE_SIZE];
@@ -120,7 +123,7 @@ fn the_maps_of_all_groups_are_checked() {
             header::put_u64(page, 32, 1);
         });
     }
-    let with_map = |group: u32, change: fn(&mut PageBuf)| {
+    let with_map = |group: u32, change: Change| {
         put(&disk, PageId(2 + group * GROUP_PAGES), PageKind::FREE_MAP, |page| {
             page[32..].fill(0xFF);
             let in_file = (shorter - (2 + group * GROUP_PAGES)).min(GROUP_PAGES);
@@ -136,7 +139,7 @@ fn the_maps_of_all_groups_are_checked() {
         Ok(()),
         "open of a file whose last group is not full, from {last}"
     );
-    let changes: [(&str, fn(&mut PageBuf)); 3] = [
+    let changes: [(&str, Change); 3] = [
         ("the first page of the map is free", |page| page[32] &= !1),
         ("the second page of the map is free", |page| page[32] &= !2),
         ("the last page of the group is in use, after the end of the file", |page| page[4_095] |= 0x80),
