@@ -13,9 +13,11 @@
 //! - [`Failure`] and the check macros: how a test says what is wrong.
 //! - [`scene`]: the operations so far and a picture, for whatever fails next.
 //! - [`prop`], [`schedule`], [`disk`]: properties, thread interleavings, storage faults.
+//! - [`sessions`]: threads that a test leads step by step, also through a wait.
 //! - [`drops`], [`alloc`], [`counted`], [`hashers`], [`generate`]: counting and generating.
 //! - [`fuse`]: keys and values whose code panics at a chosen call.
 //! - [`bytes`]: contents for pages and records, made fast although the suites are not optimised.
+//! - [`history`]: what transactions did, and which anomalies are in it.
 //! - [`pages`]: what is in a file of pages, by code that shares nothing with the labs.
 //! - [`perf`]: paired measurements of a learner's code beside the reference.
 //! - [`harness`]: runs the tests and tells the grader how they ended.
@@ -33,6 +35,7 @@ pub mod fuse;
 pub mod generate;
 pub mod harness;
 pub mod hashers;
+pub mod history;
 pub mod pages;
 pub mod perf;
 pub mod prop;
@@ -40,6 +43,7 @@ pub mod scene;
 #[cfg(feature = "controlled")]
 pub mod schedule;
 mod seeds;
+pub mod sessions;
 
 pub use failure::Failure;
 pub use fastrand::Rng;
