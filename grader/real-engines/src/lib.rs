@@ -4,7 +4,7 @@
 //! ```text
 //!   scenario     sessions and statements, in an order that invites one anomaly (testkit::history::scenario)
 //!      |
-//!    driver ---> one statement at a time; a session that waits is asked again after each step of another one
+//!    play ----> one statement at a time; a session that waits is asked again after each step of another one
 //!      |              sqlite: in this process          postgres: a psql process for each session
 //!      v
 //!   History ---> check ---> "yes": the anomaly is there; "no": it waited, or it was refused
@@ -15,10 +15,8 @@
 //!
 //! Every row carries the version that its last writer put there, so a read names exactly what it saw.
 
-mod driver;
 mod engine;
 pub mod postgres;
 pub mod sqlite;
 
-pub use driver::{Outcome, run};
-pub use engine::{Answer, Engine, Session};
+pub use engine::{Engine, Session, run};

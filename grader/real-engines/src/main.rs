@@ -7,7 +7,8 @@
 
 use real_engines::postgres::{LEVELS, Postgres};
 use real_engines::sqlite::{Mode, Sqlite};
-use real_engines::{Engine, Outcome, run};
+use real_engines::{Engine, run};
+use testkit::history::play::Outcome;
 use testkit::history::scenario::{SCENARIOS, Scenario};
 
 fn main() -> Result<(), String> {

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use std::cell::RefCell;
 
-use crate::engine::{Answer, Engine, Session};
+use testkit::history::play::Answer;
+
+use crate::engine::{Engine, Session};
 
 /// Ends the output of each statement.
 const MARK: &str = "statement-ended";

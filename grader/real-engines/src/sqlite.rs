@@ -6,7 +6,9 @@
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use tempfile::TempDir;
 
-use crate::engine::{Answer, Engine, Session};
+use testkit::history::play::Answer;
+
+use crate::engine::{Engine, Session};
 
 /// How the connections share the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

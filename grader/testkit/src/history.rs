@@ -48,6 +48,7 @@ mod cycles;
 mod graph;
 mod model;
 mod notation;
+pub mod play;
 pub mod scenario;
 mod story;
 mod svg;

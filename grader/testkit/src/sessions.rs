@@ -210,7 +210,7 @@ fn serve<S, R>(shared: &Arc<Shared<S, R>>, number: usize, mut state: S) {
 mod tests {
     use super::*;
 
-    /// A lock that says who waits for it.
+    /// A lock that knows which sessions wait for it.
     struct Toy {
         /// Whether it is taken, and which sessions wait.
         state: Mutex<(bool, Vec<usize>)>,

@@ -69,19 +69,26 @@ impl History {
 /// The shortest example of each anomaly in a graph, the most severe first.
 fn findings(graph: &Graph, versions: &Versions) -> Vec<Finding> {
     let mut findings = bad_reads(graph);
-    let searches = [
-        (Anomaly::DirtyWrite, Edges::Writes, Must::Any, Rest::Any),
-        (Anomaly::CircularFlow, Edges::Flow, Must::Read, Rest::Any),
-        (Anomaly::SingleAntiDependency, Edges::Items, Must::Item, Rest::NoRw),
-        (Anomaly::AntiDependencyCycle, Edges::Items, Must::Item, Rest::AnotherRw),
-        (Anomaly::LongFork, Edges::Items, Must::Item, Rest::ApartRw),
-        (Anomaly::Phantom, Edges::All, Must::Predicate, Rest::NoRw),
-        (Anomaly::PhantomSkew, Edges::All, Must::Predicate, Rest::AnotherRw),
-        (Anomaly::Phantom, Edges::All, Must::Predicate, Rest::ApartRw),
-    ];
-    for (anomaly, edges, must, rest) in searches {
-        if let Some(cycle) = shortest(graph, edges, must, rest) {
+    let mut search = |anomaly, edges, must, rest| {
+        let cycle = shortest(graph, edges, must, rest);
+        let is_found = cycle.is_some();
+        if let Some(cycle) = cycle {
             add(&mut findings, Finding { anomaly: name_of(anomaly, &cycle), cycle, read: None });
+        }
+        is_found
+    };
+    search(Anomaly::DirtyWrite, Edges::Writes, Must::Any, Rest::Any);
+    search(Anomaly::CircularFlow, Edges::Flow, Must::Read, Rest::Any);
+    let of_items = (Anomaly::SingleAntiDependency, Anomaly::AntiDependencyCycle, Anomaly::LongFork);
+    let of_predicates = (Anomaly::Phantom, Anomaly::PhantomSkew, Anomaly::Phantom);
+    for (edges, must, (one, several, apart)) in
+        [(Edges::Items, Must::Item, of_items), (Edges::All, Must::Predicate, of_predicates)]
+    {
+        let has_one = search(one, edges, must, Rest::NoRw);
+        search(several, edges, must, Rest::AnotherRw);
+        // Of the cycles whose `rw` edges are apart, one with a single `rw` edge is the shortest.
+        if !has_one {
+            search(apart, edges, must, Rest::ApartRw);
         }
     }
     for (anomaly, cycle) in same_item(graph, versions) {

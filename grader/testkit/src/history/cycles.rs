@@ -47,7 +47,7 @@ pub(super) enum Rest {
     NoRw,
     /// At least one further `rw` edge.
     AnotherRw,
-    /// At least one further `rw` edge, and no `rw` edge follows another.
+    /// No `rw` edge follows another.
     ApartRw,
 }
 
@@ -73,17 +73,15 @@ impl Must {
     }
 }
 
-/// What a search remembers about the way so far: whether it has an `rw` edge (for [`Rest::AnotherRw`]);
-/// whether it has one and whether its last edge is one (for [`Rest::ApartRw`]).
+/// What a search remembers about the way so far: 1 if it has an `rw` edge (for [`Rest::AnotherRw`]), or if
+/// its last edge is one (for [`Rest::ApartRw`]).
 type Memory = usize;
-const MEMORIES: usize = 4;
-const HAS_RW: Memory = 1;
-const LAST_IS_RW: Memory = 2;
+const MEMORIES: usize = 2;
 
 impl Rest {
     /// The memory behind the edge that the cycle must have.
     fn start(self) -> Memory {
-        if self == Rest::ApartRw { LAST_IS_RW } else { 0 }
+        usize::from(self == Rest::ApartRw)
     }
 
     /// The memory after one more edge; `None` if that edge is not allowed here.
@@ -92,10 +90,8 @@ impl Rest {
         match self {
             Rest::Any => Some(0),
             Rest::NoRw => (!is_rw).then_some(0),
-            Rest::AnotherRw => Some(if is_rw { HAS_RW } else { memory }),
-            Rest::ApartRw if is_rw && memory & LAST_IS_RW != 0 => None,
-            Rest::ApartRw if is_rw => Some(HAS_RW | LAST_IS_RW),
-            Rest::ApartRw => Some(memory & HAS_RW),
+            Rest::AnotherRw => Some(memory | usize::from(is_rw)),
+            Rest::ApartRw => (!is_rw || memory == 0).then_some(usize::from(is_rw)),
         }
     }
 
@@ -103,7 +99,8 @@ impl Rest {
     fn may_close(self, memory: Memory) -> bool {
         match self {
             Rest::Any | Rest::NoRw => true,
-            Rest::AnotherRw | Rest::ApartRw => memory == HAS_RW,
+            Rest::AnotherRw => memory == 1,
+            Rest::ApartRw => memory == 0,
         }
     }
 }

@@ -230,7 +230,7 @@ fn two_thousand_operations_take_less_than_a_second_and_two_checks_agree() {
     let mut most = 0;
     let crowded = [Level::ReadUncommitted, Level::ReadCommitted, Level::Snapshot, Level::Serializable];
     for (level, keys) in crowded.into_iter().flat_map(|level| [(level, 10), (level, 1_000)]) {
-        let shape = Shape { txns: 400, at_once: 8, operations: 8, keys, ..shape(level) };
+        let shape = Shape { txns: 280, at_once: 8, operations: 8, keys, ..shape(level) };
         let history = history(&mut Rng::with_seed(1), shape);
         let operations = history.steps().len() - 2 * history.txn_count();
         let start = clock_gettime(ClockId::ThreadCPUTime);
