@@ -45,8 +45,8 @@ pub enum Body {
     Prose(String),
     /// A value or a picture, every space counts.
     Exact(String),
-    /// Steps, numbered.
-    Steps(Vec<String>),
+    /// Steps, numbered; so many before them are left out.
+    Steps(usize, Vec<String>),
     /// Something to type.
     Command(String),
 }
@@ -60,8 +60,12 @@ const STEP: usize = 160;
 /// Longest input shown without `-v`, in lines.
 const CASE_LINES: usize = 8;
 
-/// Longest picture shown without `-v`, in lines.
-const PICTURE_LINES: usize = 30;
+/// Longest picture shown without `-v`, in lines, and its longest line in characters.
+const PICTURE_LINES: usize = 20;
+const PICTURE_COLUMNS: usize = 110;
+
+/// Most notes shown without `-v`.
+const NOTES: usize = 4;
 
 /// Most lines of printed output shown without `-v`.
 const PRINTED_LINES: usize = 8;
@@ -265,23 +269,35 @@ fn facts(rows: &mut Vec<Row>, failure: &Failure, full: bool) {
     }
     if !failure.steps.is_empty() {
         let hidden = if full { 0 } else { failure.steps.len().saturating_sub(STEPS) };
-        let mut steps: Vec<String> =
-            failure.steps[hidden..].iter().map(|step| clip_to(step, STEP, full)).collect();
-        if hidden > 0 {
-            steps.insert(0, format!("({} before; -v shows them)", plural(hidden, "step")));
-        }
-        rows.push(row("steps", Body::Steps(steps)));
+        let steps = failure.steps[hidden..].iter().map(|step| clip_to(step, STEP, full)).collect();
+        rows.push(row("steps", Body::Steps(hidden, steps)));
     }
     if let Some(picture) = &failure.picture {
-        let lines = if full { usize::MAX } else { PICTURE_LINES };
-        rows.push(row("picture", Body::Exact(beginning(picture.trim_end(), lines))));
+        let shown = if full { picture.trim_end().to_string() } else { thumbnail(picture.trim_end()) };
+        rows.push(row("picture", Body::Exact(shown)));
     }
     if let Some((id, text)) = &failure.invariant {
         rows.push(row("invariant", Body::Prose(format!("{id}: {text}"))));
     }
-    for note in &failure.notes {
+    let notes = if full { failure.notes.len() } else { NOTES };
+    for note in failure.notes.iter().take(notes) {
         rows.push(row("note", Body::Prose(note.clone())));
     }
+    let more = failure.notes.len().saturating_sub(notes);
+    if more > 0 {
+        rows.push(row("note", Body::Prose(format!("({}; -v shows them)", plural(more, "more note")))));
+    }
+}
+
+/// The first lines of a picture, each cut to what a screen shows: what lies to the right is the data of
+/// records, seldom the mistake.
+fn thumbnail(picture: &str) -> String {
+    let cut = |line: &str| match line.char_indices().nth(PICTURE_COLUMNS) {
+        Some((at, _)) => format!("{} ..", line[..at].trim_end()),
+        None => line.to_string(),
+    };
+    let lines: Vec<String> = picture.lines().map(cut).collect();
+    beginning(&lines.join("\n"), PICTURE_LINES)
 }
 
 /// The first `lines` lines of `text`, and how many more there are.
@@ -479,6 +495,26 @@ mod tests {
         let shown = beginning(&lines.join("\n"), 30);
         assert!(shown.ends_with("29\n... (70 more lines; -v shows them)"), "{shown}");
         assert_eq!(beginning("a\nb", 2), "a\nb");
+    }
+
+    /// Eight facts of one kind hide the command that comes after them, and a page of record data the picture.
+    #[test]
+    fn notes_and_wide_pictures_are_cut() {
+        let failure = Failure {
+            notes: (0..9).map(|n| format!("also: page {n}")).collect(),
+            picture: Some(format!("page 3: {}\n| a |", "data ".repeat(100))),
+            ..Failure::default()
+        };
+        let mut rows = Vec::new();
+        facts(&mut rows, &failure, false);
+        let notes: Vec<&Row> = rows.iter().filter(|row| row.label == "note").collect();
+        assert_eq!(notes.len(), NOTES + 1);
+        assert_eq!(notes[NOTES].body, Body::Prose("(5 more notes; -v shows them)".into()));
+        let Body::Exact(picture) = &rows[0].body else { panic!("{rows:?}") };
+        assert!(picture.ends_with(" ..\n| a |") && picture.len() < 130, "{picture}");
+        rows.clear();
+        facts(&mut rows, &failure, true);
+        assert_eq!(rows.iter().filter(|row| row.label == "note").count(), 9);
     }
 
     #[test]

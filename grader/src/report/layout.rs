@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::explain::{Body, Explained};
-use crate::paint::{Paint, pad, wrap};
+use crate::paint::{Paint, pad, plural, wrap};
 
 /// One failure as text.
 pub fn explained(failure: &Explained, paint: Paint) -> String {
@@ -21,7 +21,7 @@ pub fn explained(failure: &Explained, paint: Paint) -> String {
             Body::Prose(text) => wrap(text, paint.width - 14),
             Body::Exact(text) => text.lines().map(str::to_string).collect(),
             Body::Command(text) => vec![paint.command(text)],
-            Body::Steps(steps) => numbered(steps),
+            Body::Steps(before, steps) => numbered(*before, steps),
         };
         for (index, line) in lines.iter().enumerate() {
             let label = if index == 0 { pad(row.label, 10) } else { " ".repeat(10) };
@@ -31,14 +31,17 @@ pub fn explained(failure: &Explained, paint: Paint) -> String {
     out
 }
 
-fn numbered(steps: &[String]) -> Vec<String> {
-    let mut number = 0;
+fn numbered(before: usize, steps: &[String]) -> Vec<String> {
+    let left_out = (before > 0).then(|| format!("({} before; -v shows them)", plural(before, "step")));
+    // A remark of the scene is no step.
+    let is_step = |step: &str| !step.starts_with("//");
+    let mut number = before;
     let numbered = steps.iter().map(|step| {
-        if step.starts_with('(') {
+        if !is_step(step) {
             return step.clone();
         }
         number += 1;
         format!("{number:>2}  {}", step.replace('\n', "\n    "))
     });
-    numbered.collect()
+    left_out.into_iter().chain(numbered).collect()
 }
