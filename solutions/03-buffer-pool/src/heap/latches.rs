@@ -138,8 +138,8 @@ impl<'p, P: Pager> Latches<'p, P> {
     ///
     /// # Errors
     /// Those of the pager for the home page, [`Error::NotInHeap`], [`Error::NoRecord`] (also if a record of
-    /// another home lies there), [`HeapDamage::BadTag`](crate::HeapDamage::BadTag).
-    /// [`HeapDamage::BadForward`](crate::HeapDamage::BadForward) if the forward leads to its own page, to a
+    /// another home lies there), [`HeapDamage::BadTag`].
+    /// [`HeapDamage::BadForward`] if the forward leads to its own page, to a
     /// page that is not the heap's, or to anything but a moved record that names `id` as its home (H3): with
     /// both pages latched it cannot be that the record is just being moved.
     ///
