@@ -47,6 +47,7 @@ pub struct Limits {
 /// What a test process says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a process sends two of them")]
 pub enum Message {
     /// The test function returned; the nonce, please.
     Returned,
