@@ -303,7 +303,7 @@ fn refuses_a_record_start_past_an_empty_page() {
 /// ends.
 #[testkit::test]
 fn refuses_more_slots_than_a_page_has_room_for() {
-    for count in [1_013, 1_024, 16_372, 16_384, 16_385, 17_000, 32_768, 65_535] {
+    for count in [1, 2, 1_012, 1_013, 1_024, 16_372, 16_384, 16_385, 17_000, 32_768, 65_535] {
         let mut bytes: PageBuf = [0; PAGE_SIZE];
         header::init(&mut bytes, ID, PageKind::HEAP);
         put_u16(&mut bytes, RECORD_START_AT, PAGE_SIZE as u16);

@@ -271,7 +271,7 @@ fn a_lost_page_and_one_with_two_owners_are_problems_of() {
 
 #[test]
 fn pages_of_another_file_or_version_are_problems() {
-    let sound = with_books(&[], &[4]);
+    let sound = with_books(&heap(), &[6, 7]);
     assert!(allocation(&sound).problems.is_empty(), "{:?}", allocation(&sound).problems);
     let with = |id: usize, at: usize| {
         let mut bytes = sound.clone();
