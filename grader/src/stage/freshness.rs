@@ -175,12 +175,11 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
 fn lock_profiles(build: &Path, observer: &mut dyn Observer) -> Vec<File> {
     let files =
         PROFILES.iter().filter_map(|profile| File::open(build.join(profile).join(".cargo-lock")).ok());
-    let locked = files.map(|file| {
+    let locked = files.inspect(|file| {
         if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
             observer.say("waiting for a compiler that an earlier run left behind");
             let _ = file.lock();
         }
-        file
     });
     locked.collect()
 }
