@@ -13,7 +13,7 @@
 //! mistake, higher up, shows after the first is corrected. Then the lab's own tests are run, because one of
 //! them is easier to follow than a later lab's.
 //!
-//! Tests that ran out of time are run again too, but only a few of them ([`SLOW_SUSPECTS`]): each costs its
+//! Tests that ran out of time are run again too, but only a few of them (`SLOW_SUSPECTS`): each costs its
 //! limit on each stack.
 //!
 //! What is left out: gates. A slow earlier lab makes a later one slow, which `compare` on the earlier lab

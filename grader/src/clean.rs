@@ -2,9 +2,9 @@
 //!
 //! A panic message, printed output, a compiler message or the name of a file may hold control characters. On
 //! a terminal they repaint lines, and a report could say "passed" where nothing passed; in a page they hide
-//! or reorder text. This is the one place that takes them out: [`text`] for a text, [`test`] for a test that
-//! is shown while others still run, and [`report`] for everything that a run found. The writers of reports
-//! get no other text.
+//! or reorder text. This is the one place that takes them out: [`text`] for a text, [`test()`] for a test
+//! that is shown while others still run, and [`report`] for everything that a run found. The writers of
+//! reports get no other text.
 //!
 //! | character | becomes |
 //! | --- | --- |
