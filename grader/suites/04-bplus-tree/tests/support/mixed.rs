@@ -58,6 +58,40 @@ pub(crate) fn tree(rng: &mut Rng, count: u64, fill: usize) -> Story {
     Story::open(pages, root, &entries, KeyMode::Unique)
 }
 
+/// A tree of three levels with one entry a leaf. Each group is an internal node: the length of the separator
+/// before it, and then those of the separators between its children.
+pub(crate) fn three_levels(groups: &[&[usize]]) -> Story {
+    let leaves: usize = groups.iter().map(|group| group.len()).sum();
+    let entries: Vec<Entry> =
+        (1..=leaves as u64).map(|at| (keys::long(10 * at, 10), keys::record(at))).collect();
+    let pages = Pages::with_capacity(60);
+    let root = pages.place([0; PAGE_SIZE]);
+    let ids: Vec<PageId> = entries.iter().map(|_| pages.place([0; PAGE_SIZE])).collect();
+    let owner = |level| Owner { previous: PageId::NONE, next: PageId::NONE, tree: root, level, mode: 0 };
+    for (at, (key, record)) in entries.iter().enumerate() {
+        let neighbour = |at: Option<usize>| at.and_then(|at| ids.get(at)).copied().unwrap_or(PageId::NONE);
+        let (previous, next) = (neighbour(at.checked_sub(1)), neighbour(Some(at + 1)));
+        pages.put(ids[at], node(ids[at], Owner { previous, next, ..owner(0) }, &[leaf_entry(key, *record)]));
+    }
+    let separator = |at: usize, len| (keys::long(10 * at as u64 + 5, len), RecordId::MIN);
+    let (mut at, mut above) = (0, Vec::new());
+    for group in groups {
+        let id = pages.place([0; PAGE_SIZE]);
+        let bytes = group.iter().enumerate().map(|(child, len)| {
+            let separator = separator(at + child, *len);
+            child_entry(ids[at + child], if child == 0 { None } else { Some(&separator) })
+        });
+        pages.put(id, node(id, owner(1), &bytes.collect::<Vec<_>>()));
+        let separator = separator(at, group[0]);
+        above.push(child_entry(id, if at == 0 { None } else { Some(&separator) }));
+        at += group.len();
+    }
+    pages.put(root, node(root, owner(2), &above));
+    testkit::scene::clear();
+    step!("// a tree of three levels with {leaves} leaves; the lengths of its separators are {groups:?}");
+    Story::open(pages, root, &entries, KeyMode::Unique)
+}
+
 /// Writes the level above `below`.
 fn parents(pages: &Pages, root: PageId, level: u16, below: Vec<Below>, fill: usize) -> Vec<Below> {
     let mut groups: Vec<Vec<Below>> = Vec::new();

@@ -59,6 +59,30 @@ fn only_children_come_out_though_a_latch_is_refused() {
     }
 }
 
+/// Where the page of a root's only child cannot be had, the root may keep it. A request that fails once does
+/// not stop the tree from being emptied.
+#[testkit::test]
+fn only_children_come_out_though_a_request_fails() {
+    for height in 1..4 {
+        for n in 0..60 {
+            testkit::scene::clear();
+            let mut story = with_only_children(height, [1, 1, 3]);
+            story.pages.fail_at(n, Fault::AllPinned);
+            step!("// page request {n} from now on fails");
+            for number in [0, 2, 3, 4, 1] {
+                let (key, record) = (keys::long(number, 900), keys::record(number + 1));
+                let is_out = story.tree.remove(&story.pages, &key, record) == Ok(true)
+                    || story.tree.remove(&story.pages, &key, record) == Ok(true);
+                check!(is_out, "remove of {} works when it is called again", keys::shown(&key));
+                story.model.remove(&key, record);
+                story.check_with_a_high_root();
+            }
+            story.pages.stop_failing();
+            check_emptied(&story, story.tree.id());
+        }
+    }
+}
+
 /// A page that cannot be freed is the error of the removal, but the entry is out, and the other pages that
 /// left the tree are free.
 #[testkit::test]

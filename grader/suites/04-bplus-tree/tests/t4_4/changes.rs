@@ -346,3 +346,32 @@ fn a_sibling_may_go_while_it_is_waited_for() {
         });
     });
 }
+
+/// A leaf borrows from the one that a walk goes to next, just when the walk waits for it. The counter must be
+/// raised before the latches are released: else the walk reads the old count and the new leaf.
+#[testkit::test]
+fn a_sibling_may_lend_while_it_is_waited_for() {
+    for (direction, sizes, gone) in [(Direction::Forward, [2, 4], 0), (Direction::Backward, [4, 2], 5)] {
+        schedule::explore(200, move || {
+            let entries: Vec<Entry> =
+                (1..=6).map(|at| (keys::long(10 * at, 900), keys::record(at))).collect();
+            let (pages, root) = Shape::leaves_of(&entries, &sizes);
+            let story = Story::open(pages, root, &entries, KeyMode::Unique);
+            let mut stable = story.model.entries.clone();
+            stable.remove(&entries[gone]);
+            let (pages, tree, ever) = (&story.pages, &story.tree, story.model.entries.clone());
+            kit::sync::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let (key, record) = &entries[gone];
+                    check_eq!(tree.remove(pages, key, *record), Ok(true), "remove during a walk");
+                });
+                scope.spawn(|| {
+                    let mut seen = Seen { direction, stable: &stable, ever, found: Vec::new() };
+                    let mut range = open(tree, pages, Bound::Unbounded, Bound::Unbounded, direction);
+                    while seen.next(&mut range, true) {}
+                    seen.check();
+                });
+            });
+        });
+    }
+}

@@ -1,5 +1,6 @@
 //! One thread: keys and separators of any length, and how full nodes are.
 
+use bplus_tree::node::LOW_WATER;
 use bplus_tree::{KeyMode, Latching};
 use buffer_pool::RecordId;
 use proptest::prelude::*;
@@ -52,9 +53,28 @@ fn a_long_separator_comes_up_for_a_short_key() {
         let mut story = Story::open(pages, root, &entries, KeyMode::Unique);
         story.tree = story.tree.with_latching(Latching::Optimistic);
         step!("// a tree of 80 keys of 990 bytes, its separators have 900");
-        story.insert(&keys::long(40 * leaf + 15, 12), keys::record(500));
+        story.insert(&keys::long(40 * leaf + 15, 100), keys::record(500));
         story.check();
         story.check_gets();
+    }
+}
+
+/// A short key is removed, and a node loses a long separator: it is not safe, because it becomes underfull,
+/// and its parent must stay latched.
+#[testkit::test]
+fn a_long_separator_goes_for_a_short_key() {
+    let group: [usize; 3] = [100, 998, 386];
+    for number in 1..=9 {
+        let mut story = mixed::three_levels(&[&group[..]; 3]);
+        story.tree = story.tree.with_latching(Latching::Optimistic);
+        story.remove(&keys::long(10 * number, 10), keys::record(number));
+        let walked = story.check();
+        for (id, bytes) in walked.internals.iter().zip(&walked.internal_bytes) {
+            testkit::check!(
+                *id == story.tree.id() || *bytes >= LOW_WATER,
+                "D4: {id} uses {bytes} bytes after a removal, expected at least {LOW_WATER}"
+            );
+        }
     }
 }
 
