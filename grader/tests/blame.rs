@@ -107,10 +107,11 @@ fn blame_of(lab: u32, name: &str, task: Option<&str>, test: Option<&str>) -> Opt
 #[test]
 fn the_lab_between_is_named_with_its_own_test() {
     let (report, text) = grade_with(2, "doubled::doubled(x)");
-    let expected = blame_of(2, "fourfold", None, Some("t2_1::large"));
+    let expected = blame_of(2, "fourfold", None, Some("t2_1::small"));
     assert_eq!(test(&report, "t3_1::large").blame, expected);
     assert_eq!(test(&report, "t3_1::small").blame, expected);
-    assert!(text.contains("cargo grade run 2 --test t2_1::large"), "{text}");
+    assert!(text.contains("cargo grade run 2 --test t2_1::small"), "{text}");
+    assert!(text.contains("cargo grade hint 2.1") && !text.contains("cargo grade hint 3.1"), "{text}");
 }
 
 /// A mistake that the earlier lab's own tests miss is still found, and the way on is shown.
