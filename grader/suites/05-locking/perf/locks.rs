@@ -15,11 +15,17 @@ const LOCKS: u32 = 5;
 /// Locks of the transaction that holds many.
 const MANY: u32 = 40_000;
 
+/// Locks that another transaction holds meanwhile, on rows of its own.
+const OTHERS: u32 = 10_000;
+
 /// The workloads of these tasks; ids as in `lab.toml`.
 pub(crate) fn workloads() -> Vec<Workload> {
     vec![
         Workload::timed("lock-release", || {
             let table = new_table();
+            for number in MANY..MANY + OTHERS {
+                black_box(table.lock(TxnId(TXNS), &row(number), LockMode::X).is_ok());
+            }
             Box::new(move || {
                 let mut digest = Digest::new();
                 for txn in 0..TXNS {

@@ -13,10 +13,11 @@ use slotted_page::DiskManager;
 use testkit::disk::FaultDisk;
 use testkit::perf::{Digest, Workload};
 
-/// Rows of the table.
+/// Rows of the table, and the number of the first.
 const ROWS: u32 = 2_000;
+const FIRST: u32 = 10_000;
 
-/// Rows that come and go in a round.
+/// Rows that come and go in a round. Their keys are below those of all others.
 const CHURN: u32 = 400;
 
 /// The workloads of these tasks; ids as in `lab.toml`.
@@ -51,11 +52,10 @@ pub(crate) fn workloads() -> Vec<Workload> {
                 let mut digest = Digest::new();
                 for commits in [true, false] {
                     let txn = shared.begin(Isolation::Serializable).expect("a transaction begins");
-                    let new = (ROWS..ROWS + CHURN)
-                        .map(|number| table.insert(&txn, &row(number)).expect("a new key"));
+                    let new = (0..CHURN).map(|number| table.insert(&txn, &row(number)).expect("a new key"));
                     let new: Vec<_> = new.collect();
-                    for (at, id) in new.iter().enumerate() {
-                        let changed = table.update(&txn, *id, &short(ROWS + at as u32));
+                    for (number, id) in (0..).zip(&new) {
+                        let changed = table.update(&txn, *id, &short(number));
                         let deleted = table.delete(&txn, *id);
                         digest.add(u64::from(changed == Ok(true)) + 2 * u64::from(deleted == Ok(true)));
                     }
@@ -71,7 +71,7 @@ pub(crate) fn workloads() -> Vec<Workload> {
         Workload::counted("table-locks", || {
             let (shared, table) = filled();
             let txn = shared.begin(Isolation::Serializable).expect("a transaction begins");
-            for number in ROWS..ROWS + 100 {
+            for number in 0..100 {
                 black_box(table.insert(&txn, &row(number)).is_ok());
             }
             (shared.locks().lock_count(txn.id()) as f64 - 1.0) / 100.0
@@ -88,7 +88,7 @@ fn filled() -> (Shared, Table) {
     let shared = Transactions::new(MemoryStore::new(pool, 100), LockConfig::default());
     let table = Table::create(&shared, TableId(1), Arc::new(Number)).expect("the disk has room");
     let txn = shared.begin(Isolation::Serializable).expect("a transaction begins");
-    for number in 0..ROWS {
+    for number in FIRST..FIRST + ROWS {
         black_box(table.insert(&txn, &row(number)).is_ok());
     }
     txn.commit().expect("the memory store commits");
