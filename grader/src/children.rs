@@ -117,6 +117,13 @@ fn kill_all() {
     std::mem::forget(started);
 }
 
+/// Runs `work` while no process is being started: between `fork` and `exec` a child holds a copy of every
+/// file that this process has open.
+pub fn while_none_starts<R>(work: impl FnOnce() -> R) -> R {
+    let _started = started();
+    work()
+}
+
 /// Whether descendants that left their group are caught on this system.
 pub fn catches_runaways() -> bool {
     cfg!(target_os = "linux") && adopted_ids().is_some()

@@ -19,6 +19,8 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+use crate::children;
+
 /// Every sealed program of this process.
 static SEALED: Mutex<BTreeMap<PathBuf, Seal>> = Mutex::new(BTreeMap::new());
 
@@ -80,7 +82,10 @@ impl Programs {
             fs::set_permissions(&copy, Permissions::from_mode(0o500))?;
             state(&copy)
         };
-        let state = write().with_context(|| format!("cannot write {}", copy.display()))?;
+        // A process that starts meanwhile would inherit the open file, and the system refuses to run a program
+        // that a process can write to ("Text file busy").
+        let state =
+            children::while_none_starts(write).with_context(|| format!("cannot write {}", copy.display()))?;
         seals().insert(copy.clone(), Seal { digest, state });
         Ok(copy)
     }
