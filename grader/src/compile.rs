@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Cargo looks for configuration from its current folder upwards, so that folder is `/`: nothing that a
-//! submission brings is above it. What the user has set for all builds has no effect either ([`home`]). The
+//! submission brings is above it. What the user has set for all builds has no effect either (`home`). The
 //! learner's compile-time code is macros and constants only: there are no build scripts and no procedural
 //! macros of a lab.
 
