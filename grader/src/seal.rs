@@ -82,7 +82,7 @@ impl Programs {
             fs::set_permissions(&copy, Permissions::from_mode(0o500))?;
             state(&copy)
         };
-        // A process that starts meanwhile inherits the open file, and the system refuses to run a program that
+        // A process that starts meanwhile inherits the open file, and the system does not run a program that
         // a process can write to ("Text file busy").
         let state =
             children::while_none_starts(write).with_context(|| format!("cannot write {}", copy.display()))?;
