@@ -126,7 +126,7 @@ mod tests {
         assert!(!path.exists());
     }
 
-    /// Somebody who looks for old folders while new ones are made takes none of them away.
+    /// A run that looks for old folders while another run makes new ones removes none of the new ones.
     #[test]
     fn a_folder_that_is_new_is_not_taken_for_an_old_one() {
         let parent = tempfile::tempdir().unwrap();
