@@ -87,19 +87,25 @@ impl ProgressFile {
     /// Reads the file. Without a file progress is empty. A file that is no progress is set aside; the second
     /// value says so, or why the file cannot be read.
     pub fn read(&self) -> (Progress, Option<String>) {
+        // A file that is no progress is renamed, so this takes the lock too.
+        let _lock = self.lock();
         self.try_read().unwrap_or_else(|error| {
             let warning = format!("progress is not known: {error:#}");
             (Progress::default(), Some(warning))
         })
     }
 
-    /// Changes what the file holds now, and writes it.
+    /// Changes what the file holds now, and writes it. A file that cannot be read stays as it is.
     pub fn update(&self, change: impl FnOnce(&mut Progress)) -> Updated {
         let _lock = self.lock();
-        let (mut progress, warning) = self.read();
+        let (mut progress, warning, known) = match self.try_read() {
+            Ok((progress, warning)) => (progress, warning, Ok(())),
+            Err(error) => (Progress::default(), None, Err(error)),
+        };
         change(&mut progress);
         let mut warnings: Vec<String> = warning.into_iter().collect();
-        if let Err(error) = self.write(&progress) {
+        // I2: what could not be read is not overwritten.
+        if let Err(error) = known.and_then(|()| self.write(&progress)) {
             warnings.push(format!("progress is not kept: {error:#}"));
         }
         Updated { progress, warnings }
@@ -204,6 +210,18 @@ mod tests {
         assert_eq!(progress.task("1.1").last, Some(TaskEnd::Passed));
         assert_eq!(progress.task("1.2").last, Some(TaskEnd::Failed));
         assert_eq!(progress.task("1.3").last, Some(TaskEnd::Todo));
+    }
+
+    /// A file of another account cannot be read, but the folder can be written to: the file must stay. A link
+    /// to itself is such a file also for the account that may read everything.
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_overwritten() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("progress.toml");
+        std::os::unix::fs::symlink("progress.toml", &path).unwrap();
+        let updated = ProgressFile::of(root.path()).update(|progress| progress.record(&samples::mixed()));
+        assert!(updated.warnings[0].contains("progress is not kept"), "{:?}", updated.warnings);
+        assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
     }
 
     /// The best result stays when a later run is worse.

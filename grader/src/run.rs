@@ -269,7 +269,8 @@ impl Seen {
         }
         for name in self.forgers {
             notes.push(format!(
-                "{name}: something other than the test harness wrote a report; it was ignored"
+                "{name}: something other than the test harness wrote a report, or the process ended before the \
+                 harness could report; no pass was counted"
             ));
         }
         notes
@@ -282,7 +283,8 @@ const NO_LANDLOCK: &str = "landlock (a test could read and write files outside i
 pub fn warning(notes: &[String]) -> Option<String> {
     let is_missing = |note: &String| note.starts_with("confinement") && note.contains(NO_LANDLOCK);
     notes.iter().any(is_missing).then(|| {
-        "landlock was not in force: this code could read and write every file of the account that graded it, and          points can be forged; grade submissions on Linux 5.13 or later, or each in a container of its own"
+        "landlock was not in force: this code could read and write every file of the account that graded it, and \
+         points can be forged; grade submissions on Linux 5.13 or later, or each in a container of its own"
             .to_owned()
     })
 }
@@ -327,7 +329,7 @@ mod tests {
             |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
         let without = confinement(&layers(&["cpu limit", "memory limit"]));
         let warning = warning(&["another note".to_owned(), without]).expect("a warning");
-        assert!(warning.starts_with("landlock was not in force"), "{warning}");
+        assert!(warning.starts_with("landlock was not in force") && !warning.contains("  "), "{warning}");
         for enough in ["landlock", "landlock (partly)"] {
             assert_eq!(super::warning(&[confinement(&layers(&["cpu limit", enough]))]), None, "{enough}");
         }

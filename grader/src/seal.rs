@@ -15,6 +15,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
@@ -27,11 +28,16 @@ static SEALED: Mutex<BTreeMap<PathBuf, Seal>> = Mutex::new(BTreeMap::new());
 /// How the folders of sealed programs begin.
 const PREFIX: &str = "programs-";
 
+/// A kernel before Linux 6.13 gives the changes of one clock tick, at most 10 ms, the same time.
+const TICK: Duration = Duration::from_millis(20);
+
 /// What is known of a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Seal {
     digest: [u8; 32],
     state: State,
+    /// Every later change of the file shows in its state.
+    is_settled: bool,
 }
 
 /// Changes with every change of a file's bytes or rights, and nobody but the kernel sets it.
@@ -41,6 +47,15 @@ struct State {
     number: u64,
     size: u64,
     changed: (i64, i64),
+}
+
+impl State {
+    /// Whether a change that comes now gets another time than this state has.
+    fn is_settled(&self) -> bool {
+        let (seconds, nanos) = self.changed;
+        let changed = Duration::new(seconds.max(0) as u64, nanos.max(0) as u32);
+        SystemTime::now().duration_since(UNIX_EPOCH).is_ok_and(|now| now > changed + TICK)
+    }
 }
 
 /// The sealed programs of one run; removed when dropped.
@@ -86,7 +101,7 @@ impl Programs {
         // a process can write to ("Text file busy").
         let state =
             children::while_none_starts(write).with_context(|| format!("cannot write {}", copy.display()))?;
-        seals().insert(copy.clone(), Seal { digest, state });
+        seals().insert(copy.clone(), Seal { digest, state, is_settled: false });
         Ok(copy)
     }
 }
@@ -111,15 +126,16 @@ pub fn check(path: &Path) -> io::Result<()> {
         ))
     };
     let now = state(path).map_err(|_| changed())?;
-    if now == seal.state {
+    if seal.is_settled && now == seal.state {
         return Ok(());
     }
+    let is_settled = now.is_settled();
     let bytes = fs::read(path).map_err(|_| changed())?;
     let found: [u8; 32] = Sha256::digest(&bytes).into();
     if found != seal.digest {
         return Err(changed());
     }
-    seals().insert(path.to_path_buf(), Seal { state: now, ..seal });
+    seals().insert(path.to_path_buf(), Seal { state: now, is_settled, ..seal });
     Ok(())
 }
 

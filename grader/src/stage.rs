@@ -159,13 +159,7 @@ impl Stage {
             _lock: lock,
         };
         stage.write(course, request, &manifests, &labs)?;
-        freshness::forget_stale(
-            course,
-            &stage.build_dir,
-            request.resources.stage,
-            &stage.contents,
-            observer,
-        )?;
+        freshness::forget_stale(course, &stage.build_dir, &stage.contents, observer)?;
         Ok(stage)
     }
 

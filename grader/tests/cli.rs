@@ -372,6 +372,8 @@ fn a_run_says_at_once_that_cargo_waits() {
 fn cargo_grade(folder: &Path) -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.arg("grade").current_dir(folder).env("CARGO_NET_OFFLINE", "true");
+    // What these tests read must not depend on the settings of the person who runs them.
+    cargo.env_remove("CLICOLOR_FORCE").env("CARGO_TERM_QUIET", "false");
     cargo
 }
 
@@ -407,7 +409,12 @@ fn cargo_grade_works_in_every_folder() {
 fn a_checkout_with_autocrlf_has_the_same_bytes() {
     let git = |folder: &Path, arguments: &[&str]| {
         let mut git = Command::new("git");
-        git.args(["-c", "user.name=test", "-c", "user.email=test@example.org"]).args(arguments);
+        // In a hook of git these name the repository of the hook, and git would use it in place of `folder`.
+        for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"] {
+            git.env_remove(name);
+        }
+        git.args(["-c", "user.name=test", "-c", "user.email=test@example.org"]);
+        git.args(["-c", "commit.gpgSign=false", "-c", "core.hooksPath=/dev/null"]).args(arguments);
         let output = git.current_dir(folder).output().expect("git is installed");
         assert!(output.status.success(), "{arguments:?}: {}", err(&output));
         output

@@ -256,10 +256,10 @@ fn a_child_left_behind_is_killed() {
 fn a_child_with_our_descriptors_does_not_hold_us_up() {
     let body = "let _ = std::process::Command::new(\"/usr/bin/sleep\").arg(\"600\").spawn(); \
                 self.numbers.push(value); std::process::exit(3)";
-    let start = Instant::now();
     let report = grade_push(body);
     assert_eq!(outcome(&report, HIT), &TestOutcome::ExitedEarly { code: 3 }, "{report:#?}");
-    assert!(start.elapsed() < Duration::from_secs(300));
+    let slowest = report.tasks[0].tests.iter().map(|test| test.wall_ms).max();
+    assert!(slowest < Some(20_000), "{report:#?}");
 }
 
 /// With landlock nothing but the scratch folder, the libraries of the system and the own program is read: no
@@ -289,10 +289,7 @@ fn reading_outside_the_scratch_folder_is_denied_or_declared() {
     let tail = &test(&report, HIT).output_tail;
     assert!(tail.contains("secret "), "{report:#?}");
     if has_landlock(&report) {
-        assert!(
-            !tail.contains("hunter2") && !tail.contains(" true") && !tail.contains("build true"),
-            "{tail}"
-        );
+        assert!(!tail.contains("hunter2") && !tail.contains(" true"), "{tail}");
     }
     let TestOutcome::Panic(failure) = outcome(&report, HIT) else { panic!("{report:#?}") };
     assert!(failure.trace[0].starts_with("labs/01-tiny/src/bag.rs:"), "backtraces still work: {failure:#?}");

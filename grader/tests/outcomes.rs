@@ -3,8 +3,10 @@
 mod common;
 
 use common::{Submission, course, failed_build, outcome, test, work_dir};
+use grader::grade::grade;
 use grader::model::{BuildReport, TestOutcome};
-use grader::request::{Measuring, Rounds, Selection, Sources, Tasks};
+use grader::observer::{Observer, Silent};
+use grader::request::{Measuring, Request, Rounds, Selection, Sources, Tasks};
 
 /// Every test, and then every gate.
 fn measured() -> Selection {
@@ -194,10 +196,6 @@ const CONSTANT: &str =
 /// Two graders on one stage take turns, and the one that waits says so.
 #[test]
 fn graders_on_one_stage_wait_for_each_other() {
-    use grader::grade::grade;
-    use grader::observer::Observer;
-    use grader::request::Request;
-
     /// Lets the lock go when the grader says that it waits.
     struct Holder {
         lock: Option<std::fs::File>,
@@ -224,13 +222,30 @@ fn graders_on_one_stage_wait_for_each_other() {
     assert!(failed_build(&report).1.contains("is not UTF-8"));
 }
 
+/// The grader has several stages that share a build folder: products of one are not taken for those of
+/// another (F4). The dates are no help, since the sources of the first stage are the older ones.
+#[test]
+fn a_build_for_another_stage_is_not_taken_for_this_one() {
+    let course = course();
+    let (right, wrong) =
+        (Submission::correct(), Submission::correct().with_push("self.numbers = vec![value];"));
+    let passes = |submission: &Submission, stage: &'static str| {
+        let mut request = Request::new(&course.labs[0], Sources::labs(submission.labs()));
+        request.selection = Selection::Tasks(Tasks::All, Measuring::Off);
+        request.resources.work_dir = Some(work_dir());
+        request.resources.stage = stage;
+        outcome(&grade(&course, &request, &mut Silent).unwrap(), "t1_1::adds_up").is_pass()
+    };
+    assert!(passes(&right, "stage-first"));
+    assert!(!passes(&wrong, "stage-second"));
+    assert!(passes(&right, "stage-first"));
+    assert!(!passes(&wrong, "stage-second"));
+}
+
 /// After a save the learner looks at what failed before, so it runs first and is shown at once.
 #[test]
 fn what_failed_runs_first_the_next_time() {
-    use grader::grade::grade;
     use grader::model::TestReport;
-    use grader::observer::Observer;
-    use grader::request::Request;
 
     /// Keeps the names in the order in which the tests end.
     #[derive(Default)]

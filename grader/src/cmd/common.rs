@@ -76,7 +76,7 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Prints what no program reads: where that fails, nobody is there to tell.
+/// Prints text that only a person reads. A failure is ignored: no file or program lacks anything then.
 pub fn show(text: &str) {
     let _ = print(text);
 }

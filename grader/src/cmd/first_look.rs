@@ -10,7 +10,7 @@ use crate::live::Live;
 use crate::model::{TaskReport, TestOutcome, TestReport};
 use crate::observer::Observer;
 use crate::paint::{Paint, takes_escapes};
-use crate::report::{Context, terminal};
+use crate::report::{Context, explain, terminal};
 use crate::run::reading;
 
 /// A [`Live`] line, and the first failure above it.
@@ -18,8 +18,8 @@ pub struct FirstLook<'a> {
     live: Live,
     lab: &'a Lab,
     context: Context,
-    /// Rank of the failure that is shown.
-    shown: Option<u8>,
+    /// Place of the failure that is shown: its task, whether it is a hole, its rank.
+    shown: Option<(usize, bool, u8)>,
     clears_screen: bool,
 }
 
@@ -54,7 +54,8 @@ impl Observer for FirstLook<'_> {
     }
 
     fn test_done(&mut self, test: &TestReport) {
-        let rank = reading::rank(test);
+        let index = self.lab.tasks.iter().position(|task| task.id == test.task).unwrap_or(usize::MAX);
+        let rank = (index, explain::is_hole(&test.outcome), reading::rank(test));
         let is_better = self.shown.is_none_or(|shown| rank < shown);
         let is_shown = is_better && !matches!(test.outcome, TestOutcome::Pass | TestOutcome::NotRun);
         if let Some(task) = self.lab.task(&test.task).filter(|_| is_shown) {

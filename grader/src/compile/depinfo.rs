@@ -10,7 +10,8 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::messages::{Artifact, Found};
+use super::cargo::Ran;
+use super::messages::Artifact;
 use crate::catalog::{Course, Lab};
 use crate::stage::freshness::PROFILES;
 use crate::stage::{Seat, Stage};
@@ -39,7 +40,7 @@ pub fn foreign_sources(
 /// The same for a build that failed, of all labs in the learner's seat: an error message can hold the text of
 /// any file that the code takes in. Looks at rustc's lists, and at the files that its messages point at,
 /// because a file that is no Rust ends the compilation before there is a list.
-pub fn foreign_in_failed_build(course: &Course, stage: &Stage, messages: &[Found]) -> Result<Vec<String>> {
+pub fn foreign_in_failed_build(course: &Course, stage: &Stage, ran: &Ran) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let labs = || course.labs.iter().filter(|lab| stage.seats.contains_key(&lab.number));
     let allowed: Vec<PathBuf> =
@@ -52,11 +53,11 @@ pub fn foreign_in_failed_build(course: &Course, stage: &Stage, messages: &[Found
                 files.iter().for_each(|file| refuse_outside(&mut found, stage, lab, file));
             }
         }
-        let own = messages.iter().filter(|message| message.crate_root.as_ref() == Some(&root));
+        let own = ran.found.iter().filter(|message| message.crate_root.as_ref() == Some(&root));
         for file in own.flat_map(|message| &message.files) {
             let path = below(stage, Path::new(file));
             let is_known = allowed.iter().any(|folder| path.starts_with(folder)) && !climbs(&path);
-            if !is_known && !is_given(file) {
+            if !is_known && !is_given(file, stage, &ran.artifacts) {
                 refuse(&mut found, lab, &path);
             }
         }
@@ -66,8 +67,12 @@ pub fn foreign_in_failed_build(course: &Course, stage: &Stage, messages: &[Found
 
 /// Whether messages may point at this file, which is no lab's: the kit, the standard library, a dependency,
 /// or no file at all.
-fn is_given(file: &str) -> bool {
-    let is_in_package = file.contains("/rustlib/src/") || file.contains("/registry/src/");
+fn is_given(file: &str, stage: &Stage, artifacts: &[Artifact]) -> bool {
+    let is_of = |artifact: &Artifact| {
+        let folder = artifact.source.parent().filter(|folder| !folder.starts_with(&stage.root));
+        folder.is_some_and(|folder| Path::new(file).starts_with(folder))
+    };
+    let is_in_package = file.contains("/rustlib/src/") || artifacts.iter().any(is_of);
     let is_part = file.starts_with("labs/kit/") || file.starts_with("/rustc/") || file.starts_with('<');
     (is_in_package || is_part) && !climbs(Path::new(file))
 }

@@ -38,7 +38,7 @@ const EXTERNAL: [&str; 3] = ["#[link", "extern \"", "extern {"];
 /// Decides whose fault a build that failed is.
 pub(super) fn explain(course: &Course, stage: &Stage, request: &Request<'_>, ran: Ran) -> Result<Compiled> {
     let lab = request.lab;
-    let foreign = depinfo::foreign_in_failed_build(course, stage, &ran.found)?;
+    let foreign = depinfo::foreign_in_failed_build(course, stage, &ran)?;
     if !foreign.is_empty() {
         return Ok(Compiled::Failed { messages: Vec::new(), notes: foreign });
     }

@@ -53,6 +53,8 @@ pub struct Artifact {
     pub package: String,
     /// The target's name in the package.
     pub target: String,
+    /// The root file of the crate.
+    pub source: PathBuf,
     /// The files.
     pub files: Vec<PathBuf>,
     /// The program, where it is one.
@@ -76,6 +78,7 @@ pub fn read(line: &[u8], stage: &Path) -> Option<Line> {
     match raw.reason.as_str() {
         "compiler-artifact" => Some(Line::Artifact(Artifact {
             package: package_name(&raw.package_id?),
+            source: raw.target.as_ref().map(|target| target.src_path.clone()).unwrap_or_default(),
             target: raw.target.map(|target| target.name).unwrap_or_default(),
             files: raw.filenames,
             executable: raw.executable,

@@ -269,8 +269,10 @@ fn facts(rows: &mut Vec<Row>, failure: &Failure, full: bool) {
     }
     if !failure.steps.is_empty() {
         let hidden = if full { 0 } else { failure.steps.len().saturating_sub(STEPS) };
-        let steps = failure.steps[hidden..].iter().map(|step| clip_to(step, STEP, full)).collect();
-        rows.push(row("steps", Body::Steps(hidden, steps)));
+        let (before, shown) = failure.steps.split_at(hidden);
+        let before = before.iter().filter(|step| is_step(step)).count();
+        let steps = shown.iter().map(|step| clip_to(step, STEP, full)).collect();
+        rows.push(row("steps", Body::Steps(before, steps)));
     }
     if let Some(picture) = &failure.picture {
         let shown = if full { picture.trim_end().to_string() } else { thumbnail(picture.trim_end()) };
@@ -450,12 +452,19 @@ fn clip_to(text: &str, most: usize, full: bool) -> String {
     format!("{start} ... (-v shows the rest)")
 }
 
+/// A remark of the scene is no step, and has no number.
+pub fn is_step(step: &str) -> bool {
+    !step.starts_with("//")
+}
+
 /// Shortens two long values to a window around the first place where they differ.
 fn clip_pair(a: Option<&str>, b: Option<&str>, full: bool) -> (Option<String>, Option<String>) {
     let (Some(left), Some(right)) = (a, b) else {
         return (a.map(|text| clip(text, full)), b.map(|text| clip(text, full)));
     };
-    if let Some((left, right)) = lists::around_the_difference(left, right).filter(|_| !full) {
+    let fits = |(left, right): &(String, String)| left.chars().count().max(right.chars().count()) <= CLIP;
+    let around = lists::around_the_difference(left, right).filter(|pair| !full && fits(pair));
+    if let Some((left, right)) = around {
         return (Some(left), Some(right));
     }
     let lengths = (left.chars().count(), right.chars().count());

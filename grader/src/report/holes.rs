@@ -4,19 +4,17 @@
 //! main file, which `lab.toml` names.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
-use crate::author::generate::files_below;
 use crate::catalog::Lab;
+use crate::stage::course_sources;
 
 /// The files with holes of each task, below the lab's folder; the task's main file first.
 pub fn files(lab: &Lab) -> BTreeMap<String, Vec<String>> {
     let mut found = BTreeMap::new();
     let Some(root) = lab.suite_dir.ancestors().nth(3) else { return found };
     let folder = root.join("solutions").join(&lab.id);
-    for path in files_below(&folder, Path::new("src")).unwrap_or_default() {
-        let text = fs::read_to_string(folder.join(&path)).unwrap_or_default();
+    for (path, bytes) in course_sources(&folder, "src").unwrap_or_default() {
+        let text = String::from_utf8_lossy(&bytes);
         for task in lab.tasks.iter().filter(|task| has_hole(&text, &task.id)) {
             let files: &mut Vec<String> = found.entry(task.id.clone()).or_default();
             let path = path.to_string_lossy().into_owned();
@@ -33,6 +31,8 @@ fn has_hole(text: &str, task: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::catalog::Course;
 

@@ -109,9 +109,7 @@ fn fact(row: &Row) -> Markup {
                 Body::Prose(text) => p { (text) },
                 Body::Exact(text) => pre { (text) },
                 Body::Command(text) => pre.command { (text) },
-                Body::Steps(before, steps) => ol start=[(*before > 0).then_some(before + 1)] {
-                    @for step in steps { li { code { (step) } } }
-                },
+                Body::Steps(_, steps) => ol { @for step in steps { li { code { (step) } } } },
             }
         }
     }

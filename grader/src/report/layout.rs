@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::explain::{Body, Explained};
+use super::explain::{Body, Explained, is_step};
 use crate::paint::{Paint, pad, plural, wrap};
 
 /// One failure as text.
@@ -33,8 +33,6 @@ pub fn explained(failure: &Explained, paint: Paint) -> String {
 
 fn numbered(before: usize, steps: &[String]) -> Vec<String> {
     let left_out = (before > 0).then(|| format!("({} before; -v shows them)", plural(before, "step")));
-    // A remark of the scene is no step.
-    let is_step = |step: &str| !step.starts_with("//");
     let mut number = before;
     let numbered = steps.iter().map(|step| {
         if !is_step(step) {

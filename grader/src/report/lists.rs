@@ -10,8 +10,8 @@ const SHORT: usize = 100;
 const BEFORE: usize = 1;
 const AFTER: usize = 3;
 
-/// Both texts cut to the elements around the first that differs, each with its index; `None` unless both are
-/// lists, one of them is long, and they differ in an element that is worth finding.
+/// Both texts cut to the elements around the first that differs, with the index of the first one shown;
+/// `None` unless both are lists, one of them is long, and they differ in an element.
 pub fn around_the_difference(left: &str, right: &str) -> Option<(String, String)> {
     if left.chars().count().max(right.chars().count()) <= SHORT {
         return None;
@@ -27,7 +27,7 @@ pub fn around_the_difference(left: &str, right: &str) -> Option<(String, String)
     Some((window(&ours, at), window(&theirs, at)))
 }
 
-/// `50 elements, from 16: (1, 2), (3, 4), ...`.
+/// `50 elements, from index 16: (1, 2), (3, 4), ...`.
 fn window(elements: &[&str], at: usize) -> String {
     let start = at.saturating_sub(BEFORE).min(elements.len());
     let end = (at + AFTER).min(elements.len());
@@ -40,7 +40,7 @@ fn window(elements: &[&str], at: usize) -> String {
             Some(last) => format!("{count} {word}, the last is: {last}"),
         };
     }
-    format!("{count} {word}, number {start} and on: {}{more}", elements[start..end].join(", "))
+    format!("{count} {word}, from index {start}: {}{more}", elements[start..end].join(", "))
 }
 
 /// The elements of a list as `Debug` writes it, on one line or several; `None` if it is none.
@@ -59,7 +59,7 @@ fn elements(text: &str) -> Option<Vec<&str>> {
             continue;
         }
         match c {
-            '"' => quote = Some(c),
+            '"' | '\'' => quote = Some(c),
             '(' | '[' | '{' => depth += 1,
             // One too many: this was no list.
             ')' | ']' | '}' => depth = depth.checked_sub(1)?,
@@ -90,7 +90,7 @@ mod tests {
     fn long_lists_are_shown_around_the_first_difference() {
         let (found, expected) = (pairs(|n| if n == 17 { 0 } else { n }), pairs(|n| n));
         let (found, expected) = around_the_difference(&found, &expected).expect("two long lists");
-        let text = "50 elements, number 16 and on: (16, \"v, 16\"), (17, \"v, 0\"), (18, \"v, 18\"), (19, \"v, 19\"), ...";
+        let text = "50 elements, from index 16: (16, \"v, 16\"), (17, \"v, 0\"), (18, \"v, 18\"), (19, \"v, 19\"), ...";
         assert_eq!(found, text);
         assert!(expected.contains("(17, \"v, 17\")"), "{expected}");
     }
@@ -101,7 +101,7 @@ mod tests {
         let short = format!("{:?}", (100..140).collect::<Vec<_>>());
         let (found, expected) = around_the_difference(&short, &long).expect("two lists");
         assert_eq!(found, "40 elements, the last is: 139");
-        assert_eq!(expected, "50 elements, number 39 and on: 139, 140, 141, 142, ...");
+        assert_eq!(expected, "50 elements, from index 39: 139, 140, 141, 142, ...");
         assert_eq!(around_the_difference("[]", &long).expect("two lists").0, "an empty list");
     }
 
@@ -112,5 +112,6 @@ mod tests {
         assert_eq!(around_the_difference(&text, &text), None);
         assert_eq!(elements("[(1, [2, 3]), S { a: 1, b: \"]\\\"\" }]").map(|list| list.len()), Some(2));
         assert_eq!(elements("[1, 2), (3]"), None);
+        assert_eq!(elements("[',', '\"', '\\'']").map(|list| list.len()), Some(3));
     }
 }

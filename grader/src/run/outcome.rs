@@ -143,7 +143,7 @@ pub fn tail(output: &[u8], dropped_bytes: u64) -> String {
     let mut start = output.len().saturating_sub(TAIL_BYTES);
     if start > 0 {
         // From the next whole line, if it is not far.
-        let line = output[start..].iter().position(|byte| *byte == b'\n');
+        let line = output[start..].iter().take(TAIL_BYTES / 4).position(|byte| *byte == b'\n');
         start += line.map_or(0, |at| at + 1);
     }
     let text = String::from_utf8_lossy(&output[start..]);
@@ -161,5 +161,17 @@ pub fn bytes(count: u64) -> String {
         0..10_000 => format!("{count} bytes"),
         10_000..10_000_000 => format!("{} KB", count / 1_000),
         _ => format!("{} MB", count / 1_000_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The end of one long line is what the learner printed it for.
+    #[test]
+    fn the_end_of_a_long_line_is_shown() {
+        let line = [vec![b'x'; 10_000], b"end\n".to_vec()].concat();
+        assert!(tail(&line, 0).ends_with("xend"));
     }
 }

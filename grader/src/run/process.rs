@@ -114,7 +114,7 @@ pub fn run(job: &Job<'_>) -> io::Result<Ended> {
     let cpu_ms = stop.and_then(|_| children::cpu_ms(process.id()));
     let status = process.finish();
     let runaways = children::sweep();
-    watch.drain();
+    watch.drain()?;
     let stop = if watch.is_flood() { Some(Stop::Flood) } else { stop };
     Ok(Ended {
         // The harness that asks for a nonce reports.
@@ -269,7 +269,7 @@ impl Watch {
             }
             self.wait(nap.min(deadline - now))?;
             nap = (nap * 2).min(NAP);
-            self.pull();
+            self.pull()?;
             if self.report.is_some() && reported_at.is_none() {
                 reported_at = Some(Instant::now());
                 nap = Duration::from_millis(1);
@@ -292,34 +292,33 @@ impl Watch {
         }
     }
 
-    fn pull(&mut self) {
+    fn pull(&mut self) -> io::Result<()> {
         self.output.pull();
-        if self.reports.pull() {
-            self.parse();
-        }
+        if self.reports.pull() { self.parse() } else { Ok(()) }
     }
 
     /// Reads what the process had sent before it ended.
-    fn drain(&mut self) {
-        self.pull();
+    fn drain(&mut self) -> io::Result<()> {
+        self.pull()
     }
 
     /// Looks at each whole line. A process says at most two things: that its test returned, and its report. A
     /// report that the test passed counts only with the nonce that answers the first. Whatever else comes is
     /// forged.
-    fn parse(&mut self) {
+    fn parse(&mut self) -> io::Result<()> {
         while let Some(length) = self.reports.bytes[self.parsed..].iter().position(|&byte| byte == b'\n') {
             let line = self.reports.bytes[self.parsed..self.parsed + length].to_vec();
             self.parsed += length + 1;
             let is_first = self.report.is_none();
             match serde_json::from_slice(&line) {
-                Ok(Message::Returned) if self.nonce.is_none() && is_first => self.answer(),
+                Ok(Message::Returned) if self.nonce.is_none() && is_first => self.answer()?,
                 Ok(Message::Report(report)) if is_first && self.is_credible(&report) => {
                     self.report = Some(report);
                 }
                 _ => self.saw_forgery = true,
             }
         }
+        Ok(())
     }
 
     /// Whether the report can be the harness's own. A forged failure gains nothing.
@@ -328,12 +327,13 @@ impl Watch {
     }
 
     /// Sends the nonce. A process that ended meanwhile shows in its exit status.
-    fn answer(&mut self) {
-        let Ok(nonce) = nonce() else { return };
+    fn answer(&mut self) -> io::Result<()> {
+        let nonce = nonce()?;
         self.nonce = Some(nonce.clone());
         if let Some(socket) = &self.reports.from {
             let _ = grader_protocol::send(socket, &Answer { nonce });
         }
+        Ok(())
     }
 }
 

@@ -45,6 +45,8 @@ pub struct TimeoutPolicy {
 struct Lost {
     tests: usize,
     time: Duration,
+    /// Tests that got less than the others.
+    shortened: usize,
     cut: usize,
 }
 
@@ -62,6 +64,7 @@ impl TimeoutPolicy {
             lost.cut += 1;
             return None;
         }
+        lost.shortened += usize::from(lost.tests > 0);
         Some(shortened(lost.tests, all))
     }
 
@@ -115,7 +118,7 @@ fn note(task: &str, lost: Lost, all: Limits) -> Option<String> {
         ));
     }
     let less = shortened(lost.tests, all).cpu_seconds;
-    (lost.tests >= 1 && less < all.cpu_seconds).then(|| {
+    (lost.shortened > 0 && less < all.cpu_seconds).then(|| {
         format!(
             "task {task}: after {} did not end, the others got {less} s of processor time each, not {} s",
             out_of_time, all.cpu_seconds

@@ -6,15 +6,17 @@
 //! differ is made unknown to cargo by removing its fingerprint:
 //!
 //! ```text
-//!   <work>/build/contents.json      stage and folder -> digest of the names and bytes of its files
+//!   <work>/build/contents.json      folder of a stage -> digest of the names and bytes of its files
 //!   <work>/build/debug/.fingerprint/learner-structures-0123456789abcdef/
 //!                                   removed, and those of all packages that can stand on it
 //! ```
 //!
 //! - F1: a fingerprint of a package exists only if the package was compiled from the sources of the record.
-//! - F2: a folder that is being changed is not in the record. What ends the grader in the middle leaves a
-//!   folder of unknown contents, and everything that stands on it is built again.
+//! - F2: while builds of a folder are made unknown, the folder is not in the record. What ends the grader in
+//!   the middle leaves a folder of unknown contents, and everything that stands on it is built again.
 //! - F3: dates decide only what is built again without need.
+//! - F4: stages that share a build folder share the record. Cargo names a package's products after its path
+//!   below the workspace, so those of equal folders of two stages are the same files.
 //!
 //! Manifests are not in a digest: the grader writes them, and cargo has what they say in its own digests. Nor
 //! are dependencies from a registry, which never change under one version.
@@ -61,21 +63,19 @@ pub(super) fn digest(files: &Files) -> String {
 pub(super) fn forget_stale(
     course: &Course,
     build: &Path,
-    stage: &str,
     contents: &Contents,
     observer: &mut dyn Observer,
 ) -> Result<()> {
     let file = build.join(RECORD);
     let mut record = read(&file);
-    let key = |folder: &str| format!("{stage} {folder}");
-    let is_stale = |(folder, digest): &(&String, &String)| record.get(&key(folder)) != Some(*digest);
+    let is_stale = |(folder, digest): &(&String, &String)| record.get(*folder) != Some(*digest);
     let stale: Vec<&String> = contents.iter().filter(is_stale).map(|(folder, _)| folder).collect();
     if stale.is_empty() {
         return Ok(());
     }
     let _locks = lock_profiles(build, observer);
     for folder in &stale {
-        record.remove(&key(folder));
+        record.remove(*folder);
     }
     write(&file, &record)?;
     let packages: BTreeSet<String> = stale.iter().flat_map(|folder| affected(course, folder)).collect();
@@ -83,7 +83,7 @@ pub(super) fn forget_stale(
         remove_fingerprints(&build.join(profile), &packages)?;
         remove_lists(&build.join(profile), course, &stale)?;
     }
-    record.extend(contents.iter().map(|(folder, digest)| (key(folder), digest.clone())));
+    record.extend(contents.clone());
     write(&file, &record)
 }
 

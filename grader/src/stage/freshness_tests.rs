@@ -57,8 +57,7 @@ fn a_fingerprint_lives_as_long_as_its_sources() {
     let fingerprint =
         |package: &str| build.path().join("debug/.fingerprint").join(format!("{package}-0123456789abcdef"));
     let contents = |text: &str| Contents::from([("labs/01-structures".to_owned(), text.to_owned())]);
-    let forget =
-        |text: &str| forget_stale(&course, build.path(), "stage", &contents(text), &mut Silent).unwrap();
+    let forget = |text: &str| forget_stale(&course, build.path(), &contents(text), &mut Silent).unwrap();
     let compile = || {
         for package in ["learner-structures", "suite-structures", "serde"] {
             fs::create_dir_all(fingerprint(package)).unwrap();

@@ -45,7 +45,7 @@ pub fn name(folder: &Path) -> String {
 pub(super) fn prepare(course: &Course, shared: &Path, own: &Path, observer: &mut dyn Observer) -> Result<()> {
     let used = own.join(USED);
     fs::write(&used, "x").with_context(|| format!("cannot write {}", used.display()))?;
-    remove_old(own)?;
+    remove_old(own);
     let (from, to) = (shared.join("build"), own.join("build"));
     if to.exists() || !from.exists() {
         return Ok(());
@@ -120,13 +120,16 @@ fn copy(from: &Path, to: &Path, is_left_out: &dyn Fn(&str) -> bool) -> Result<()
     Ok(())
 }
 
-/// Removes the oldest folders beside `own`, those in use left alone.
-fn remove_old(own: &Path) -> Result<()> {
+/// Removes the oldest folders beside `own`, those in use left alone. One that cannot be removed stays, and
+/// the next start tries again.
+fn remove_old(own: &Path) {
     let parent = own.parent().unwrap_or(own);
     let mut others: Vec<(SystemTime, PathBuf)> = Vec::new();
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let path = entry.path();
-        let used = fs::metadata(path.join(USED)).and_then(|meta| meta.modified());
+        // A folder that was just made has no such file yet, and is the newest.
+        let used = fs::metadata(path.join(USED)).or_else(|_| fs::metadata(&path));
+        let used = used.and_then(|meta| meta.modified());
         if path != own {
             others.push((used.unwrap_or(SystemTime::UNIX_EPOCH), path));
         }
@@ -138,9 +141,8 @@ fn remove_old(own: &Path) -> Result<()> {
         if lock.as_ref().is_ok_and(|lock| lock.try_lock().is_err()) {
             continue;
         }
-        fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        let _ = fs::remove_dir_all(&path);
     }
-    Ok(())
 }
 
 #[cfg(test)]
