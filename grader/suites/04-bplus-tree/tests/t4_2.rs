@@ -149,7 +149,7 @@ fn nodes_of_mixed_lengths_split() {
 /// insert succeeds.
 #[testkit::test]
 fn a_long_key_goes_anywhere_into_a_full_leaf() {
-    for place in [0_u64, 1, 2, 40, 80, 81, 150, 160, 161, 162] {
+    for place in [0_u64, 1, 40, 80, 81, 160, 161, 162] {
         for len in [10, 400, MAX_KEY_LEN] {
             // Entries of 24 bytes with their slot: 168 fill a leaf.
             let full = (PAGE_SIZE - SLOTS_AT) as u64 / 24;
