@@ -74,7 +74,7 @@ pub fn called(call: Call) {
     match FUSE.get() {
         Some((chosen, 0)) if chosen == call => {
             FUSE.set(None);
-            // Without the panic hook: this panic is no news.
+            // Without the panic hook, so that nothing is printed or kept.
             resume_unwind(Box::new(TEXT));
         }
         Some((chosen, left)) if chosen == call => FUSE.set(Some((chosen, left - 1))),

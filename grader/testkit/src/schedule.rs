@@ -85,7 +85,7 @@ fn search(schedules: usize, body: impl Fn() + Send + Sync + 'static, policy: imp
     }
 }
 
-/// What makes threads repeat their steps without an end, as questions about the code.
+/// Two common causes of a livelock, and what to do about each.
 const LIVELOCK: [&str; 2] = [
     "a thread that yields or tries again gets no further if it keeps a latch or lock that another thread needs: \
      release all of them before the next attempt",

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use grader_protocol::Limits;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::places;
+use super::places::{self, Place};
 use crate::failure::{Failure, Kind};
 
 /// Time between two looks.
@@ -139,12 +139,20 @@ fn given_up(kind: Kind, what: String) -> Failure {
 /// Most threads that are asked where they are.
 const MAX_ASKED: usize = 8;
 
+/// Most lines shown of the way to the place where a thread waits.
+const MAX_WAY: usize = 3;
+
 /// Where the busiest thread computes, or where each thread waits.
 fn add_places(failure: &mut Failure, kind: Kind, mut threads: Vec<(i32, String)>) {
     threads.truncate(if kind == Kind::Deadlock { MAX_ASKED } else { 1 });
-    for place in places::of(threads) {
+    add(failure, kind, places::of(threads));
+}
+
+fn add(failure: &mut Failure, kind: Kind, places: Vec<Place>) {
+    for place in places {
         if kind == Kind::Deadlock && !place.lines.is_empty() {
-            failure.report.notes.push(format!("{} waits at {}", place.name, place.lines.join(" < ")));
+            let way = &place.lines[..place.lines.len().min(MAX_WAY)];
+            failure.report.notes.push(format!("{} waits at {}", place.name, way.join(" < ")));
         }
         for line in place.lines {
             if !failure.report.trace.contains(&line) {
@@ -226,5 +234,19 @@ mod threads {
 
     pub(super) fn busiest_first() -> Vec<(i32, String)> {
         Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_note_of_a_waiting_thread_has_its_three_innermost_lines() {
+        let lines = ["a.rs:1", "b.rs:2", "c.rs:3", "d.rs:4"].map(str::to_string).to_vec();
+        let mut failure = Failure::new("every thread waits");
+        add(&mut failure, Kind::Deadlock, vec![Place { name: "reader".to_string(), lines: lines.clone() }]);
+        assert_eq!(failure.report.notes, ["reader waits at a.rs:1 < b.rs:2 < c.rs:3"]);
+        assert_eq!(failure.report.trace, lines);
     }
 }

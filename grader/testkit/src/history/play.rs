@@ -34,7 +34,7 @@ pub trait Player {
     /// What came of the step that waited.
     fn again(&mut self) -> Answer;
 
-    /// Rolls the transaction back. No step waits, or it is taken back.
+    /// Rolls the transaction back. If a step still waits, the engine must forget it.
     fn roll_back(&mut self) -> Result<(), String>;
 
     /// Whether the engine itself ends a wait, by an error, if all sessions wait for each other.
