@@ -17,13 +17,19 @@
 //! - N1: a session runs one step at a time, in the order in which they were given.
 //! - N2: `step` returns when the session has ended the step or waits; it never returns while the session
 //!   runs.
+//! - N3: a step that panics ends the test with the same panic: when the test gives or looks at a step of any
+//!   session, or when the sessions are dropped.
 //!
 //! Left out: the moment between a grant and the end of the step. A step that was granted but has not ended is
 //! seen as waiting or as running, as the code under test says; [`Sessions::wait_for`] does not depend on it.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use kit::sync::{Arc, Condvar, Mutex, thread};
+
+use crate::failure::Failure;
 
 /// How often a real thread looks whether a session waits. Under a schedule no time passes.
 const LOOK_AGAIN: Duration = Duration::from_micros(200);
@@ -57,13 +63,12 @@ type Work<S, R> = Box<dyn FnOnce(&mut S) -> R + Send>;
 /// What the test and a session's thread share.
 struct Desk<S, R> {
     work: Option<Work<S, R>>,
-    result: Option<R>,
+    /// What the step returned, or the payload of its panic (N3).
+    result: Option<thread::Result<R>>,
     /// A step was given, and its result was not yet fetched.
     is_busy: bool,
     /// The test gives no more steps.
     is_closed: bool,
-    /// The thread has ended.
-    has_left: bool,
 }
 
 struct Shared<S, R> {
@@ -80,16 +85,6 @@ pub struct Sessions<S, R> {
     is_waiting: Box<dyn Fn(usize) -> bool>,
 }
 
-/// Says that the thread has left, also when a step panicked.
-struct Leave<S, R>(Arc<Shared<S, R>>, usize);
-
-impl<S, R> Drop for Leave<S, R> {
-    fn drop(&mut self) {
-        self.0.desks.lock()[self.1].has_left = true;
-        self.0.changed.notify_all();
-    }
-}
-
 impl<S: Send + 'static, R: Send + 'static> Sessions<S, R> {
     /// A thread for each of `states`, numbered from 0. `is_waiting` says whether a session waits inside the
     /// code under test; it is called without any lock held.
@@ -98,7 +93,7 @@ impl<S: Send + 'static, R: Send + 'static> Sessions<S, R> {
         is_waiting: impl Fn(usize) -> bool + 'static,
     ) -> Sessions<S, R> {
         let states: Vec<S> = states.into_iter().collect();
-        let desk = |_| Desk { work: None, result: None, is_busy: false, is_closed: false, has_left: false };
+        let desk = |_| Desk { work: None, result: None, is_busy: false, is_closed: false };
         let desks = Mutex::new((0..states.len()).map(desk).collect());
         let shared = Arc::new(Shared { desks, changed: Condvar::new() });
         let threads = states
@@ -117,7 +112,7 @@ impl<S: Send + 'static, R: Send + 'static> Sessions<S, R> {
     ///
     /// # Panics
     ///
-    /// When the session still has a step.
+    /// When the session still has a step, and as any session's step panicked (N3).
     pub fn step(&self, session: usize, work: impl FnOnce(&mut S) -> R + Send + 'static) -> Step<R> {
         let mut desks = self.shared.desks.lock();
         assert!(!desks[session].is_busy, "session {} still has a step", session + 1);
@@ -133,7 +128,7 @@ impl<S: Send + 'static, R: Send + 'static> Sessions<S, R> {
     ///
     /// # Panics
     ///
-    /// When the session has no step.
+    /// When the session has no step, and as any session's step panicked (N3).
     pub fn look_at(&self, session: usize) -> Step<R> {
         self.look(session, true)
     }
@@ -142,7 +137,7 @@ impl<S: Send + 'static, R: Send + 'static> Sessions<S, R> {
     ///
     /// # Panics
     ///
-    /// When the session has no step.
+    /// When the session has no step, and as any session's step panicked (N3).
     pub fn wait_for(&self, session: usize) -> R {
         self.look(session, false).done().expect("it has ended")
     }
@@ -158,11 +153,15 @@ impl<S: Send + 'static, R: Send + 'static> Sessions<S, R> {
             let is_waiting = may_wait && (self.is_waiting)(session);
             let mut desks = self.shared.desks.lock();
             assert!(desks[session].is_busy, "session {} has no step", session + 1);
-            if let Some(result) = desks[session].result.take() {
+            // Also of another session: the one that is looked at may wait for it.
+            if let Some(payload) = panic_of(&mut desks) {
+                drop(desks);
+                hand_over(payload);
+            }
+            if let Some(Ok(result)) = desks[session].result.take() {
                 desks[session].is_busy = false;
                 return Step::Done(result);
             }
-            assert!(!desks[session].has_left, "session {} ended by a panic", session + 1);
             if is_waiting && desks[session].work.is_none() {
                 return Step::Waits;
             }
@@ -184,23 +183,44 @@ impl<S, R> Drop for Sessions<S, R> {
         self.shared.changed.notify_all();
         if !std::thread::panicking() {
             for thread in self.threads.drain(..) {
-                // A panic on the thread was already seen by the step that waited for it.
+                // A step's panic is in its result.
                 let _ = thread.join();
+            }
+            let unseen = panic_of(&mut self.shared.desks.lock());
+            if let Some(payload) = unseen {
+                hand_over(payload);
             }
         }
     }
 }
 
+type Payload = Box<dyn Any + Send>;
+
+/// Takes the panic of a step, if one panicked.
+fn panic_of<S, R>(desks: &mut [Desk<S, R>]) -> Option<Payload> {
+    let desk = desks.iter_mut().find(|desk| matches!(desk.result, Some(Err(_))))?;
+    desk.is_busy = false;
+    desk.result.take()?.err()
+}
+
+/// Ends the test as the step ended. A failure has the scene of the session's thread and gets what is missing
+/// from the test's.
+fn hand_over(payload: Payload) -> ! {
+    match payload.downcast::<Failure>() {
+        Ok(failure) => Failure { is_complete: false, ..*failure }.raise(),
+        Err(payload) => resume_unwind(payload),
+    }
+}
+
 /// The thread of a session.
 fn serve<S, R>(shared: &Arc<Shared<S, R>>, number: usize, mut state: S) {
-    let _leave = Leave(Arc::clone(shared), number);
     loop {
         let desks = shared.desks.lock();
         let is_idle = |desks: &mut Vec<Desk<S, R>>| desks[number].work.is_none() && !desks[number].is_closed;
         let mut desks = shared.changed.wait_while(desks, is_idle);
         let Some(work) = desks[number].work.take() else { return };
         drop(desks);
-        let result = work(&mut state);
+        let result = catch_unwind(AssertUnwindSafe(|| work(&mut state)));
         shared.desks.lock()[number].result = Some(result);
         shared.changed.notify_all();
     }
@@ -208,39 +228,45 @@ fn serve<S, R>(shared: &Arc<Shared<S, R>>, number: usize, mut state: S) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
 
-    /// A lock that knows which sessions wait for it.
+    /// A lock that is handed to the sessions in the order in which they ask.
     struct Toy {
-        /// Whether it is taken, and which sessions wait.
-        state: Mutex<(bool, Vec<usize>)>,
+        /// The session that holds it, and those that wait.
+        state: Mutex<(Option<usize>, VecDeque<usize>)>,
         freed: Condvar,
     }
 
     impl Toy {
         fn take(&self, session: usize) {
             let mut state = self.state.lock();
-            while state.0 {
-                if !state.1.contains(&session) {
-                    state.1.push(session);
-                }
-                state = self.freed.wait(state);
+            match state.0 {
+                None => state.0 = Some(session),
+                Some(_) => state.1.push_back(session),
             }
-            state.0 = true;
-            state.1.retain(|other| *other != session);
+            drop(self.freed.wait_while(state, |state| state.0 != Some(session)));
         }
 
         fn free(&self) {
-            self.state.lock().0 = false;
+            let mut state = self.state.lock();
+            state.0 = state.1.pop_front();
+            drop(state);
             self.freed.notify_all();
         }
     }
 
-    fn lead() {
-        let toy = Arc::new(Toy { state: Mutex::new((false, Vec::new())), freed: Condvar::new() });
+    /// Two sessions with one lock.
+    fn two() -> Sessions<Arc<Toy>, ()> {
+        let toy = Arc::new(Toy { state: Mutex::new((None, VecDeque::new())), freed: Condvar::new() });
         let asked = Arc::clone(&toy);
         let states = (0..2).map(|_| Arc::clone(&toy));
-        let sessions = Sessions::new(states, move |session| asked.state.lock().1.contains(&session));
+        Sessions::new(states, move |session| asked.state.lock().1.contains(&session))
+    }
+
+    fn lead() {
+        let sessions = two();
         assert_eq!(sessions.step(0, |toy| toy.take(0)), Step::Done(()));
         assert_eq!(sessions.step(1, |toy| toy.take(1)), Step::Waits);
         assert_eq!(sessions.look_at(1), Step::Waits);
@@ -259,5 +285,64 @@ mod tests {
     #[cfg(feature = "controlled")]
     fn steps_end_or_wait_under_every_schedule() {
         crate::schedule::explore(200, lead);
+    }
+
+    /// Session 2 waits for the lock of session 1, is granted it, and panics while it holds it.
+    fn granted_and_unfinished() -> Sessions<Arc<Toy>, ()> {
+        let sessions = two();
+        sessions.step(0, |toy| toy.take(0));
+        let unfinished = |toy: &mut Arc<Toy>| {
+            toy.take(1);
+            todo!("task 5.1")
+        };
+        assert_eq!(sessions.step(1, unfinished), Step::Waits);
+        sessions.step(0, |toy| toy.free());
+        sessions
+    }
+
+    /// Tests in which a step of session 2 panics. The test waits for this step, or for a step of session 1
+    /// that waits for session 2, or only for the end of the sessions.
+    const UNFINISHED: [fn(); 3] = [
+        || {
+            two().step(1, |_| todo!("task 5.1"));
+        },
+        || {
+            let sessions = granted_and_unfinished();
+            sessions.step(0, |toy| toy.take(0));
+            sessions.wait_for(0);
+        },
+        || drop(granted_and_unfinished()),
+    ];
+
+    #[test]
+    fn a_panic_of_a_step_ends_the_test_with_its_message() {
+        for test in UNFINISHED {
+            let failure = crate::harness::caught(test).expect_err("a step panics");
+            assert_eq!(failure.report.what, "not yet implemented: task 5.1");
+            assert_eq!(failure.kind, crate::failure::Kind::Todo);
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "controlled")]
+    fn a_panic_of_a_step_ends_the_test_with_its_message_under_every_schedule() {
+        for test in UNFINISHED {
+            let failure = crate::harness::caught(|| crate::schedule::explore(200, test));
+            let failure = failure.expect_err("a step panics");
+            assert_eq!(failure.report.what, "not yet implemented: task 5.1");
+            assert_eq!(failure.kind, crate::failure::Kind::Todo);
+        }
+    }
+
+    #[test]
+    fn a_check_of_a_step_ends_the_test_with_the_steps_of_the_test() {
+        let failure = crate::harness::caught(|| {
+            crate::scene::step("lock.take(1)");
+            two().step(1, |_| crate::check_eq!(1, 2, "the number of locks"));
+        });
+        let report = failure.expect_err("a check does not hold").report;
+        assert_eq!(report.what, "the number of locks");
+        assert_eq!((report.expected.as_deref(), report.found.as_deref()), (Some("2"), Some("1")));
+        assert_eq!(report.steps, ["lock.take(1)"]);
     }
 }

@@ -48,6 +48,16 @@ fn fails_on_another_thread() {
     consumer.spawn(|| panic!("the queue lost an item")).unwrap().join().unwrap();
 }
 
+/// A failure of a step that a session runs on its own thread.
+#[testkit::test]
+fn fails_in_a_session() {
+    let sessions = testkit::sessions::Sessions::new([vec![1, 2, 3]], |_| false);
+    sessions.step(0, |numbers: &mut Vec<u32>| {
+        numbers.clear();
+        numbers[std::hint::black_box(2)]
+    });
+}
+
 /// All threads wait.
 #[testkit::test]
 fn deadlocks() {
@@ -149,7 +159,7 @@ fn main() {
 fn lists_names_and_docs() {
     let output = Command::new(own_path()).arg("--list").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(text.lines().count(), 13);
+    assert_eq!(text.lines().count(), 14);
     assert!(
         text.contains(
             r#"{"name":"fails","line":24,"doc":"A check that does not hold.\nIt has a second line."}"#
@@ -180,6 +190,9 @@ fn reports_each_outcome() {
     let Outcome::Fail(failure) = outcome("fails_on_another_thread") else { panic!("another thread") };
     assert_eq!(failure.what, "the queue lost an item");
     assert!(failure.notes.iter().any(|note| note.contains("consumer")), "{:?}", failure.notes);
+    let Outcome::Fail(failure) = outcome("fails_in_a_session") else { panic!("in a session") };
+    assert_eq!(failure.what, "index out of bounds: the len is 0 but the index is 2");
+    assert!(failure.notes.contains(&"on the thread session 1".to_string()), "{:?}", failure.notes);
     let Outcome::Fail(failure) = outcome("forges") else { panic!("forges") };
     assert_eq!(failure.what, "it fails");
     if cfg!(target_os = "linux") {
@@ -232,7 +245,7 @@ fn runs_everything_by_hand() {
     assert_eq!(code, Some(0));
     let (text, code) = run(&["fails", "deadlocks", "--nocapture"]);
     assert!(text.contains("test deadlocks ... FAILED") && text.contains("every thread waits"), "{text}");
-    assert!(text.contains("test result: FAILED. 0 passed; 3 failed;"), "{text}");
+    assert!(text.contains("test result: FAILED. 0 passed; 4 failed;"), "{text}");
     assert!(text.contains("expected: 2") && text.contains("steps: \n        queue.push(1)"), "{text}");
     assert_eq!(code, Some(101));
 }

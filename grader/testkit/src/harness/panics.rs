@@ -125,10 +125,26 @@ pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> Result<R, Box<Failure>> {
     install_once();
     OWN.with_borrow_mut(Vec::clear);
     catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
-        let record = OWN.with_borrow_mut(|own| own.pop());
-        OWN.with_borrow_mut(Vec::clear);
-        failure_of(payload, record)
+        let own = OWN.take();
+        if payload.is::<Failure>() {
+            return failure_of(payload, None);
+        }
+        let message = message_of(payload.as_ref());
+        let same = own.into_iter().rfind(|record| record.message == message);
+        if let Some(record) = same.is_none().then(|| handed_over(&message)).flatten() {
+            return with_its_thread(&record, "");
+        }
+        failure_of(payload, same)
     })
+}
+
+/// The record of a panic with this message that began on another thread and was raised again on this one.
+fn handed_over(message: &str) -> Option<Record> {
+    let own = std::thread::current().id();
+    let all = EVERYWHERE.lock().unwrap_or_else(PoisonError::into_inner);
+    all.iter()
+        .find(|(thread, record)| *thread != own && record.message == message)
+        .map(|(_, record)| record.clone())
 }
 
 /// This thread's frames, not yet looked up.
@@ -188,12 +204,14 @@ fn elsewhere() -> Option<Failure> {
     let all = EVERYWHERE.lock().unwrap_or_else(PoisonError::into_inner);
     let record = all.iter().find(|(thread, _)| *thread != own).map(|(_, record)| record.clone());
     drop(all);
-    record.map(|record| {
-        let thread = record.thread.clone();
-        let mut failure = record.failure().note(format!("on the thread {thread}, which the test joined"));
-        failure.complete();
-        failure
-    })
+    record.map(|record| *with_its_thread(&record, ", which the test joined"))
+}
+
+/// The failure of a panic on another thread.
+fn with_its_thread(record: &Record, which: &str) -> Box<Failure> {
+    let mut failure = record.failure().note(format!("on the thread {}{which}", record.thread));
+    failure.complete();
+    Box::new(failure)
 }
 
 impl Record {
