@@ -9,8 +9,9 @@
 //! ```
 //!
 //! - P1: a time is never compared with a number of seconds, only with the other side's time in the same pair.
-//! - P2: time is processor time: of the thread for [`Workload::timed`], of the process for
-//!   [`Workload::timed_threads`]. A busy machine slows both sides and changes neither.
+//! - P2: time is processor time: for [`Workload::timed`] of the thread, and of the threads that the learner's
+//!   round starts; for [`Workload::timed_threads`] of the process. A busy machine slows both sides and
+//!   changes neither.
 //! - P3: a count is exact and measured once.
 //! - P4: a workload that panics, or in which the learner is far over the limit, ends early; the others still
 //!   run.

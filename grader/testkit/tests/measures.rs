@@ -205,6 +205,21 @@ fn a_waiting_thread_is_allowed() {
     ratio(&measure(vec![joined()], vec![joined()], &config())[0].value);
 }
 
+/// The clock of the measuring thread does not see the work that a round gives to another thread.
+#[test]
+fn work_on_another_thread_costs_as_much() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let learner = Workload::timed("w", || {
+        Box::new(|| {
+            let thread = std::thread::spawn(|| black_box(work(2_000)));
+            black_box(thread.join().expect("it returns"));
+            Digest::of(7)
+        })
+    });
+    let (median, _) = ratio(&measure(vec![learner], vec![timed("w", 2_000)], &config())[0].value);
+    assert!(median > 0.5, "{median}");
+}
+
 /// A process is not seen by any clock of this one.
 #[test]
 fn a_process_left_running_breaks_the_measurement() {

@@ -92,7 +92,7 @@ impl Peers {
             vec![["work", "ours", "peer", "peer's", "ratio", "95 %"].map(str::to_string).to_vec()];
         for row in &self.rows {
             for (peer, theirs) in &row.peers {
-                let pairs = Pairs::new((row.ours)(), theirs(), row.clock, &self.config).trusting();
+                let pairs = Pairs::of_peers((row.ours)(), theirs(), row.clock, &self.config);
                 lines.push(line(&row.name, peer, pairs.run(&self.config, None)));
             }
         }

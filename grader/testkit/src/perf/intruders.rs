@@ -74,7 +74,7 @@ impl Intruders {
             let percent = 100.0 * self.foreign_ns / self.own_ns.max(1.0);
             format!(
                 "threads that the lab's code left behind were computing while the reference was measured \
-                 ({percent:.0} % of its time)"
+                 ({percent:.0} % of its time); join every thread before the round returns"
             )
         })
     }
