@@ -29,7 +29,8 @@
 //!
 //! - H1: no false alarm. Every edge holds in each explanation of what was read. An absent row does not say
 //!   whether it was never there or was deleted, and by whom. Such a read selects a range of versions: its
-//!   `wr` edge comes from the first of them, its `rw` edge goes to what follows the last.
+//!   `wr` edge comes from the first of them, its `rw` edge goes to what follows the last. If the row may have
+//!   been removed by a transaction whose commit was not answered, the read has no edge.
 //! - H2: a history without an anomaly is conflict-serializable, if every read names a version (the tests
 //!   compare the checker with a search through all serial orders).
 //! - H3: the same history gives the same report, byte for byte.

@@ -184,7 +184,9 @@ impl<'h> Builder<'h> {
                 None => return,
             },
             Selected::Intermediate(write) => {
-                self.read_from(true, reader, write);
+                if self.versions.fate(write.writer) == Fate::Committed {
+                    self.read_from(true, reader, write);
+                }
                 return self.bad(Anomaly::IntermediateRead, reader, Some(write));
             }
             other => return self.wrong(&other, reader),
@@ -209,6 +211,7 @@ impl<'h> Builder<'h> {
         }
         let versions = self.versions;
         let items: Vec<&Item> = match predicate.range() {
+            Some((_, range)) if range.is_empty() => Vec::new(),
             Some((table, range)) => {
                 let (low, high) = (*range.start(), *range.end());
                 let rows = self.numbers.get(table);
@@ -263,7 +266,7 @@ impl<'h> Builder<'h> {
             Selected::NotCommitted(write) => self.bad(Anomaly::AbortedRead, reader, Some(*write)),
             Selected::OwnMissed(write) => self.bad(Anomaly::OwnWriteMissed, reader, Some(*write)),
             Selected::Nothing => self.bad(Anomaly::Unexplained, reader, None),
-            Selected::Own | Selected::Range(_) | Selected::Intermediate(_) => (),
+            Selected::Own | Selected::Unknown | Selected::Range(_) | Selected::Intermediate(_) => (),
         }
     }
 

@@ -185,7 +185,7 @@ pub enum Event {
     /// It was rolled back, by itself or by the engine.
     Abort,
     /// It asked for a commit, and the answer was lost. It counts as committed if a committed transaction read
-    /// what it wrote.
+    /// what it wrote. Otherwise it may have committed or not.
     CommitUnknown,
     /// Something to show that is no operation: "waits for T1".
     Note(String),

@@ -10,13 +10,17 @@
 //!   c1 a1 u1                 T1 commits; is rolled back; asks for a commit whose answer is lost
 //! ```
 //!
-//! A transaction begins with its first step, or with `b1`. A scan is of keys (`10..20`, `accounts/10..20`),
-//! of all rows (`all`, `accounts/all`), or of values (`=30`, `%3`: the value is 30, is a multiple of 3).
+//! A transaction begins with its first step, or with `b1`. Its number is at most 10,000. A scan is of
+//! keys (`10..20`, `accounts/10..20`), of all rows (`all`, `accounts/all`), or of values (`=30`, `%3`:
+//! the value is 30, is a multiple of 3).
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::model::{Event, History, Item, Predicate, Txn, Version};
+
+/// Highest number of a transaction: a history has a place for each number up to the highest.
+const MAX_TXN: u32 = 10_000;
 
 /// Why a text is no history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +84,9 @@ fn read_part(history: &mut History, part: &str) -> Result<(), String> {
     let number: u32 = number.parse().map_err(|_| "a transaction has a number, as in r1".to_string())?;
     if number == 0 {
         return Err("transactions are numbered from 1".into());
+    }
+    if number > MAX_TXN {
+        return Err(format!("transactions are numbered up to {MAX_TXN}"));
     }
     let txn = history.begin_if_new(Txn(number));
     match kind {
@@ -181,7 +188,11 @@ fn predicate(text: &str) -> Result<Predicate, String> {
         return Ok(Predicate::equals(number(value)?));
     }
     if let Some(divisor) = text.strip_prefix('%') {
-        return Ok(Predicate::multiple_of(number(divisor)?));
+        let divisor = number(divisor)?;
+        if divisor < 1 {
+            return Err("a divisor is at least 1".into());
+        }
+        return Ok(Predicate::multiple_of(divisor));
     }
     let (table, keys) = text.rsplit_once('/').unwrap_or(("", text));
     if keys == "all" {
@@ -198,13 +209,18 @@ impl Predicate {
     }
 
     /// The rows whose value is a multiple of `divisor`: `%3`.
+    ///
+    /// # Panics
+    ///
+    /// When `divisor` is less than 1.
     pub fn multiple_of(divisor: i64) -> Predicate {
+        assert!(divisor >= 1, "a divisor is at least 1, not {divisor}");
         Predicate::new(format!("%{divisor}"), move |_, value| value % divisor == 0)
     }
 }
 
-/// The history as the parser reads it. A scan with a condition of the caller's own does not parse, and notes
-/// are left out.
+/// The history as the parser reads it. A scan with a condition of the caller's own does not parse, nor do
+/// more than 10,000 transactions, and notes are left out.
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let start: Vec<String> =

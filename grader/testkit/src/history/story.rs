@@ -149,15 +149,13 @@ fn bad_read(read: &BadRead, history: &History) -> String {
             format!("{reader} wrote {item} in step {written}, and does not see this in step {at}.")
         }
         Anomaly::IntermediateRead => format!(
-            "{reader} sees in step {at} what {writer} wrote to {item} in step {written}; {writer} wrote it again and \
-             committed only that."
+            "{reader} sees in step {at} what {writer} wrote to {item} in step {written}; {writer} wrote it again, and no \
+             other transaction may see what it wrote before that."
         ),
         Anomaly::AbortedRead => {
-            let end = history
-                .steps()
-                .iter()
-                .find(|step| step.txn == writer && matches!(step.event, Event::Abort | Event::CommitUnknown));
-            let end = if end.is_some() { "was rolled back" } else { "has not committed" };
+            let mut steps = history.steps().iter();
+            let is_end = steps.any(|step| step.txn == writer && matches!(step.event, Event::Abort));
+            let end = if is_end { "was rolled back" } else { "has not committed" };
             format!(
                 "{reader} sees in step {at} what {writer} wrote to {item} in step {written}; {reader} committed, and \
                  {writer} {end}."

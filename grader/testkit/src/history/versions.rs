@@ -93,6 +93,8 @@ impl std::error::Error for HistoryError {}
 pub(super) enum Fate {
     Committed,
     Aborted,
+    /// It asked for a commit, the answer was lost, and no read names what it wrote.
+    Unknown,
     Unfinished,
 }
 
@@ -121,10 +123,12 @@ pub(super) struct Chain {
 pub(super) enum Selected {
     /// Versions of the chain.
     Range(RangeInclusive<usize>),
-    /// A write of a committed transaction that wrote the item again later.
+    /// A write of a transaction that wrote the item again later. Its writer's fate is committed or unknown.
     Intermediate(Write),
     /// A write of a transaction that did not commit.
     NotCommitted(Write),
+    /// Perhaps a write of a transaction whose fate is unknown: nothing follows.
+    Unknown,
     /// The reader's own last write.
     Own,
     /// The reader's own last write should have been seen: this one.
@@ -194,11 +198,16 @@ impl Versions {
     }
 
     /// What a read selected that returned nothing and whose reader had not written the item. A write that was
-    /// recorded before the read explains it better than one that was recorded after it.
+    /// recorded before the read explains it better than one that was recorded after it. Of those, one whose
+    /// writer's fate is unknown comes first, because a read that it explains says nothing (H1).
     fn hidden(&self, chain: &Chain, step: usize, is_hidden: impl Fn(Option<i64>) -> bool) -> Selected {
         for is_before in [true, false] {
             let in_time = |write: &Write| (write.step.is_none_or(|at| at < step)) == is_before;
             let fits = |write: &Write| in_time(write) && is_hidden(write.value);
+            let may_count = |write: &Write| fits(write) && self.may_have_committed(chain, *write);
+            if chain.others.iter().any(may_count) {
+                return Selected::Unknown;
+            }
             let first = chain.installed.iter().position(fits);
             let last = chain.installed.iter().rposition(fits);
             if let (Some(first), Some(last)) = (first, last) {
@@ -211,9 +220,15 @@ impl Versions {
         Selected::Nothing
     }
 
+    /// Whether a write is the last of its writer to the item, and the writer's fate is unknown.
+    fn may_have_committed(&self, chain: &Chain, write: Write) -> bool {
+        self.fate(write.writer) == Fate::Unknown && chain.last_own(write.writer, usize::MAX) == Some(write)
+    }
+
+    /// Of a write that cannot have been the last of a committed transaction.
     fn not_installed(&self, write: Write) -> Selected {
         match self.fate(write.writer) {
-            Fate::Committed => Selected::Intermediate(write),
+            Fate::Committed | Fate::Unknown => Selected::Intermediate(write),
             Fate::Aborted | Fate::Unfinished => Selected::NotCommitted(write),
         }
     }
@@ -322,7 +337,8 @@ fn writes(history: &History) -> Result<BTreeMap<Item, Vec<Write>>, HistoryError>
     Ok(writes)
 }
 
-/// How each transaction ended. A commit whose answer was lost counts if a committed transaction read from it.
+/// How each transaction ended. A commit whose answer was lost counts if a committed transaction read from it,
+/// and is unknown otherwise.
 fn fates(history: &History) -> Result<Vec<Fate>, HistoryError> {
     let mut fates = vec![None; history.txn_count()];
     let mut unknown = BTreeSet::new();
@@ -335,7 +351,7 @@ fn fates(history: &History) -> Result<Vec<Fate>, HistoryError> {
             Event::Commit => *fate = Some(Fate::Committed),
             Event::Abort => *fate = Some(Fate::Aborted),
             Event::CommitUnknown => {
-                *fate = Some(Fate::Unfinished);
+                *fate = Some(Fate::Unknown);
                 unknown.insert(step.txn);
             }
             _ => (),

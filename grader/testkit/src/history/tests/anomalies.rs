@@ -13,6 +13,8 @@ const EXAMPLES: &[(Anomaly, &str)] = &[
     (Anomaly::AbortedRead, "w1(1=1) s2(1..9: 1=1) a1 c2"),
     (Anomaly::IntermediateRead, "start(x=0) w1(x=1) r2(x=1) w1(x=2) c1 c2"),
     (Anomaly::IntermediateRead, "start(x=0) w1(x=-) r2(x=-) w1(x=2) c1 c2"),
+    // Whether T1 committed is not known, and wrong in both cases.
+    (Anomaly::IntermediateRead, "start(x=0) w1(x=-) w1(x=2) u1 r2(x=-) c2"),
     (Anomaly::CircularFlow, "start(x=0, y=0) w1(x=1) w2(y=2) r1(y=2) r2(x=1) c1 c2"),
     // T2 sees the row that T1 inserted by a scan, T1 sees what T2 wrote.
     (Anomaly::CircularFlow, "start(x=0) w1(5=1) w2(x=2) r1(x=2) s2(1..9: 5=1) c1 c2"),
@@ -87,6 +89,16 @@ fn a_history_that_only_looks_like_an_anomaly_passes() {
         "start(x=0) w1(x=1) u1 r2(x=1) c2",
         // Nobody saw it: it may have been rolled back.
         "start(x=0) w1(x=1) u1 r2(x=0) c2",
+        // The commit of T1 was not answered; it may have removed the row, or made its value another one.
+        "start(x=0) w1(x=-) u1 r2(x=-) c2",
+        "start(1=30) w1(1=40) u1 s2(=30: ) c2",
+        // T2 may have removed the row that T1 inserted, so T3 need not come before T1.
+        "w1(x=5) w1(y=1) c1 w2(x=-) u2 r3(y=1) r3(x=-) c3",
+        "w1(5=5) w1(y=1) c1 w2(5=-) u2 r3(y=1) s3(1..9: ) c3",
+        // T1 may have removed it, even though a later transaction did so and was rolled back.
+        "start(x=0) w1(x=-) u1 w2(x=-) a2 r3(x=-) c3",
+        // A scan of no keys.
+        "start(1=1) w1(2=2) s1(9..1: ) c1",
         // Deleted and inserted again by one transaction.
         "start(x=0) w1(x=-) w1(x=5) c1 r2(x=5) c2",
         // A scan in the middle of the own changes.
@@ -173,6 +185,9 @@ fn a_history_with_a_mistake_is_refused_with_its_step() {
     );
     let what = |text: &str| text.parse::<History>().unwrap_err().to_string();
     assert_eq!(what("q1(x)"), "`q1(x)`: operations are b, r, w, s, c, a and u");
+    assert_eq!(what("s1(%0: )"), "`s1(%0: )`: a divisor is at least 1");
+    assert_eq!(what("s1(%-1: )"), "`s1(%-1: )`: a divisor is at least 1");
+    assert_eq!(what("c4000000000"), "`c4000000000`: transactions are numbered up to 10000");
     assert_eq!(what("r1(x=5)"), "`r1(x=5)`: nothing has written 5 to x so far");
     assert!(what("w1(x=5) w2(x=5) r3(x=5)").contains("name one, as in x@1"));
 }

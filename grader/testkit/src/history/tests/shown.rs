@@ -63,6 +63,34 @@ fn what_is_printed_can_be_parsed_again() {
     }
 }
 
+/// Whatever a text says, it is refused or judged, and what was judged can be shown.
+#[test]
+fn no_text_makes_the_parser_or_the_checker_panic() {
+    let heads = "start( r1( r2( w1( w2.2( w1.0( s1( s2( c1 a2 u1 b3 c0 c10000 c10001 ( x";
+    let heads: Vec<&str> = heads.split(' ').collect();
+    let entries = "x=1 x=2 x=- x@1 x@0.1 x@2.2 x@9.9 1=0 1=- 1@1 2=3 t/1=4 t/1=- %0: %-1: %3: =1: =: 1..9: 9..1: t/1..5: \
+                   all: t/all: x 7 = @ % / . : ) ( \u{fc}=1 x=-9223372036854775808 2=9223372036854775807 x@4294967295";
+    let entries: Vec<&str> = entries.split(' ').collect();
+    let mut rng = crate::Rng::with_seed(1);
+    let mut judged = 0;
+    for _ in 0..40_000 {
+        let mut text = String::new();
+        for _ in 0..rng.usize(1..8) {
+            text += heads[rng.usize(..heads.len())];
+            for _ in 0..rng.usize(..3) {
+                text += entries[rng.usize(..entries.len())];
+                text += ["", ",", ", "][rng.usize(..3)];
+            }
+            text += [")", ") ", " "][rng.usize(..3)];
+        }
+        let Ok(history) = text.parse::<History>() else { continue };
+        let Ok(report) = history.check(&Order::Writes) else { continue };
+        judged += 1;
+        let _ = (report.to_string(), history.to_string(), history.svg());
+    }
+    assert!(judged > 1_000, "only {judged} texts were judged");
+}
+
 #[test]
 fn a_version_fits_into_the_integer_of_a_row() {
     for (writer, write) in [(0, 1), (1, 1), (3, 70_000), (4_000_000, 2_000_000_000)] {
