@@ -11,7 +11,7 @@
 //! ```
 //!
 //! `cargo run --manifest-path solutions/Cargo.toml -p real-engines` prints the table. The rows are those of
-//! the Hermitage project; its tables are compared in the handout of lab 5.
+//! the Hermitage project.
 //!
 //! Every row carries the version that its last writer put there, so a read names exactly what it saw.
 

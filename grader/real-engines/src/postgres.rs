@@ -1,8 +1,10 @@
 //! PostgreSQL, through a `psql` process for each session.
 //!
-//! The server is the one that `psql` finds by itself (`PGHOST`, `PGUSER`, `PGDATABASE` and so on). It must be
-//! one that holds nothing of value: the table `test` is dropped and made again. One more session asks the
-//! server whether a backend is blocked, so a statement that waits is known to wait.
+//! The server is the one that `psql` finds by itself (`PGHOST`, `PGUSER`, `PGDATABASE` and so on). All that
+//! this program makes there is a schema, `database_labs_isolation`, with one table `test`, which is dropped
+//! and made again for each scenario. Tables of other schemas are neither read nor changed. The schema stays
+//! when the program ends. One more session asks the server whether a backend is blocked, so a statement that
+//! waits is known to wait.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -26,6 +28,11 @@ const GONE: Duration = Duration::from_secs(20);
 /// The isolation levels of PostgreSQL. Read uncommitted is read committed there.
 pub const LEVELS: [&str; 3] = ["read committed", "repeatable read", "serializable"];
 
+/// Makes the schema.
+const MAKE_SCHEMA: &str = "CREATE SCHEMA IF NOT EXISTS database_labs_isolation";
+/// From then on a session finds `test` in this schema and in no other.
+const USE_SCHEMA: &str = "SET search_path = database_labs_isolation";
+
 /// PostgreSQL at one level.
 pub struct Postgres {
     level: &'static str,
@@ -39,6 +46,8 @@ impl Postgres {
         let mut monitor = Psql::start()?;
         let version = monitor.text("SHOW server_version")?;
         let version = version.split_whitespace().next().unwrap_or("").to_string();
+        monitor.text(MAKE_SCHEMA)?;
+        monitor.text(USE_SCHEMA)?;
         Ok(Postgres { level, version, monitor: Rc::new(RefCell::new(monitor)) })
     }
 }
@@ -54,7 +63,7 @@ impl Engine for Postgres {
 
     fn open(&mut self, rows: &[[i64; 3]], sessions: usize) -> Result<Vec<Box<dyn Session>>, String> {
         let mut monitor = self.monitor.borrow_mut();
-        monitor.text("DROP TABLE IF EXISTS test")?;
+        monitor.text("DROP TABLE IF EXISTS database_labs_isolation.test")?;
         monitor.text(
             "CREATE TABLE test (id bigint PRIMARY KEY, value bigint NOT NULL, version bigint NOT NULL)",
         )?;
@@ -64,6 +73,7 @@ impl Engine for Postgres {
         (0..sessions)
             .map(|_| {
                 let mut psql = Psql::start()?;
+                psql.text(USE_SCHEMA)?;
                 let backend = psql.text("SELECT pg_backend_pid()")?;
                 let monitor = Rc::clone(&self.monitor);
                 Ok(Box::new(PostgresSession { psql, backend, monitor }) as Box<dyn Session>)
@@ -118,7 +128,8 @@ struct Psql {
 impl Psql {
     fn start() -> Result<Psql, String> {
         let mut child = Command::new("psql")
-            .args(["-X", "-q", "-A", "-t", "-F", " "])
+            // Without a question for a password, which nobody would answer.
+            .args(["-X", "-w", "-q", "-A", "-t", "-F", " "])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

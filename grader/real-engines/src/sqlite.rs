@@ -3,12 +3,17 @@
 //! SQLite never waits here (its busy timeout is 0): a statement that it refuses as busy counts as waiting,
 //! and is given to it again.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use tempfile::TempDir;
 
 use testkit::history::play::Answer;
 
 use crate::engine::{Engine, Session};
+
+/// Databases that this process has opened: names the next one in memory, which the process would share.
+static OPENED: AtomicUsize = AtomicUsize::new(0);
 
 /// How the connections share the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,19 +36,20 @@ pub struct Sqlite {
     mode: Mode,
     /// The database's folder, and a connection that keeps a database in memory alive.
     database: Option<(TempDir, Connection)>,
-    opened: usize,
+    /// The number of the database.
+    number: usize,
 }
 
 impl Sqlite {
     /// In this mode.
     pub fn new(mode: Mode) -> Sqlite {
-        Sqlite { mode, database: None, opened: 0 }
+        Sqlite { mode, database: None, number: 0 }
     }
 
     fn connect(&self, folder: &TempDir) -> Result<Connection, rusqlite::Error> {
         let connection = if self.mode == Mode::SharedCache {
             let name =
-                format!("file:isolation{}-{}?mode=memory&cache=shared", std::process::id(), self.opened);
+                format!("file:isolation{}-{}?mode=memory&cache=shared", std::process::id(), self.number);
             let flags = OpenFlags::default() | OpenFlags::SQLITE_OPEN_SHARED_CACHE;
             Connection::open_with_flags(name, flags)?
         } else {
@@ -60,7 +66,7 @@ impl Sqlite {
 
     fn fill(&mut self, rows: &[[i64; 3]]) -> Result<(), rusqlite::Error> {
         self.database = None;
-        self.opened += 1;
+        self.number = OPENED.fetch_add(1, Ordering::Relaxed);
         let folder =
             TempDir::new().map_err(|_| rusqlite::Error::InvalidPath("no folder for a file".into()))?;
         let connection = self.connect(&folder)?;
