@@ -5,7 +5,8 @@
 //! last [`MAX_STEPS`] steps and the picture into their report.
 //!
 //! A scene belongs to a thread. While [`crate::prop`] and [`crate::schedule`] search, nothing is recorded
-//! and no picture is drawn: they run the failing case once more with the scene on.
+//! and no picture is drawn: they run the failing case once more with the scene on. Drawing a picture takes no
+//! part in a schedule: the thread that draws keeps its turn, so the case that fails is still the same.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -32,6 +33,7 @@ static SCENES: Mutex<Vec<Weak<Mutex<Scene>>>> = Mutex::new(Vec::new());
 thread_local! {
     static SCENE: RefCell<Option<Arc<Mutex<Scene>>>> = const { RefCell::new(None) };
     static IS_QUIET: Cell<bool> = const { Cell::new(false) };
+    static IS_DRAWING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Adds an operation, written as code: `queue.push_back(3)`. The last [`MAX_STEPS`] are kept.
@@ -57,11 +59,28 @@ pub fn step_with(text: impl FnOnce() -> String) {
 /// Draws the structure as it is now. `draw` runs at once, and not at all while a search is on; if it
 /// panics (a half-built structure) the picture is left out.
 pub fn picture(draw: impl FnOnce() -> String) {
-    if is_quiet() {
-        return;
+    if !is_quiet() {
+        let drawn = drawn(draw);
+        with(|scene| scene.picture = drawn);
     }
+}
+
+/// What `draw` returns, unless the scene is quiet or `draw` panics.
+pub(crate) fn drawn(draw: impl FnOnce() -> String) -> Option<String> {
+    if is_quiet() {
+        return None;
+    }
+    let was_drawing = IS_DRAWING.replace(true);
     let drawn = crate::harness::quietly(draw);
-    with(|scene| scene.picture = drawn.ok());
+    IS_DRAWING.set(was_drawing);
+    drawn.ok()
+}
+
+/// True while a picture is drawn. All threads of a schedule run on one thread of the system, so this says
+/// that one of them draws.
+#[cfg(feature = "controlled")]
+pub(crate) fn is_drawing() -> bool {
+    IS_DRAWING.get()
 }
 
 /// Puts a picture that is already text.

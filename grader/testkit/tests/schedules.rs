@@ -88,6 +88,32 @@ fn the_same_seed_finds_the_same_failure() {
 }
 
 #[test]
+fn a_picture_that_takes_locks_does_not_change_the_schedule_that_fails() {
+    let text = failure_of(|| {
+        schedule::explore(500, || {
+            let order = Arc::new(Mutex::new(Vec::new()));
+            let threads: Vec<_> = (0..4)
+                .map(|number| {
+                    let order = Arc::clone(&order);
+                    thread::spawn(move || {
+                        order.lock().push(number);
+                        for _ in 0..3 {
+                            testkit::scene::picture(|| format!("{:?}", *order.lock()));
+                        }
+                    })
+                })
+                .collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            let order = order.lock().clone();
+            testkit::check!(order != [2, 0, 3, 1], "one order of 24: {order:?}");
+        });
+    });
+    assert!(text.contains("one order of 24: [2, 0, 3, 1]"), "{text}");
+    assert!(!text.contains("passed when it was run again"), "{text}");
+    assert!(text.contains("picture: Some("), "{text}");
+}
+
+#[test]
 fn a_correct_channel_passes() {
     schedule::explore(300, || two_senders_two_receivers(false));
     schedule::pct(100, 4, || two_senders_two_receivers(false));

@@ -5,6 +5,10 @@
 //! orderings is found with a known probability. A thread that had [`MAX_TURNS`] turns in a row while others
 //! could run falls to the bottom too: it waits for them by polling. A thread that yields falls only in
 //! every other schedule: otherwise a lock that tries a few times before it sleeps would never sleep.
+//!
+//! A thread that draws a picture for the scene keeps its turn, and no choice is made for that: the schedule
+//! that fails is the same with pictures and without. Only where the picture needs a lock that another thread
+//! holds do others run until that is released.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fastrand::Rng;
 use kit::sync::controlled::thread_name;
 use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
+
+use crate::scene::is_drawing;
 
 /// Turns in a row after which PCT takes a thread to be polling, the first time. After that the number varies
 /// by up to a quarter: two threads that poll for each other in loops of one length would otherwise be stopped
@@ -44,6 +50,8 @@ pub(super) struct Picker {
     in_a_row: usize,
     /// Turns in a row after which the running thread falls.
     max_turns: usize,
+    /// The thread that draws a picture.
+    drawer: Option<TaskId>,
     trail: Trail,
 }
 
@@ -80,6 +88,7 @@ impl Picker {
             heeds_yields,
             in_a_row: 0,
             max_turns: MAX_TURNS,
+            drawer: None,
             trail: Trail::default(),
         }
     }
@@ -122,6 +131,10 @@ impl Scheduler for Picker {
         current: Option<TaskId>,
         is_yielding: bool,
     ) -> Option<TaskId> {
+        self.drawer = if is_drawing() { self.drawer.or(current) } else { None };
+        if let Some(drawer) = self.drawer.filter(|drawer| runnable.iter().any(|task| task.id() == *drawer)) {
+            return Some(drawer);
+        }
         let id = if let [only] = runnable {
             usize::from(only.id())
         } else {
