@@ -240,13 +240,24 @@ impl Report {
         svg::draw(&self.history, Some(finding))
     }
 
+    /// What the engine looked like when the finding was complete, if the history has a picture from then on.
+    fn picture_of(&self, finding: &Finding) -> String {
+        let of_read = finding.read.iter().map(|read| read.step);
+        let of_cycle = finding.cycle.iter().flat_map(|edge| [edge.from_step, edge.to_step]);
+        let complete = of_read.chain(of_cycle).max().map_or(0, |at| at + 1);
+        let picture = self.history.picture_from(complete);
+        picture.map_or(String::new(), |(step, picture)| format!("after step {step}:\n{picture}"))
+    }
+
     /// Ends the test if the history has an anomaly that `level` forbids; `what` says what made the history.
+    /// The failure has the story of the most severe one, and what the engine looked like then
+    /// ([`History::picture`]).
     pub fn expect(&self, level: Level, what: &str) {
         let Some(finding) = self.violation(level) else { return };
         let mut failure = Failure::new(format!("{what}: {} forbids this anomaly", level.name()))
             .expected_text(format!("no {}", finding.anomaly))
             .found_text(story::summary(finding))
-            .picture(self.story(finding));
+            .picture(story::short_story(&self.history, finding) + &self.picture_of(finding));
         let others: Vec<String> =
             self.findings.iter().filter(|other| *other != finding).map(story::summary).collect();
         if !others.is_empty() {

@@ -211,6 +211,8 @@ pub struct History {
     steps: Vec<Step>,
     /// The session of each transaction, from T1 on, and how many writes it announced.
     txns: Vec<(u32, u32)>,
+    /// What the engine looked like after so many steps.
+    pictures: BTreeMap<usize, String>,
 }
 
 impl History {
@@ -275,6 +277,21 @@ impl History {
     /// Something to show at this point that is no operation.
     pub fn note(&mut self, txn: Txn, text: impl Into<String>) {
         self.push(txn, Event::Note(text.into()));
+    }
+
+    /// Keeps a picture of the engine as it is now, after the newest step: a lock table, a list of versions. A
+    /// failure shows the one of the moment in which the anomaly was complete. `draw` is called as by
+    /// [`scene::picture`](crate::scene::picture).
+    pub fn picture(&mut self, draw: impl FnOnce() -> String) {
+        if let Some(picture) = crate::scene::drawn(draw) {
+            self.pictures.insert(self.steps.len(), picture);
+        }
+    }
+
+    /// The picture that was kept after step number `step`, or the next one after that.
+    pub(super) fn picture_from(&self, step: usize) -> Option<(usize, &str)> {
+        let (step, picture) = self.pictures.range(step..).next()?;
+        (!picture.is_empty()).then_some((*step, picture))
     }
 
     /// All steps in order of time.

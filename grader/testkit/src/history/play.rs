@@ -39,6 +39,11 @@ pub trait Player {
 
     /// Whether the engine itself ends a wait, by an error, if all sessions wait for each other.
     fn ends_deadlocks(&self) -> bool;
+
+    /// What the engine looks like now, for the report of a failure: its lock table, for example.
+    fn picture(&self) -> String {
+        String::new()
+    }
 }
 
 /// What happened in a run.
@@ -193,6 +198,7 @@ impl<P: Player> Driver<P> {
             Answer::Waits => self.running[number].waits = Some((step, version, self.waits)),
             Answer::Failed(why) => self.roll_back(number, why)?,
         }
+        self.history.picture(|| self.running[number].player.picture());
         Ok(())
     }
 
@@ -206,7 +212,8 @@ impl<P: Player> Driver<P> {
     }
 }
 
-fn record(history: &mut History, txn: Txn, step: Do, version: Version, rows: &[[i64; 3]]) {
+/// Notes a step that is done, with the rows of [`Answer::Done`].
+pub fn record(history: &mut History, txn: Txn, step: Do, version: Version, rows: &[[i64; 3]]) {
     let saw = rows.iter().map(|[id, _, stored]| (Item::from(*id), Version::from_i64(*stored)));
     match step {
         Do::Read(id) => history.read(txn, id, saw.map(|(_, version)| version).next()),

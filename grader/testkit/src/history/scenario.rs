@@ -80,9 +80,9 @@ pub const SCENARIOS: &[Scenario] = &[
         steps: &[
             (1, Set(1, 41)),
             (2, Set(1, 42)),
+            (2, Set(2, 62)),
             (1, Set(2, 61)),
             (1, Commit),
-            (2, Set(2, 62)),
             (2, Commit),
         ],
     },

@@ -51,9 +51,22 @@ pub(super) fn summary(finding: &Finding) -> String {
 /// The whole story.
 pub(super) fn story(history: &History, finding: &Finding) -> String {
     let values = history.values();
-    let mut out = format!("{}: {}\n\n", finding.anomaly, headline(finding));
-    out += &table(history, finding, &values);
-    out.push('\n');
+    let shown = shown_steps(history, finding);
+    let table = table(history, finding, &shown, &values);
+    format!("{}: {}\n\n{table}\n{}", finding.anomaly, headline(finding), reasons(history, finding))
+}
+
+/// The story without its first line and without the steps that begin transactions: a failure says the first
+/// line elsewhere and has room for few lines.
+pub(super) fn short_story(history: &History, finding: &Finding) -> String {
+    let begins = |at: &usize| matches!(history.steps()[*at].event, Event::Begin);
+    let shown: Vec<usize> = shown_steps(history, finding).into_iter().filter(|at| !begins(at)).collect();
+    table(history, finding, &shown, &history.values()) + &reasons(history, finding)
+}
+
+/// What each edge of the cycle means, and what follows from all of them; or what is wrong with a read.
+fn reasons(history: &History, finding: &Finding) -> String {
+    let mut out = String::new();
     match &finding.read {
         Some(read) => {
             let _ = writeln!(out, "  {}", bad_read(read, history));
@@ -165,11 +178,10 @@ fn bad_read(read: &BadRead, history: &History) -> String {
     }
 }
 
-/// The steps of the transactions that take part.
-fn table(history: &History, finding: &Finding, values: &Values) -> String {
+/// The steps `shown` of the transactions that take part.
+fn table(history: &History, finding: &Finding, shown: &[usize], values: &Values) -> String {
     let mut txns = finding.txns();
     txns.sort_unstable();
-    let shown = shown_steps(history, finding);
     let text = |at: usize| words(&history.steps()[at], values);
     let widths: Vec<usize> = txns
         .iter()
@@ -182,8 +194,8 @@ fn table(history: &History, finding: &Finding, values: &Values) -> String {
     let mut out = String::new();
     if is_wide {
         for at in shown {
-            let step = &history.steps()[at];
-            let _ = writeln!(out, "  {:>4}  {:<4} {}", at + 1, step.txn.to_string(), text(at));
+            let step = &history.steps()[*at];
+            let _ = writeln!(out, "  {:>4}  {:<4} {}", at + 1, step.txn.to_string(), text(*at));
         }
         return out;
     }
@@ -195,7 +207,7 @@ fn table(history: &History, finding: &Finding, values: &Values) -> String {
     for at in shown {
         let mut line = format!("  {:>4}", at + 1);
         for (txn, width) in txns.iter().zip(&widths) {
-            let cell = if history.steps()[at].txn == *txn { text(at) } else { String::new() };
+            let cell = if history.steps()[*at].txn == *txn { text(*at) } else { String::new() };
             let _ = write!(line, "  {cell:<width$}");
         }
         let _ = writeln!(out, "{}", line.trim_end());

@@ -1,6 +1,7 @@
 //! The checker on histories made by hand, and on random ones that a small simulated engine makes.
 
 mod anomalies;
+mod played;
 mod random;
 mod shown;
 mod simulated;
