@@ -1,14 +1,17 @@
 //! A history as an SVG drawing: a lane for each transaction, time to the right, an arrow for each dependency.
 //!
 //! ```text
-//!        T1  o-----o reads x ----------o writes y ------o commits
-//!                    \  rw x            ^
-//!                     v                /  rw y
-//!        T2  --o--------o writes x ---o--------o commits
+//!            begins   reads x            writes y    commits
+//!        T1  |--------o--------------------#----------|
+//!                       \  rw x          ^
+//!                         v            /  rw y
+//!        T2       |--------#---------o-----------|
+//!              begins   writes x  reads y     commits
 //! ```
 //!
 //! A mark's shape says what the step is: a circle is a read, a square a write, a diamond a scan, a bar an
-//! end. Each step has a column as wide as its text, so texts never overlap.
+//! end. Each step has a column as wide as its text, so texts never overlap. The texts of the first lane stand
+//! above it and those of the others below, and arrows lie under texts: so they hide none.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -46,7 +49,7 @@ text { font-family: "DejaVu Sans", Verdana, Arial, sans-serif; font-size: 14px; 
 .end { fill: #22303c }
 .edge { fill: none; stroke: #b0483f; stroke-width: 2 }
 .e { font-size: 13px; font-weight: bold; fill: #b0483f }
-.halo { paint-order: stroke; stroke: #fffdf8; stroke-width: 5px }
+.halo { paint-order: stroke; stroke: #fffdf8; stroke-width: 8px }
 </style>
 <defs>
 <marker id="a" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 0 10 5 0 10z" fill="#b0483f"/></marker>
@@ -89,14 +92,13 @@ pub(super) fn draw(history: &History, finding: Option<&Finding>) -> String {
     let _ = writeln!(out, "<desc id=\"d\">{}</desc>", escape(&described));
     let _ = writeln!(out, "{STYLE}<rect width=\"{width}\" height=\"{height}\" rx=\"10\" fill=\"#fffdf8\"/>");
     let _ = writeln!(out, "<text x=\"24\" y=\"34\" class=\"b\">{}</text>", escape(&title));
+    let edges = finding.map_or(&[][..], |finding| &finding.cycle);
     layout.draw_lanes(history, &mut out);
+    let labels: Vec<String> = edges.iter().filter_map(|edge| layout.draw_edge(edge, &mut out)).collect();
     for (at, text) in &texts {
         layout.draw_step(history, *at, text, &mut out);
     }
-    for edge in finding.map_or(&[][..], |finding| &finding.cycle) {
-        layout.draw_edge(edge, &mut out);
-    }
-    out + "</svg>\n"
+    out + &labels.concat() + "</svg>\n"
 }
 
 impl History {
@@ -173,16 +175,15 @@ impl Layout {
             Event::Note(_) => String::new(),
         };
         let _ = writeln!(out, "{mark}");
-        let _ = writeln!(out, "<text x=\"{x}\" y=\"{}\" class=\"s c halo\">{}</text>", y + 27, escape(text));
-        let _ = writeln!(out, "<text x=\"{x}\" y=\"{}\" class=\"n c\">{}</text>", y - 16, at + 1);
+        let (text_y, number_y) = if y == TOP { (y - 18, y - 34) } else { (y + 27, y + 43) };
+        let _ = writeln!(out, "<text x=\"{x}\" y=\"{text_y}\" class=\"s c halo\">{}</text>", escape(text));
+        let _ = writeln!(out, "<text x=\"{x}\" y=\"{number_y}\" class=\"n c\">{}</text>", at + 1);
     }
 
-    /// An arrow from the operation that must come first to the one that must come later.
-    fn draw_edge(&self, edge: &Dependency, out: &mut String) {
-        let (Some(x1), Some(x2)) = (self.middles.get(&edge.from_step), self.middles.get(&edge.to_step))
-        else {
-            return;
-        };
+    /// An arrow from the operation that must come first to the one that must come later. Returns its label,
+    /// to be drawn over everything else; `None` if one of the operations is left out.
+    fn draw_edge(&self, edge: &Dependency, out: &mut String) -> Option<String> {
+        let (x1, x2) = (self.middles.get(&edge.from_step)?, self.middles.get(&edge.to_step)?);
         let (x1, x2) = (*x1 as i64, *x2 as i64);
         let (y1, y2) = (self.lanes[&edge.from] as i64, self.lanes[&edge.to] as i64);
         // The arrow starts and ends at the marks' borders and bends to the side, so that two arrows between
@@ -197,10 +198,9 @@ impl Layout {
         );
         let predicate = if edge.is_predicate { " (predicate)" } else { "" };
         let label = format!("{} {}{predicate}", edge.kind, edge.item);
-        // On the curve, nearer to its start: two arrows that cross have their labels apart.
-        let (lx, ly) = ((9 * x1 + 12 * cx + 4 * x2) / 25, (9 * y1 + 12 * cy + 4 * y2) / 25);
-        let _ =
-            writeln!(out, "<text x=\"{lx}\" y=\"{}\" class=\"e c halo\">{}</text>", ly + 4, escape(&label));
+        // On the curve, a quarter of the way from its start: two arrows that cross have their labels apart.
+        let (lx, ly) = ((9 * x1 + 6 * cx + x2) / 16, (9 * y1 + 6 * cy + y2) / 16);
+        Some(format!("<text x=\"{lx}\" y=\"{}\" class=\"e c halo\">{}</text>\n", ly + 4, escape(&label)))
     }
 }
 

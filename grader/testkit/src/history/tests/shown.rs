@@ -121,6 +121,31 @@ fn a_forbidden_anomaly_ends_the_test_with_the_story_and_the_history() {
 }
 
 #[test]
+fn a_failure_shows_the_engine_at_the_moment_in_which_the_anomaly_was_complete() {
+    let mut history = History::new();
+    let version = history.start("x", 50);
+    let (one, two) = (history.begin(1), history.begin(2));
+    history.read(one, "x", Some(version));
+    for txn in [two, one] {
+        let version = history.next_version(txn);
+        history.write(txn, "x", version, Some(60));
+        history.picture(|| format!("{txn} holds x\n"));
+        history.commit(txn);
+        history.picture(|| "nobody holds x\n".into());
+    }
+    let report = history.check(&Order::Writes).unwrap();
+    let expect = || report.expect(Level::Serializable, "two writers");
+    let payload = std::panic::catch_unwind(AssertUnwindSafe(expect)).expect_err("a lost update");
+    let text = format!("{:?}", payload.downcast::<Failure>().expect("it ends with a failure"));
+    for part in
+        ["no lost update (G2-item)", "T1 reads x in step 3", "before itself", "after step 6:\\nT1 holds x"]
+    {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    assert!(!text.contains("begins") && !text.contains("nobody"), "{text}");
+}
+
+#[test]
 fn a_drawing_has_a_lane_for_each_transaction_and_an_arrow_for_each_edge() {
     let report = report("start(x=0, y=0) r1(x=0) w2(x=1) w2(y=1) c2 r1(y=1) w3(z=1) c1 a3");
     let svg = report.svg(&report.findings()[0]);
@@ -136,4 +161,17 @@ fn a_drawing_has_a_lane_for_each_transaction_and_an_arrow_for_each_edge() {
         assert!(!inside.contains('&'), "{drawing}");
         assert!(drawing.contains("&gt;") || !drawing.contains("->"), "{drawing}");
     }
+}
+
+/// The handout of lab 5 names the command that makes its drawing.
+#[test]
+fn the_drawing_in_the_handout_is_that_of_the_history_beside_it() {
+    let handouts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../handouts/src/");
+    let read = |name: &str| std::fs::read_to_string(format!("{handouts}{name}")).unwrap();
+    let handout = read("05-locking.md");
+    let (_, after) = handout.split_once("--example history -- \"").expect("the command");
+    let (history, _) = after.split_once('"').expect("the end of the history");
+    let report = report(history);
+    assert_eq!(report.anomalies(), [Anomaly::WriteSkew]);
+    assert_eq!(report.svg(&report.findings()[0]), read("images/05-write-skew.svg"));
 }
