@@ -1,5 +1,6 @@
 //! What the tests of this lab share: names, a lock table in the scene, threads with names.
 
+pub(crate) mod circle;
 pub(crate) mod db;
 pub(crate) mod rows;
 

@@ -1,14 +1,16 @@
 //! Task 5.3: deadlocks are found, name their circle, and have one victim each; or wound-wait prevents them.
 
+mod circles;
 mod policies;
 
 use kit::sync::{Arc, thread};
 use locking::DeadlockPolicy::Detect;
 use locking::LockMode::{self, S, X};
-use locking::{LockError, LockTable, Resource, TxnId, WaitEdge};
+use locking::{LockError, LockTable, Resource, TxnId};
 use testkit::schedule::{explore, random};
 use testkit::{check, check_eq, scene};
 
+use crate::support::circle::check_circle;
 use crate::support::{locks, row, spawn, txn, until_waiting};
 
 /// How a wait ended.
@@ -29,23 +31,6 @@ fn run_waits(locks: &Arc<LockTable>, waits: Vec<(u64, Resource, LockMode)>) -> V
         })
         .collect();
     threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
-}
-
-/// The circle that an error names is one: each edge begins where the one before it ends, no transaction
-/// occurs twice, and the victim is in it.
-fn check_circle(victim: TxnId, cycle: &[WaitEdge], members: &[TxnId]) {
-    let waiters: Vec<TxnId> = cycle.iter().map(|edge| edge.waiter).collect();
-    check!(waiters.contains(&victim), "the victim {victim} is in the circle {waiters:?}");
-    for (at, edge) in cycle.iter().enumerate() {
-        let next = cycle[(at + 1) % cycle.len()].waiter;
-        check_eq!(edge.blocker, next, "what edge {at} of the circle leads to: {edge}");
-        check!(!edge.wants.is_compatible(edge.has), "the modes of edge {at} conflict: {edge}");
-    }
-    let mut sorted = waiters.clone();
-    sorted.sort();
-    sorted.dedup();
-    check_eq!(sorted.len(), waiters.len(), "transactions in the circle {waiters:?}, each once");
-    check_eq!(sorted, members.to_vec(), "the transactions in the circle");
 }
 
 /// A circle of any length has one victim, and all others get their locks.

@@ -1,5 +1,6 @@
 //! Task 5.5: next-key locks. What a serializable reader of a range did not find stays away.
 
+mod circles;
 mod gaps;
 
 use std::ops::Bound::{self, Excluded, Included, Unbounded};

@@ -1,6 +1,7 @@
 //! Task 5.6: a table with transactions, on pages that are counted and on units that keep their pages.
 
 mod faults;
+mod histories;
 mod model;
 mod threads;
 mod undo;
