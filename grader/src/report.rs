@@ -6,7 +6,7 @@
 
 pub mod explain;
 pub mod gradescope;
-mod holes;
+pub(crate) mod holes;
 pub mod html;
 pub mod json;
 pub mod junit;
@@ -90,5 +90,39 @@ impl Context {
 
     fn handout(&self, task: &TaskReport) -> String {
         format!("{}, \"Task {}: {}\"", self.handout, task.id, task.title)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::LabReport;
+    use crate::paint::Paint;
+
+    fn all(report: &LabReport) -> [(&'static str, String); 6] {
+        let context = samples::context();
+        [
+            ("terminal", terminal::render(report, &context, Paint::plain(), false)),
+            ("JSON", json::render(report)),
+            ("JUnit", junit::render(report, &context)),
+            ("Gradescope", gradescope::render(report, &context)),
+            ("summary", summary::render(report, &context, 4 << 10)),
+            ("page", html::render(report, &context)),
+        ]
+    }
+
+    /// A missing confinement is a note, and a reader of any report must see it: also where the code does not
+    /// compile, and where a summary has no room for all failures.
+    #[test]
+    fn each_report_has_the_notes_of_the_run() {
+        let mut long = samples::mixed();
+        let failing = long.tasks.iter().find(|task| !task.passed).cloned().expect("a task that fails");
+        long.tasks.extend(std::iter::repeat_n(failing, 20));
+        for mut report in [samples::mixed(), samples::broken_build(), samples::passed(), long] {
+            report.notes.push("landlock was missing".into());
+            for (name, text) in all(&report) {
+                assert!(text.contains("landlock was missing"), "{name}:\n{text}");
+            }
+        }
     }
 }

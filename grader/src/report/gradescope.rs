@@ -68,10 +68,10 @@ pub fn render(report: &LabReport, context: &Context) -> String {
 }
 
 fn overview(report: &LabReport, context: &Context) -> String {
-    if let Some(errors) = plain::build_errors(report) {
-        return format!("Does not compile, so no test was run.\n\n{errors}");
-    }
-    let mut text = format!("{}.", tally::points(report));
+    let mut text = match plain::build_errors(report) {
+        Some(errors) => format!("Does not compile, so no test was run.\n\n{errors}"),
+        None => format!("{}.", tally::points(report)),
+    };
     if let Some(explain::First::Test(task, test)) = explain::first(report) {
         text.push_str("\n\n");
         text.push_str(&plain::text(&explain::test(context, task, test, false)));

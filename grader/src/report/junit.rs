@@ -1,5 +1,6 @@
 //! The report as JUnit XML, which most CI systems show: a suite for each task, a case for each test and
-//! gate. A hole is a failure too; a gate that was not measured, or too noisy to tell, is skipped.
+//! gate. A hole is a failure too; a gate that was not measured, or too noisy to tell, is skipped. The notes of
+//! the run are the output of a skipped case, because there is no place that every system shows.
 
 use std::fmt::Write as _;
 
@@ -20,8 +21,20 @@ pub fn render(report: &LabReport, context: &Context) -> String {
     for task in &report.tasks {
         suite(&mut out, context, task);
     }
+    notes(&mut out, &report.notes);
     out.push_str("</testsuites>\n");
     out
+}
+
+fn notes(out: &mut String, notes: &[String]) {
+    if notes.is_empty() {
+        return;
+    }
+    out.push_str("  <testsuite name=\"notes\" tests=\"1\" failures=\"0\" errors=\"0\" skipped=\"1\">\n");
+    out.push_str("    <testcase classname=\"notes\" name=\"notes on this run\">\n");
+    out.push_str("      <skipped message=\"no test: the output has the notes\"/>\n");
+    let _ = writeln!(out, "      <system-out>{}</system-out>", escape(&notes.join("\n")));
+    out.push_str("    </testcase>\n  </testsuite>\n");
 }
 
 fn suite(out: &mut String, context: &Context, task: &TaskReport) {

@@ -23,6 +23,7 @@ pub fn render(report: &LabReport, context: &Context, room: usize) -> String {
         if !page.add(&format!("{head}**Does not compile**, so no test was run.\n\n")) {
             return String::new();
         }
+        page.notes(report);
         let kept = cut(&errors, page.room.saturating_sub(page.text.len() + CLOSING));
         let mut block = String::new();
         fenced(&mut block, kept);
@@ -33,14 +34,12 @@ pub fn render(report: &LabReport, context: &Context, room: usize) -> String {
     if !page.add(&format!("{head}{}", table(report))) {
         return String::new();
     }
+    page.notes(report);
     let mut is_first = true;
     for task in report.tasks.iter().filter(|task| !task.passed) {
         for failure in explain::failures(context, task) {
             page.add(&folded(&failure, std::mem::take(&mut is_first)));
         }
-    }
-    for note in &report.notes {
-        page.add(&format!("\nNote: {}\n", inline(note)));
     }
     page.closed(context)
 }
@@ -63,6 +62,13 @@ impl Page {
             self.left_out += 1;
         }
         fits
+    }
+
+    /// The notes come before the failures, so that these do not take their room.
+    fn notes(&mut self, report: &LabReport) {
+        for note in &report.notes {
+            self.add(&format!("\nNote: {}\n", inline(note)));
+        }
     }
 
     /// The page, and that something is missing where it is.
