@@ -28,6 +28,7 @@ use crate::catalog::{Course, Lab, task_of_test};
 use crate::grade::grade;
 use crate::model::{Blame, LabReport, TestOutcome, TestReport};
 use crate::observer::Observer;
+use crate::report::holes;
 use crate::request::{Earlier, Measuring, Request, Selection, Sources, Tasks};
 use crate::stage::earlier_labs;
 
@@ -64,7 +65,9 @@ pub fn assign(
         let passing = stacks.run(Earlier::Reference, &suspects, observer)?.0;
         for (lab, tests) in stacks.lowest_that_fail(&earlier, passing, observer)? {
             let own = stacks.own_failure(lab, observer)?;
-            let blame = Blame { lab: lab.number, folder: lab.path(), task: None, test: own };
+            let place = own.as_ref().map(|test| place(lab, test)).unwrap_or_default();
+            let test = own.map(|test| test.name);
+            let blame = Blame { lab: lab.number, folder: lab.path(), task: None, test, place };
             found.extend(tests.into_iter().map(|test| (test, blame.clone())));
         }
     }
@@ -87,6 +90,26 @@ fn failing(report: &LabReport) -> impl Iterator<Item = &TestReport> {
     tests.filter(|test| !matches!(test.outcome, TestOutcome::Pass | TestOutcome::NotRun))
 }
 
+/// Where a test of the lab at fault points. A mistake in one function often stops another one (an update that
+/// leaves a page damaged, the next insert), so lines count only in the files of the test's task.
+fn place(lab: &Lab, test: &TestReport) -> Vec<String> {
+    let mut files = holes::files(lab).remove(&test.task).unwrap_or_default();
+    if files.is_empty() {
+        files.extend(lab.task(&test.task).map(|task| task.file.clone()));
+    }
+    let files: Vec<String> = files.iter().map(|file| format!("{}/{file}", lab.path())).collect();
+    let is_in = |line: &&String| {
+        let file = line.rsplit_once(':').map_or(line.as_str(), |(file, _)| file);
+        files.iter().any(|known| known == file)
+    };
+    let trace = test.outcome.failure().map(|failure| failure.trace.as_slice()).unwrap_or_default();
+    let lines: Vec<String> = trace.iter().filter(is_in).take(PLACES).cloned().collect();
+    if lines.is_empty() { files } else { lines }
+}
+
+/// Most lines of a place.
+const PLACES: usize = 6;
+
 /// A hole of an earlier lab that the test reached: nothing has to be run to know the lab at fault.
 fn hole_below(test: &TestReport, lab: &Lab, earlier: &[&Lab]) -> Option<Blame> {
     let TestOutcome::Todo(failure) = &test.outcome else { return None };
@@ -96,7 +119,13 @@ fn hole_below(test: &TestReport, lab: &Lab, earlier: &[&Lab]) -> Option<Blame> {
         return None;
     }
     let owner = earlier.iter().find(|lab| lab.task(id).is_some())?;
-    Some(Blame { lab: owner.number, folder: owner.path(), task: Some(id.to_string()), test: None })
+    Some(Blame {
+        lab: owner.number,
+        folder: owner.path(),
+        task: Some(id.to_string()),
+        test: None,
+        place: Vec::new(),
+    })
 }
 
 /// Grades the same lab on other earlier labs.
@@ -156,18 +185,23 @@ impl<'a> Stacks<'a> {
         Ok(found)
     }
 
-    /// A test of the lab's own that fails too, of the first task that has one.
-    fn own_failure(&self, lab: &'a Lab, observer: &mut dyn Observer) -> Result<Option<String>> {
+    /// A test of the lab's own that fails too, of the first task that has one. A task that is not written yet
+    /// is no mistake, so its tests come last.
+    fn own_failure(&self, lab: &'a Lab, observer: &mut dyn Observer) -> Result<Option<TestReport>> {
+        let mut hole = None;
         for task in &lab.tasks {
             let mut request = self.base(lab, Earlier::Same);
             request.resources.stage = self.request.resources.stage;
             request.selection = Selection::Tasks(Tasks::One(task.id.clone()), Measuring::Off);
             let report = grade(self.course, &request, observer)?;
-            if let Some(test) = failing(&report).next() {
-                return Ok(Some(test.name.clone()));
+            for test in failing(&report) {
+                match test.outcome {
+                    TestOutcome::Todo(_) => hole = hole.or_else(|| Some(test.clone())),
+                    _ => return Ok(Some(test.clone())),
+                }
             }
         }
-        Ok(None)
+        Ok(hole)
     }
 
     fn base(&self, lab: &'a Lab, earlier: Earlier) -> Request<'a> {

@@ -113,8 +113,9 @@ fn task(found: TaskReport) -> TaskReport {
 pub fn test(found: TestReport) -> TestReport {
     let TestReport { name, task, doc, outcome, wall_ms, cpu_ms, output_tail, blame } = found;
     let blame = blame.map(|found| {
-        let Blame { lab, folder, task, test } = found;
-        Blame { lab, folder: text(&folder), task: optional(task), test: optional(test) }
+        let Blame { lab, folder, task, test, place } = found;
+        let place = place.iter().map(|line| text(line)).collect();
+        Blame { lab, folder: text(&folder), task: optional(task), test: optional(test), place }
     });
     let output_tail = text(&output_tail);
     TestReport { name, task, doc, outcome: outcome_of(outcome), wall_ms, cpu_ms, output_tail, blame }

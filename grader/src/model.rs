@@ -209,6 +209,8 @@ pub struct Blame {
     pub task: Option<String>,
     /// A test of its own that fails too.
     pub test: Option<String>,
+    /// Where that test points: lines of the lab's code, or else the files of the test's task.
+    pub place: Vec<String>,
 }
 
 /// How a test ended.

@@ -100,7 +100,8 @@ fn grade_with(number: usize, body: &str) -> (LabReport, String) {
 
 fn blame_of(lab: u32, name: &str, task: Option<&str>, test: Option<&str>) -> Option<Blame> {
     let folder = format!("labs/0{lab}-{name}");
-    Some(Blame { lab, folder, task: task.map(Into::into), test: test.map(Into::into) })
+    let place = test.map(|_| format!("{folder}/src/lib.rs")).into_iter().collect();
+    Some(Blame { place, lab, folder, task: task.map(Into::into), test: test.map(Into::into) })
 }
 
 /// The lab at fault is named, with a test of its own that shows the same mistake and the command to run it.
@@ -139,4 +140,31 @@ fn the_labs_own_mistake_blames_nobody() {
     assert!(!test(&report, "t3_1::small").outcome.is_pass());
     assert_eq!(test(&report, "t3_1::small").blame, None);
     assert!(!text.contains("blame"), "{text}");
+}
+
+/// What is wrong with another lab's folder is that lab's: its manifest is never read, and a lab that nothing
+/// stands on may be missing.
+#[test]
+fn a_broken_manifest_and_a_missing_lab_stop_no_other_lab() {
+    let root = tempfile::tempdir().unwrap();
+    write_course(root.path());
+    let labs = root.path().join("labs");
+    common::copy(&root.path().join("solutions/01-doubled"), &labs.join("01-doubled"));
+    common::copy(&root.path().join("solutions/02-fourfold"), &labs.join("02-fourfold"));
+    for id in ["01-doubled", "02-fourfold"] {
+        fs::write(labs.join(id).join("Cargo.toml"), "[package\nname = ").unwrap();
+    }
+    fs::write(labs.join("02-fourfold/src/lib.rs"), "pub fn fourfold(").unwrap();
+    let course = Course::open_with(root.path(), &repository()).unwrap();
+    let grade_lab = |number: &str| {
+        let mut request = Request::new(course.lab(number).unwrap(), Sources::labs(&labs));
+        request.selection = Selection::Tasks(Tasks::All, Measuring::Off);
+        request.resources.work_dir = Some(work_dir());
+        grade(&course, &request, &mut Silent).unwrap()
+    };
+    let report = grade_lab("1");
+    assert!(report.passed(), "{report:#?}");
+    assert!(common::notes(&report).contains("01-doubled/Cargo.toml was edited"), "{report:#?}");
+    let (messages, _) = common::failed_build(&grade_lab("2"));
+    assert!(messages.contains("labs/02-fourfold/src/lib.rs"), "{messages}");
 }

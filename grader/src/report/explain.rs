@@ -201,7 +201,7 @@ fn row(label: &'static str, body: Body) -> Row {
 
 /// Which earlier lab has the mistake, and what is known of it.
 fn blame_text(blame: &Blame) -> String {
-    let Blame { lab, folder, task, test } = blame;
+    let Blame { lab, folder, task, test, place: _ } = blame;
     match (task, test) {
         (Some(task), _) => {
             format!("task {task} of lab {lab} ({folder}) is not written yet, and this test needs it")
@@ -225,8 +225,12 @@ fn hint_task(task: &TaskReport, test: &TestReport) -> Option<String> {
     }
 }
 
-/// Lines in the code of the lab at fault, or else its folder.
+/// Where a test of the lab at fault points; without one, this test's lines in the code of that lab, or else
+/// its folder.
 fn blamed_place(context: &Context, blame: &Blame, failure: &Failure) -> String {
+    if !blame.place.is_empty() {
+        return blame.place.join("\n");
+    }
     let folder = blame.folder.rsplit('/').next().unwrap_or_default();
     let is_below = |place: &&String| place.split('/').any(|part| part == folder);
     let lines: Vec<&str> = failure.trace.iter().filter(is_below).take(6).map(String::as_str).collect();
@@ -524,6 +528,24 @@ mod tests {
         rows.clear();
         facts(&mut rows, &failure, true);
         assert_eq!(rows.iter().filter(|row| row.label == "note").count(), 9);
+    }
+
+    /// An update that leaves a page damaged stops the next insert: the place is the update, which a test of
+    /// the earlier lab found, and not the line that this test ended at.
+    #[test]
+    fn the_place_of_a_blamed_lab_is_where_its_own_test_points() {
+        let failure = Failure { trace: vec!["labs/02-page/src/insert.rs:9".into()], ..Failure::default() };
+        let blame = Blame {
+            lab: 2,
+            folder: "labs/02-page".into(),
+            task: None,
+            test: Some("t2_3::keeps_the_others".into()),
+            place: vec!["labs/02-page/src/update.rs".into()],
+        };
+        let place = |blame: &Blame| blamed_place(&Context::default(), blame, &failure);
+        assert_eq!(place(&blame), "labs/02-page/src/update.rs");
+        let unknown = Blame { test: None, place: Vec::new(), ..blame };
+        assert_eq!(place(&unknown), "labs/02-page/src/insert.rs:9");
     }
 
     #[test]
