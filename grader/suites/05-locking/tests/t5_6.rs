@@ -1,5 +1,6 @@
 //! Task 5.6: a table with transactions, on pages that are counted and on units that keep their pages.
 
+mod damage;
 mod faults;
 mod histories;
 mod model;

@@ -47,6 +47,42 @@ fn refuses_bad_tags() {
     }
 }
 
+/// A record that is shorter than a forward is filled up to its length, and a forward has nothing behind it.
+/// With bytes behind them neither makes sense, and no part of the bytes may be given out as a record.
+#[testkit::test]
+fn refuses_bytes_behind_short_records_and_forwards() {
+    let short = (1..=6u8).map(|tag| vec![tag; 8]);
+    let (_, pool) = pool(6);
+    let (mut table, ids) = Table::filled(&pool, 8, 950);
+    table.update(&pool, ids[2], 2_000);
+    let place = table.check(&pool).place(ids[2]);
+    table.model.remove(&ids[1]);
+    for bytes in short.chain([tagged(FORWARD, place, &[0]), tagged(FORWARD, ids[7], b"more")]) {
+        forge(&pool, ids[1], &bytes);
+        let [get, update, delete] = call_all(&pool, &table, ids[1]);
+        for (call, error) in [("get", get), ("update", update), ("delete", delete)] {
+            let is_bad = is_bad_tag(&error, ids[1]);
+            check!(is_bad, "{call} of a record of {bytes:02x?} gave {error:?}, which is not BadTag");
+        }
+        table.check_get(&pool, ids[2]);
+    }
+}
+
+/// A page of another kind is none of the heap's, also when its bytes name the heap and hold a record.
+#[testkit::test]
+fn believes_the_page_about_its_kind() {
+    let (_, pool) = pool(6);
+    let (table, _) = Table::filled(&pool, 8, 950);
+    let page = new_leaf(&pool);
+    let id = RecordId { page, slot: SlotId(0) };
+    forge(&pool, id, &[0, 1, 2, 3, 4, 5, 6, 7]);
+    forge_owner(&pool, page, 4, table.heap.id().0);
+    let wrong = Some(Error::NotInHeap { page, heap: table.heap.id() });
+    for (call, error) in ["get", "update", "delete"].iter().zip(call_all(&pool, &table, id)) {
+        check_eq!(error, wrong, "{call} of a record in the leaf of an index");
+    }
+}
+
 /// A forward must lead to a moved record that names it as its home. Anything else is damage: not a wrong
 /// record, not a search without end.
 #[testkit::test]

@@ -75,6 +75,33 @@ fn a_child_that_is_no_child_is_an_error() {
     }
 }
 
+/// The kind in the header, the level and the kind's own sort of entries belong together. A page of another
+/// kind is no node, whatever its owner's bytes say.
+#[testkit::test]
+fn a_kind_that_does_not_fit_the_level_is_an_error() {
+    let other = PageKind(31);
+    for (depth, kind) in [
+        (2, PageKind::BTREE_INTERNAL),
+        (1, PageKind::BTREE_LEAF),
+        (1, PageKind::HEAP),
+        (2, PageKind::HEAP),
+        (1, other),
+        (2, other),
+    ] {
+        let (story, levels) = three_levels();
+        let id = levels[depth];
+        let mut page = story.pages.bytes(id).expect("it is there");
+        header::put_u16(&mut page, header::KIND_AT, kind.0);
+        story.pages.put(id, page);
+        step!(
+            "the kind of {id} at depth {depth} was made {kind}; its bytes are those of the node that it was"
+        );
+        let found = story.tree.get(&story.pages, &keys::number(10));
+        check!(found.is_err(), "get through a node of kind {kind} gives {found:?}, expected an error");
+        check_eq!(story.pages.held(), 0, "guards held after an error");
+    }
+}
+
 fn drop_page(pages: &Pages, id: PageId) {
     use buffer_pool::Pager;
     let guard = pages.write(id).expect("it is there");
