@@ -2,7 +2,7 @@
 //! the course is at fault when that fails.
 //!
 //! ```text
-//!   cargo build  (own environment, own target folder, current folder /)
+//!   cargo build  (own environment, own target folder, an empty current folder)
 //!     --offline first; packages missing: `cargo fetch` once, then again
 //!     messages in JSON:  artifact -> the program's path
 //!                        message  -> by the folder its package lies in
@@ -12,12 +12,14 @@
 //!               anywhere else          the course is broken, nothing can be graded
 //! ```
 //!
-//! Cargo looks for configuration from its current folder upwards, so that folder is `/`: nothing that a
-//! submission brings is above it. What the user has set for all builds has no effect either (`home`). The
-//! learner's compile-time code is macros and constants only: there are no build scripts and no procedural
-//! macros of a lab.
+//! Cargo looks for configuration from its current folder upwards, so that folder is an empty one, and the
+//! search ends there. What the user has set for all builds has no effect either (`home`). The learner's
+//! compile-time code is macros and constants only: there are no build scripts and no procedural macros of a
+//! lab. What such code can have the compiler read is confined where somebody else's code is graded
+//! (`confine`).
 
 mod cargo;
+mod confine;
 mod depinfo;
 mod failed;
 mod home;
@@ -36,6 +38,7 @@ use crate::request::Request;
 use crate::stage::manifests::test_program;
 use crate::stage::{Seat, Stage};
 use cargo::Ran;
+pub use confine::warning;
 use messages::{Artifact, Found};
 
 /// Most compiler messages in a report.

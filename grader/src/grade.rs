@@ -17,7 +17,7 @@ use anyhow::{Result, bail};
 
 use crate::catalog::{Course, Lab, Task};
 use crate::clean;
-use crate::compile::{Compiled, Target, compile};
+use crate::compile::{self, Compiled, Target, compile};
 use crate::model::{BuildReport, LabReport, PerfReport, PerfVerdict, Points, TaskReport, TestReport, Times};
 use crate::observer::Observer;
 use crate::request::{Earlier, Request, Selection, Sources};
@@ -61,6 +61,7 @@ pub fn grade(course: &Course, request: &Request, observer: &mut dyn Observer) ->
     };
     if request.resources.submission.is_some() {
         notes.extend(run::warning(&notes));
+        notes.extend(compile::warning());
     }
     deduplicate(&mut notes);
     notes.extend(tasks.iter().flat_map(|task: &TaskReport| &task.perf).filter_map(|gate| gate.note.clone()));

@@ -65,6 +65,18 @@ impl Graded {
         graded
     }
 
+    /// The same in a folder below `above`.
+    fn below(above: &Path, body: &str) -> Graded {
+        let root = tempfile::tempdir_in(above).unwrap();
+        common::copy(&course().root, root.path());
+        fs::create_dir_all(root.path().join("target")).unwrap();
+        fs::create_dir_all(work_dir()).unwrap();
+        std::os::unix::fs::symlink(work_dir(), root.path().join("target/grade")).unwrap();
+        let graded = Graded { root };
+        graded.hand_in(body);
+        graded
+    }
+
     fn hand_in(&self, body: &str) {
         common::copy(&Submission::correct().with_push(body).labs(), &self.root.path().join("labs"));
     }
@@ -214,3 +226,65 @@ fn settings_of_the_user_change_no_verdict() {
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("overflow"), "{text}");
 }
+
+/// Cargo takes up each configuration between its current folder and the root of the system. Whoever has one
+/// in a folder above the course, or in `/.cargo`, must get the same verdict as others.
+#[test]
+fn a_configuration_above_changes_no_verdict() {
+    let above = tempfile::tempdir().unwrap();
+    fs::create_dir_all(above.path().join(".cargo")).unwrap();
+    let config = "[build]\nrustflags = [\"-Dwarnings\"]\ntarget = \"wasm32-unknown-unknown\"\n\
+                  [profile.dev]\npanic = \"abort\"\noverflow-checks = false\n";
+    fs::write(above.path().join(".cargo/config.toml"), config).unwrap();
+    let scratch = above.path().join("tmp");
+    fs::create_dir(&scratch).unwrap();
+    let overflows = "let _ = std::hint::black_box(255_u8) + value.min(1) as u8; let unused = 7;";
+    let graded = Graded::below(above.path(), overflows);
+    // Cargo is started in a folder for temporary files, so there is a configuration above that one as well.
+    let output = graded.command().env("TMPDIR", &scratch).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("overflow"), "{text}");
+}
+
+/// What the compiler reads can end in a message or in what the program prints, and so in a student's report.
+/// It reads named folders only, where landlock can confine it; where not, the report says so, and files from
+/// outside are found afterwards.
+#[test]
+fn the_compiler_reads_nothing_of_the_account_that_grades() {
+    let secret = tempfile::tempdir().unwrap();
+    let file = secret.path().join("secret.rs");
+    fs::write(&file, "\"hunter2\" hunter3").unwrap();
+    let submission = Submission::correct();
+    let graded = Graded::new("self.numbers.push(value);");
+    let grade = || {
+        let mut command = graded.command();
+        command.arg("--labs").arg(submission.top()).arg("-v").env("GRADE_SECRET", "hunter4");
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), text + &String::from_utf8_lossy(&output.stderr))
+    };
+    let (code, text) = grade();
+    assert_eq!(code, Some(0), "a correct submission passes: {text}");
+    let is_confined = !text.contains("landlock did not confine the compiler");
+    let parent = format!("/proc/{}/environ", std::process::id());
+    for path in [file.to_str().unwrap(), "/proc/self/environ", &parent, "/etc/passwd"] {
+        for body in [
+            format!("assert_eq!(include_str!({path:?}), \"\"); self.numbers.push(value);"),
+            format!("assert_eq!(include_bytes!({path:?}), b\"\"); self.numbers.push(value);"),
+            format!("include!({path:?}); self.numbers.push(value);"),
+        ] {
+            let source = fs::read_to_string(Submission::correct().with_push(&body).labs().join(BAG)).unwrap();
+            fs::write(submission.labs().join(BAG), source).unwrap();
+            let (code, text) = grade();
+            assert_eq!(code, Some(1), "{body}: {text}");
+            assert!(!text.contains("hunter") && !text.contains("root:"), "{body}: {text}");
+            let refused = if is_confined { "which the compiler may not read" } else { "is outside its src/" };
+            assert!(text.contains(refused), "{body}: {text}");
+            assert_eq!(text.contains("Permission denied"), is_confined, "{body}: {text}");
+        }
+    }
+}
+
+/// A file of the fixture's lab.
+const BAG: &str = "01-tiny/src/bag.rs";

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::messages::{self, Artifact, Found, Line};
-use super::{MESSAGES, Target, home};
+use super::{MESSAGES, Target, confine, home};
 use crate::catalog::Course;
 use crate::children::{self, Busy, Started};
 use crate::observer::Observer;
 use crate::request::Request;
+use crate::scratch::Scratch;
 use crate::stage::manifests::test_program;
 use crate::stage::{Seat, Stage};
 
@@ -86,22 +87,23 @@ pub fn build(
     observer: &mut dyn Observer,
 ) -> Result<Ran> {
     let limit = Duration::from_secs(request.resources.compile_seconds);
+    let run = Run { course, stage, is_confined: request.resources.submission.is_some() };
     let arguments = arguments(stage, target, jobs);
-    let ran = run(course, stage, &arguments, limit, observer)?;
+    let ran = run.cargo(&arguments, limit, observer)?;
     let has_compiled = !ran.found.is_empty() || !ran.artifacts.is_empty();
     if ran.is_success || ran.is_out_of_time || has_compiled || !is_missing_packages(&ran.errors) {
         return Ok(ran);
     }
     observer.say("fetching dependencies, this once");
     let fetch: Vec<OsString> = vec!["fetch".into(), "--manifest-path".into(), manifest(stage)];
-    let fetched = run(course, stage, &fetch, Duration::from_secs(600), observer)?;
+    let fetched = run.cargo(&fetch, Duration::from_secs(600), observer)?;
     if !fetched.is_success {
         bail!(
             "some dependencies are not on this machine and could not be fetched; is there a network?\n{}",
             fetched.errors.trim_end()
         );
     }
-    run(course, stage, &arguments, limit, observer)
+    run.cargo(&arguments, limit, observer)
 }
 
 fn manifest(stage: &Stage) -> OsString {
@@ -138,64 +140,84 @@ fn is_missing_packages(errors: &str) -> bool {
     signs.iter().any(|sign| errors.contains(sign))
 }
 
-/// Runs cargo once. The limit is on the time between two finished crates.
-fn run(
-    course: &Course,
-    stage: &Stage,
-    arguments: &[OsString],
-    limit: Duration,
-    observer: &mut dyn Observer,
-) -> Result<Ran> {
-    let mut command = Command::new(cargo());
-    command.args(arguments).current_dir("/").stdin(Stdio::null());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    match arguments.first() {
-        Some(name) if name == "fetch" => home::for_fetch(&mut command, &course.commons),
-        _ => home::for_build(&mut command, &course.commons, &stage.shared)?,
-    }
-    let mut process = Started::spawn(&mut command).context("cannot run cargo; is it installed?")?;
-    restrain(process.id());
-    let output = process.child().stdout.take().context("cargo has no output")?;
-    let errors = process.child().stderr.take().context("cargo has no error output")?;
-    let (to, from) = mpsc::channel();
-    let root = stage.root.clone();
-    let mut ran = Ran::default();
-    thread::scope(|scope| {
-        let waits = to.clone();
-        let errors = scope.spawn(move || read_errors(errors, &waits));
-        scope.spawn(move || read_lines(output, &root, &to));
-        let mut last = Instant::now();
-        loop {
-            // Once the submission's own crates are done, what is left is the course's, which ends.
-            let is_theirs = ran.pending(stage, course).is_some();
-            let limit = if is_theirs { limit } else { limit * COURSE_FACTOR };
-            match from.recv_timeout((last + limit).saturating_duration_since(Instant::now())) {
-                Ok(Line::Artifact(artifact)) => {
-                    last = Instant::now();
-                    announce(&artifact, observer);
-                    ran.artifacts.push(artifact);
+/// What all runs of cargo for one build have.
+struct Run<'a> {
+    course: &'a Course,
+    stage: &'a Stage,
+    /// Somebody else's code is compiled.
+    is_confined: bool,
+}
+
+impl Run<'_> {
+    /// Runs cargo once. The limit is on the time between two finished crates.
+    fn cargo(&self, arguments: &[OsString], limit: Duration, observer: &mut dyn Observer) -> Result<Ran> {
+        let (course, stage) = (self.course, self.stage);
+        let scratch = Scratch::new().context("cannot create a folder for temporary files")?;
+        let mut process = self.start(arguments, scratch.path())?;
+        restrain(process.id());
+        let output = process.child().stdout.take().context("cargo has no output")?;
+        let errors = process.child().stderr.take().context("cargo has no error output")?;
+        let (to, from) = mpsc::channel();
+        let root = stage.root.clone();
+        let mut ran = Ran::default();
+        thread::scope(|scope| {
+            let waits = to.clone();
+            let errors = scope.spawn(move || read_errors(errors, &waits));
+            scope.spawn(move || read_lines(output, &root, &to));
+            let mut last = Instant::now();
+            loop {
+                // Once the submission's own crates are done, what is left is the course's, which ends.
+                let is_theirs = ran.pending(stage, course).is_some();
+                let limit = if is_theirs { limit } else { limit * COURSE_FACTOR };
+                match from.recv_timeout((last + limit).saturating_duration_since(Instant::now())) {
+                    Ok(Line::Artifact(artifact)) => {
+                        last = Instant::now();
+                        announce(&artifact, observer);
+                        ran.artifacts.push(artifact);
+                    }
+                    Ok(Line::Message(found)) if ran.found.len() < 4 * MESSAGES => ran.found.push(*found),
+                    Ok(Line::Message(_)) => {}
+                    Ok(Line::Waits(what)) => {
+                        last = Instant::now();
+                        observer.wait(&format!("cargo is {what}"));
+                    }
+                    Err(RecvTimeoutError::Timeout) => {
+                        ran.is_out_of_time = true;
+                        ran.busiest = children::busiest_below(process.id());
+                        process.finish();
+                        break;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => break,
                 }
-                Ok(Line::Message(found)) if ran.found.len() < 4 * MESSAGES => ran.found.push(*found),
-                Ok(Line::Message(_)) => {}
-                Ok(Line::Waits(what)) => {
-                    last = Instant::now();
-                    observer.wait(&format!("cargo is {what}"));
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    ran.is_out_of_time = true;
-                    ran.busiest = children::busiest_below(process.id());
-                    process.finish();
-                    break;
-                }
-                Err(RecvTimeoutError::Disconnected) => break,
             }
+            if !ran.is_out_of_time {
+                ran.is_success = wait(&mut process, limit).is_some_and(|status| status.success());
+            }
+            ran.errors = errors.join().unwrap_or_default();
+        });
+        Ok(ran)
+    }
+
+    /// Starts cargo in `scratch`, an empty folder.
+    fn start(&self, arguments: &[OsString], scratch: &Path) -> Result<Started> {
+        let cargo = cargo();
+        let mut command = Command::new(&cargo);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let is_fetch = arguments.first().is_some_and(|name| name == "fetch");
+        match is_fetch {
+            true => home::for_fetch(&mut command, &self.course.commons),
+            false => home::for_build(&mut command, &self.course.commons, &self.stage.shared)?,
         }
-        if !ran.is_out_of_time {
-            ran.is_success = wait(&mut process, limit).is_some_and(|status| status.success());
+        home::without_configuration_above(&mut command, scratch);
+        let failed = "cannot run cargo; is it installed?";
+        // Fetching compiles nothing, and needs what the user has set for the network.
+        if is_fetch || !self.is_confined || !confine::is_possible() {
+            return Started::spawn(&mut command).context(failed);
         }
-        ran.errors = errors.join().unwrap_or_default();
-    });
-    Ok(ran)
+        command.env("TMPDIR", scratch);
+        let folders = confine::Folders::of(self.stage, &cargo, &command, scratch);
+        confine::spawn(&mut command, &folders).context(failed)
+    }
 }
 
 /// Cargo has closed its output; it ends on its own or is ended.

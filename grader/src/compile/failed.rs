@@ -47,7 +47,8 @@ pub(super) fn explain(course: &Course, stage: &Stage, request: &Request<'_>, ran
     }
     let submission = errors(&ran, |found| found.origin == Origin::Submission);
     if !submission.is_empty() {
-        let notes = earlier_labs(stage, course, lab, &submission);
+        let mut notes = earlier_labs(stage, course, lab, &submission);
+        notes.extend(refused(&submission));
         return Ok(Compiled::Failed { messages: submission, notes });
     }
     if ran.is_out_of_time {
@@ -73,6 +74,17 @@ pub(super) fn explain(course: &Course, stage: &Stage, request: &Request<'_>, ran
 fn errors(ran: &Ran, is_wanted: impl Fn(&Found) -> bool) -> Vec<CompilerMessage> {
     let found = ran.found.iter().filter(|found| found.is_error() && is_wanted(found));
     found.map(|found| found.message.clone()).take(MESSAGES).collect()
+}
+
+/// Says which rule an error of a confined compiler comes from.
+fn refused(errors: &[CompilerMessage]) -> Option<String> {
+    let is_refusal = |error: &&CompilerMessage| {
+        error.rendered.contains("couldn't read") && error.rendered.contains("Permission denied (os error 13)")
+    };
+    let file = errors.iter().find(is_refusal)?.file.clone()?;
+    Some(format!(
+        "{file} takes in a file outside its src/, which the compiler may not read; remove the `#[path]` or `include`"
+    ))
 }
 
 /// The error about the machine: what happened, what follows, and the compiler's last words.

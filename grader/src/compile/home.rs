@@ -85,6 +85,46 @@ pub(super) fn for_fetch(command: &mut Command, course: &Path) {
     name_toolchain(command, course);
 }
 
+/// Starts cargo in `empty`, a folder without files, and ends its search for configuration there: a
+/// `config.toml` in `/.cargo` would apply to every build. Cargo has no option for that. This variable is for
+/// its own tests, and `tests/machine.rs` notices when it has no effect any more.
+pub(super) fn without_configuration_above(command: &mut Command, empty: &Path) {
+    command.current_dir(empty).env("__CARGO_TEST_ROOT", empty);
+}
+
+/// What cargo and the compilers read of the homes of cargo and rustup, with the environment that `command`
+/// has: no token, and nothing of the user's own.
+pub(super) fn readable(command: &Command) -> Vec<PathBuf> {
+    let given = |name: &str| {
+        let value = command.get_envs().find(|(known, _)| *known == name)?.1?;
+        Some(PathBuf::from(value)).filter(|path| !path.as_os_str().is_empty())
+    };
+    let below_home = |folder: &str| given("HOME").map(|home| home.join(folder));
+    let mut paths = Vec::new();
+    paths.extend(given("RUSTUP_HOME").or_else(|| below_home(".rustup")));
+    // A toolchain may be named by its path.
+    paths.extend(given("RUSTUP_TOOLCHAIN").filter(|path| path.is_absolute()));
+    if let Some(home) = given("CARGO_HOME").or_else(|| below_home(".cargo")) {
+        paths.extend(["bin", "registry", "git", "config.toml"].map(|name| home.join(name)));
+        let text = fs::read_to_string(home.join("config.toml")).unwrap_or_default();
+        named_paths(&Value::Table(text.parse().unwrap_or_default()), &mut paths);
+    }
+    paths
+}
+
+/// The absolute paths of a configuration; of a linker, the folder that it is in.
+fn named_paths(value: &Value, paths: &mut Vec<PathBuf>) {
+    for (name, value) in value.as_table().into_iter().flatten() {
+        if let Value::String(text) = value
+            && PATHS.contains(&name.as_str())
+        {
+            let path = PathBuf::from(text);
+            paths.extend(if name == "linker" { path.parent().map(Path::to_path_buf) } else { Some(path) });
+        }
+        named_paths(value, paths);
+    }
+}
+
 /// The toolchain file of the course is not above the current folder, so it is named here.
 fn name_toolchain(command: &mut Command, course: &Path) {
     if std::env::var_os("RUSTUP_TOOLCHAIN").is_none()

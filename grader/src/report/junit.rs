@@ -1,6 +1,6 @@
 //! The report as JUnit XML, which most CI systems show: a suite for each task, a case for each test and
-//! gate. A hole is a failure too; a gate that was not measured, or too noisy to tell, is skipped. The notes of
-//! the run are the output of a skipped case, because there is no place that every system shows.
+//! gate. A hole is a failure too; a gate that was not measured, or too noisy to tell, is skipped. The notes
+//! of the run are the output of a skipped case, because there is no place that every system shows.
 
 use std::fmt::Write as _;
 

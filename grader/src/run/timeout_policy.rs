@@ -14,7 +14,9 @@
 //! The sum over all tasks has a limit too, [`RUN_LOSS`]: after it, a task is cut off at its first test that
 //! runs out of time.
 //!
-//! Time is counted for each worker: on two processors two tests lose two seconds in one.
+//! Time is counted for each worker: on two processors two tests lose two seconds in one. A `sleep` of an hour
+//! in the function that opens each node of lab 4, in all six tasks, takes 58 s of tests on two processors,
+//! and 129 s of gates, their compilation included, if only the release build has it.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
