@@ -33,7 +33,8 @@
 //!   error and not never.
 //!
 //! What was copied may be old when it is given out. Whether an entry is still there is for the caller to find
-//! out, in lab 5 by a lock. It is free how much is copied at a time.
+//! out, in lab 5 by a lock. It is free whether the page is copied or only its entries, but a leaf is read
+//! once (R3).
 //!
 //! Source: Graefe, "A survey of B-tree locking techniques" (2010), section 4.1 on cursors that keep no latch;
 //! PostgreSQL `nbtree/README`, which copies the items of a leaf in the same way.

@@ -33,9 +33,9 @@
 //!   is taken is free.
 //! - P3: the exception to P2. An entry that comes after all others of the tree may go to a new leaf alone,
 //!   and the full leaf stays full: keys that come in rising order fill the leaves. (Not in the middle of a
-//!   tree: there nobody knows that more keys will follow.) An internal node that is split for this reason
-//!   gives its last two children to the new node. The same is allowed at the other end of the tree. Nobody
-//!   needs to do this.
+//!   tree: there it is not known whether more keys will follow.) An internal node that is split for this
+//!   reason gives its last two children to the new node. The same is allowed at the other end of the tree. No
+//!   design has to do this.
 //!
 //! Source: Comer, "The ubiquitous B-tree" (1979); Graefe, "Modern B-tree techniques" (2011), section 4.2 for
 //! P3.

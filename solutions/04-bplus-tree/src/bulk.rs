@@ -370,7 +370,9 @@ fn first_of_last_two(pending: &Pending) -> usize {
     if total < 2 * LOW_WATER {
         return all;
     }
-    let left_of_half = (1..all).find(|&first| pending.size(0, first) * 2 >= total).unwrap_or(all);
-    left_of_half.clamp(least, all - least)
+    // The most even cut. The key that goes up from internal nodes may be long: then one node is enough.
+    let smaller = |first: &usize| pending.size(0, *first).min(pending.size(*first, all));
+    let first = (least..=all - least).max_by_key(smaller).expect("there are two nodes");
+    if 5 * smaller(&first) < CAPACITY { all } else { first }
 }
 //# end

@@ -47,7 +47,8 @@
 //!   error and not never.
 //!
 //! What was copied may be old when it is given out. Whether an entry is still there is for the caller to find
-//! out, in lab 5 by a lock. It is free how much is copied at a time.
+//! out, in lab 5 by a lock. It is free whether the page is copied or only its entries, but a leaf is read
+//! once (R3).
 //!
 //# hide
 //! What it costs: a leaf is copied whole, 4 KiB in one go. Copying takes less time than a search in a page

@@ -7,7 +7,6 @@ mod destroy;
 mod sizes;
 
 use bplus_tree::{BPlusTree, Error, KeyMode, Latching, MAX_KEY_LEN, TreeStats};
-use buffer_pool::RecordId;
 use proptest::prelude::*;
 use slotted_page::slotted::SLOTS_AT;
 use slotted_page::{PAGE_SIZE, PageId};
@@ -16,7 +15,7 @@ use testkit::{check, check_eq, schedule, step};
 use crate::support::faults::{all_bytes, in_batches, keeps_lsns, with_every_failure, with_few_frames};
 use crate::support::keys::orders;
 use crate::support::model::Model;
-use crate::support::raw::{Entry, Shape};
+use crate::support::raw::{Entry, unique_tree};
 use crate::support::{Fault, Op, Pages, Story, keys, pool};
 
 /// What is inserted is found, in whatever order it came.
@@ -126,6 +125,20 @@ fn the_longest_keys_fit_at_every_level() {
 /// between long ones.
 #[testkit::test]
 fn nodes_of_mixed_lengths_split() {
+    // Three of the longest entries and 51 short ones fill a leaf. The fourth long one goes in among the
+    // three, and the half of the entries that has all long ones does not fit in a leaf.
+    for long_ones_at in [0, 60] {
+        testkit::scene::clear();
+        let mut story = Story::new(KeyMode::Unique);
+        for number in 4..55 {
+            story.insert(&keys::long(number, 10), keys::record(number));
+        }
+        for number in [0, 1, 3, 2] {
+            story.insert(&keys::long(long_ones_at + number, MAX_KEY_LEN), keys::record(100 + number));
+        }
+        story.check();
+        story.check_gets();
+    }
     testkit::prop::check(15, (any::<u64>(), 1..10_u32), |(seed, share)| {
         let mut rng = testkit::Rng::with_seed(seed);
         let mut story = Story::new(KeyMode::Unique);
@@ -155,11 +168,7 @@ fn a_long_key_goes_anywhere_into_a_full_leaf() {
             let full = (PAGE_SIZE - SLOTS_AT) as u64 / 24;
             let entry = |number| (keys::long(10 * number, 14), keys::record(number));
             let entries: Vec<Entry> = (0..full).map(entry).collect();
-            let separator = |_: &Entry, right: &Entry| (right.0.clone(), RecordId::MIN);
-            let shape =
-                Shape { has_duplicates: false, per_leaf: full as usize, fanout: 2, separator: &separator };
-            let pages = Pages::with_capacity(8);
-            let root = shape.build(&pages, &entries);
+            let (pages, root) = unique_tree(&entries, full as usize, 2, 8);
             let mut story = Story::open(pages, root, &entries, KeyMode::Unique);
             story.insert(&keys::long(10 * place + 5, len), keys::record(999));
             story.check();

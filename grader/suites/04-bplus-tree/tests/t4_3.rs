@@ -17,7 +17,7 @@ use testkit::{Rng, check, check_eq, schedule, step};
 use crate::support::faults::{all_bytes, in_batches, keeps_lsns, with_every_failure, with_few_frames};
 use crate::support::keys::orders;
 use crate::support::model::Model;
-use crate::support::raw::{Entry, Shape};
+use crate::support::raw::{Entry, Shape, unique_tree};
 use crate::support::walk::walk_with;
 use crate::support::{Fault, Op, Pages, Story, keys, pool};
 
@@ -106,14 +106,10 @@ fn removes_in_any_order_down_to_nothing() {
 #[testkit::test]
 fn many_short_keys_come_out() {
     let entries: Vec<Entry> = (0..400).map(|at| (keys::number(at), keys::record(at))).collect();
-    let separator = |_: &Entry, right: &Entry| (right.0.clone(), RecordId::MIN);
-    let shape = Shape { has_duplicates: false, per_leaf: 100, fanout: 8, separator: &separator };
     for (name, order) in orders(400) {
         testkit::scene::clear();
-        let pages = Pages::with_capacity(16);
-        let root = shape.build(&pages, &entries);
+        let (pages, root) = unique_tree(&entries, 100, 8, 16);
         let mut story = Story::open(pages, root, &entries, KeyMode::Unique);
-        let root = story.tree.id();
         step!("// removed {name}");
         for (at, number) in order.into_iter().enumerate() {
             story.remove(&keys::number(number), keys::record(number));

@@ -13,7 +13,7 @@ use testkit::{Failure, Rng, check, check_eq, step};
 use crate::support::keys::shown;
 use crate::support::model::Model;
 use crate::support::raw::Entry;
-use crate::support::{Fault, Pages, Story, keys, pool};
+use crate::support::{Fault, Pages, Story, keys, mixed, pool};
 
 /// Bytes of a node for entries and their slots.
 const CAPACITY: usize = PAGE_SIZE - SLOTS_AT;
@@ -121,19 +121,49 @@ fn the_last_nodes_are_not_nearly_empty() {
     for percent in [50, 70, 100] {
         for count in (0..90).chain((90..300).step_by(7)) {
             let story = load(Pages::with_capacity(200), KeyMode::Unique, percent, &numbered(count, 490));
-            let walked = story.check_quietly();
-            let leaves = walked.leaves.iter().zip(&walked.leaf_bytes);
-            let internals = walked.internals.iter().zip(&walked.internal_bytes);
-            for (id, bytes) in leaves.chain(internals).filter(|(id, _)| **id != story.tree.id()) {
-                check!(
-                    *bytes >= CAPACITY / 5,
-                    "F3: {id} uses {bytes} bytes of {CAPACITY}, after loading {count} entries at {percent} %"
-                );
-            }
-            let few = walked.children.iter().filter(|children| **children < 2).count();
-            check_eq!(few, 0, "internal nodes with one child, after loading {count} entries");
+            check_none_is_nearly_empty(&story, &format!("loading {count} entries at {percent} %"));
         }
     }
+}
+
+/// What is left at the end of a level is cut by bytes, not by entries: an entry takes up to a quarter of a
+/// node, and the key that goes up from an internal node lies in neither side.
+#[testkit::test]
+fn the_last_nodes_of_mixed_lengths_are_not_nearly_empty() {
+    let check = |lengths: &[usize], percent| {
+        testkit::scene::clear();
+        let entry = |(at, len): (usize, &usize)| (keys::long(at as u64, *len), keys::record(at as u64 + 1));
+        let entries: Vec<Entry> = lengths.iter().enumerate().map(entry).collect();
+        let story = load(Pages::with_capacity(400), KeyMode::Unique, percent, &entries);
+        check_none_is_nearly_empty(&story, &format!("loading keys of {lengths:?} bytes at {percent} %"));
+    };
+    // Leaves.
+    check(&[998, 998, 700], 50);
+    check(&[529, 825, 998, 373], 60);
+    // Internal nodes: the entry that reaches half is one of the last; the longest keys are in the middle.
+    check(&[995, 869, 920, 880, 960, 38, 885, 876, 964, 37, 904], 68);
+    check(&[998, 998, 998, 998, 998, 998, 700, 998], 50);
+    let mut rng = testkit::rng();
+    for _ in 0..40 {
+        let lengths: Vec<usize> = (0..rng.usize(..120)).map(|_| mixed::a_length(&mut rng)).collect();
+        check(&lengths, rng.u8(50..=100));
+    }
+}
+
+/// F3: fails if a node other than the root uses less than a fifth of its bytes, or an internal node has one
+/// child.
+fn check_none_is_nearly_empty(story: &Story, after: &str) {
+    let walked = story.check_quietly();
+    let leaves = walked.leaves.iter().zip(&walked.leaf_bytes);
+    let internals = walked.internals.iter().zip(&walked.internal_bytes);
+    for (id, bytes) in leaves.chain(internals).filter(|(id, _)| **id != story.tree.id()) {
+        check!(
+            5 * bytes >= CAPACITY,
+            "F3: {id} uses {bytes} bytes of {CAPACITY} after {after}, expected a fifth at least"
+        );
+    }
+    let few = walked.children.iter().filter(|children| **children < 2).count();
+    check_eq!(few, 0, "internal nodes with one child, after {after}");
 }
 
 /// Each node is latched once: allocated, filled and let go. No page is read, and none is asked for again.

@@ -9,11 +9,10 @@ mod sizes;
 mod threads;
 
 use bplus_tree::{BPlusTree, KeyMode, Latching};
-use buffer_pool::RecordId;
 use testkit::step;
 
 use crate::support::model::Model;
-use crate::support::raw::{Entry, Shape};
+use crate::support::raw::{Entry, unique_tree};
 use crate::support::{Pages, Story, keys, pool};
 
 /// An empty tree with the optimistic way.
@@ -30,10 +29,7 @@ pub(super) fn tens(count: u64, len: usize, capacity: usize) -> Story {
 /// The tree is opened, so it has the default way of latching.
 pub(super) fn roomy(count: u64, len: usize, per_leaf: usize, fanout: usize) -> Story {
     let entries: Vec<Entry> = (1..=count).map(|at| (keys::long(10 * at, len), keys::record(at))).collect();
-    let pages = Pages::with_capacity(150);
-    let separator = |_: &Entry, right: &Entry| (right.0.clone(), RecordId::MIN);
-    let root =
-        Shape { has_duplicates: false, per_leaf, fanout, separator: &separator }.build(&pages, &entries);
+    let (pages, root) = unique_tree(&entries, per_leaf, fanout, 150);
     let tree = pool::done(BPlusTree::open(&pages, root), "open of a tree");
     step!(
         "// a tree of the keys 10, 20, .. {} of {len} bytes, {per_leaf} a leaf, {fanout} children a node",

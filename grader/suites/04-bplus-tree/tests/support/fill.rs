@@ -2,13 +2,11 @@
 
 use bplus_tree::node::{CAPACITY, LOW_WATER};
 use bplus_tree::{KeyMode, Latching};
-use buffer_pool::RecordId;
 use testkit::{Rng, check, step};
 
 use super::keys;
 use super::model::Story;
-use super::pages::Pages;
-use super::raw::{Entry, Shape};
+use super::raw::{Entry, Shape, unique_tree};
 use super::walk::Walked;
 
 /// Fails unless the nodes of a tree that only had inserts are cut as P2 says: in every order of inserts, the
@@ -34,10 +32,7 @@ pub(crate) fn check_splits(walked: &Walked, what: &str) {
 /// leaves each.
 fn half_full(latching: Latching) -> Story {
     let entries: Vec<Entry> = (0..1_600).map(|at| (keys::long(at, 100), keys::record(at + 1))).collect();
-    let pages = Pages::with_capacity(200);
-    let separator = |_: &Entry, right: &Entry| (right.0.clone(), RecordId::MIN);
-    let shape = Shape { has_duplicates: false, per_leaf: 20, fanout: 20, separator: &separator };
-    let root = shape.build(&pages, &entries);
+    let (pages, root) = unique_tree(&entries, 20, 20, 200);
     let mut story = Story::open(pages, root, &entries, KeyMode::Unique);
     story.tree = story.tree.with_latching(latching);
     step!("// a tree of 1,600 keys of 100 bytes, 20 a leaf, 20 leaves a node");

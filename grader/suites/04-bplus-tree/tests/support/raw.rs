@@ -110,6 +110,21 @@ pub(crate) fn children_of(page: &PageBuf) -> Vec<PageId> {
         .collect()
 }
 
+/// Pages of `capacity` at most with a unique tree of the sorted `entries`, and its root: `per_leaf` entries a
+/// leaf, `fanout` children a node. A separator is the first key on its right.
+pub(crate) fn unique_tree(
+    entries: &[Entry],
+    per_leaf: usize,
+    fanout: usize,
+    capacity: usize,
+) -> (Pages, PageId) {
+    let separator = |_: &Entry, right: &Entry| (right.0.clone(), RecordId::MIN);
+    let pages = Pages::with_capacity(capacity);
+    let root =
+        Shape { has_duplicates: false, per_leaf, fanout, separator: &separator }.build(&pages, entries);
+    (pages, root)
+}
+
 /// How a tree is put together by hand.
 pub(crate) struct Shape<'a> {
     /// True for a tree with duplicates.

@@ -1,14 +1,13 @@
 //! Removals from damaged trees.
 
 use bplus_tree::KeyMode;
-use buffer_pool::RecordId;
 use proptest::prelude::*;
 use testkit::{Rng, check};
 
 use crate::support::chains::with_only_children;
 use crate::support::faults::{damage, survives_damage, with_every_wrong_link};
-use crate::support::raw::{Entry, Shape};
-use crate::support::{Pages, Story, keys};
+use crate::support::raw::{Entry, unique_tree};
+use crate::support::{Story, keys};
 
 /// Whatever page a link leads to, a parent that names a child twice among them, a removal does not ask for a
 /// page that it holds.
@@ -16,10 +15,7 @@ use crate::support::{Pages, Story, keys};
 fn wrong_links_make_no_thread_wait_for_itself() {
     let make = || {
         let entries: Vec<Entry> = (1..=16).map(|at| (keys::long(10 * at, 900), keys::record(at))).collect();
-        let pages = Pages::with_capacity(40);
-        let separator = |_: &Entry, right: &Entry| (right.0.clone(), RecordId::MIN);
-        let shape = Shape { has_duplicates: false, per_leaf: 2, fanout: 3, separator: &separator };
-        let root = shape.build(&pages, &entries);
+        let (pages, root) = unique_tree(&entries, 2, 3, 40);
         Story::open(pages, root, &entries, KeyMode::Unique)
     };
     let remove = |story: &Story, key: &[u8], record| {

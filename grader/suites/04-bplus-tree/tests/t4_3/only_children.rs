@@ -1,10 +1,13 @@
 //! Internal nodes with an only child, as removals may leave them (D3).
 
 use bplus_tree::Error;
-use testkit::{check, check_eq, step};
+use buffer_pool::Pager;
+use kit::sync::{Arc, thread};
+use testkit::{check, check_eq, schedule, step};
 
 use super::check_emptied;
 use crate::support::chains::with_only_children;
+use crate::support::pages::Counts;
 use crate::support::walk::walk_with;
 use crate::support::{Fault, keys};
 
@@ -57,6 +60,44 @@ fn only_children_come_out_though_a_latch_is_refused() {
             }
         }
     }
+}
+
+/// L1: the leaf before one that is cut out is held by another thread. Refused, a removal lets others run
+/// before it asks again: the thread that holds the leaf needs a turn to drop its guard.
+#[testkit::test]
+fn a_refused_latch_is_not_asked_for_again_at_once() {
+    // In many schedules the removal runs first, and in half of these a yield gives the other thread its turn.
+    // Without a yield the schedule keeps a thread running for hundreds of turns.
+    let counted: Arc<std::sync::Mutex<Vec<Counts>>> = Arc::default();
+    let seen = Arc::clone(&counted);
+    schedule::pct(60, 1, move || {
+        let mut story = with_only_children(1, [1, 1, 3]);
+        let before = story.check_quietly().leaves[0];
+        let (pages, tree) = (&story.pages, &story.tree);
+        let (key, record) = (keys::long(1, 900), keys::record(2));
+        thread::scope(|scope| {
+            let guard = pages.write(before).expect("the leaf is there");
+            pages.watch();
+            let remover = scope.spawn(|| tree.remove(pages, &key, record));
+            // The removal may run here; no other thread runs at `counts`.
+            thread::yield_now();
+            let counts = pages.counts();
+            drop(guard);
+            check_eq!(remover.join().expect("the thread ends"), Ok(true), "remove of an only child");
+            seen.lock().expect("no schedule failed").push(counts);
+        });
+        story.model.remove(&key, record);
+        story.check();
+    });
+    let counted = counted.lock().expect("no schedule failed");
+    let has_run = counted.iter().any(|counts| counts.writes > 0);
+    check!(has_run, "in some schedule the removal runs while the leaf is held");
+    let fewest = counted.iter().map(|counts| counts.refused).filter(|count| *count > 0).min().unwrap_or(0);
+    check!(
+        fewest <= 3,
+        "L1: a removal asked {fewest} times or more for a leaf that another thread held. After a refusal, \
+         release everything and call kit::sync::thread::yield_now before the next attempt"
+    );
 }
 
 /// Where the page of a root's only child cannot be had, the root may keep it. A request that fails once does

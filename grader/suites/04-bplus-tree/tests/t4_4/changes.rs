@@ -12,7 +12,7 @@ use testkit::{Rng, check_eq, schedule, step};
 use super::tens;
 use crate::support::chains::with_only_children;
 use crate::support::keys::shown;
-use crate::support::raw::{Entry, Shape};
+use crate::support::raw::{Entry, Shape, unique_tree};
 use crate::support::seen::{BOTH, Seen, open};
 use crate::support::{Pages, Story, keys, pool};
 
@@ -125,15 +125,12 @@ fn walk_with_one_change(mut story: Story, direction: Direction, place: usize, fr
 #[testkit::test]
 fn entries_that_move_between_leaves_come_once() {
     let entries: Vec<Entry> = (1..=20).map(|at| (keys::long(10 * at, 900), keys::record(at))).collect();
-    let separator = |_: &Entry, right: &Entry| (right.0.clone(), RecordId::MIN);
-    let shape = Shape { has_duplicates: false, per_leaf: 4, fanout: 10, separator: &separator };
     for direction in BOTH {
         for leaf in 0..5 {
             for stays in 0..4 {
                 for already in 0..18 {
                     testkit::scene::clear();
-                    let pages = Pages::with_capacity(30);
-                    let root = shape.build(&pages, &entries);
+                    let (pages, root) = unique_tree(&entries, 4, 10, 30);
                     let story = Story::open(pages, root, &entries, KeyMode::Unique);
                     let gone = entries[4 * leaf..4 * leaf + 4].iter().enumerate();
                     let gone: Vec<&Entry> =

@@ -1,14 +1,13 @@
 //! Changes of damaged trees.
 
 use bplus_tree::{KeyMode, Latching};
-use buffer_pool::RecordId;
 use proptest::prelude::*;
 use testkit::Rng;
 
 use super::tens;
 use crate::support::faults::{damage, survives_damage, with_every_wrong_link};
-use crate::support::raw::{Entry, Shape};
-use crate::support::{Pages, Story, keys};
+use crate::support::raw::{Entry, unique_tree};
+use crate::support::{Story, keys};
 
 /// Whatever page a link leads to, no change asks for a page that it holds.
 #[testkit::test]
@@ -17,10 +16,7 @@ fn wrong_links_make_no_thread_wait_for_itself() {
         let make = || {
             let entries: Vec<Entry> =
                 (1..=16).map(|at| (keys::long(10 * at, 900), keys::record(at))).collect();
-            let pages = Pages::with_capacity(40);
-            let separator = |_: &Entry, right: &Entry| (right.0.clone(), RecordId::MIN);
-            let shape = Shape { has_duplicates: false, per_leaf: 2, fanout: 3, separator: &separator };
-            let root = shape.build(&pages, &entries);
+            let (pages, root) = unique_tree(&entries, 2, 3, 40);
             let mut story = Story::open(pages, root, &entries, KeyMode::Unique);
             story.tree = story.tree.with_latching(Latching::Optimistic);
             story
