@@ -10,7 +10,9 @@
 //!   may wait for ever.
 //! - U2: a thread that holds a guard waits for another page only in the order of its structure: parent before
 //!   child, earlier page of a chain before later one. Against that order it uses `try_write`, which does not
-//!   wait.
+//!   wait. If that is refused, it does without the page, or it drops its guards and yields
+//!   ([`yield_now`](kit::sync::thread::yield_now)) before it tries again: the thread that holds the page may
+//!   need its turn.
 //! - U3: latch everything an operation needs before its first change, so that giving up leaves nothing half
 //!   done.
 //! - U4: a unit of work is one operation of one heap or tree, and a thread has one unit at a time. In lab 6 a

@@ -7,7 +7,7 @@ use testkit::{check, check_eq, step};
 
 use crate::heap_support::{Table, must, pool};
 
-/// Page requests of `op`, of which `latches` may be write latches.
+/// The number of page requests that `op` makes.
 fn requests(
     pager: &CountingPager<BufferPool>,
     table: &mut Table,

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use buffer_pool::{BufferPool, Error, RecordId, TableHeap};
+use buffer_pool::{BufferPool, Error, HeapDamage, Pager, RecordId, TableHeap};
 use kit::sync::{Arc, thread};
+use slotted_page::{PageId, SlotId};
 use testkit::{Failure, check, check_eq};
 
-use crate::heap_support::{check_no_leak, check_records, pool, record, survey, with_records};
+use crate::heap_support::{
+    FORWARD, check_no_leak, check_records, forge, pool, record, survey, tagged, with_records,
+};
 use crate::support::Journal;
 
 /// A pool and a heap that threads share.
@@ -142,6 +145,90 @@ fn crossing_deletes_do_not_deadlock() {
         }
         check_records(&shared.records(), &BTreeMap::new(), "after crossing deletes");
     });
+}
+
+/// How many schedules [`check_yields`] tries. In half of them the call runs before the other thread, and in
+/// half of these a yield gives the other thread its turn.
+const YIELD_SCHEDULES: usize = 60;
+
+/// Most requests for pages in one attempt of a call, and more than enough.
+const MOST_REQUESTS: u64 = 20;
+
+/// Rule U2: `call` needs the page `held`, which another thread holds, and may not wait for it. Refused, it
+/// lets others run before it tries again. Without a yield the schedule keeps a thread running for hundreds
+/// of turns.
+fn check_yields<T: std::fmt::Debug + PartialEq + Send + Sync + 'static>(
+    what: &'static str,
+    expected: T,
+    make: impl Fn() -> (Shared, PageId) + Send + Sync + 'static,
+    is_read: bool,
+    call: impl Fn(&Shared) -> T + Send + Sync + 'static,
+) {
+    let requests: Arc<std::sync::Mutex<Vec<u64>>> = Arc::default();
+    let (seen, expected, call) = (Arc::clone(&requests), Arc::new(expected), Arc::new(call));
+    testkit::schedule::pct(YIELD_SCHEDULES, 1, move || {
+        let (shared, held) = make();
+        let pool = Arc::clone(&shared.pool);
+        let asked = || pool.stats().hits + pool.stats().misses;
+        let reader = is_read.then(|| pool.read(held).expect("the page is there"));
+        let writer = (!is_read).then(|| pool.write(held).expect("the page is there"));
+        let before = asked();
+        let call = Arc::clone(&call);
+        let caller = shared.spawn("caller", move |shared| call(shared));
+        let during = asked() - before;
+        drop((reader, writer));
+        check_eq!(caller.join().expect("the thread ends"), *expected, "{what}");
+        seen.lock().expect("no schedule failed").push(during);
+    });
+    let requests = requests.lock().expect("no schedule failed");
+    let fewest = requests.iter().copied().filter(|count| *count > 0).min().unwrap_or(0);
+    check!(fewest > 0, "in some schedule {what} runs while the page is held");
+    check!(
+        fewest <= MOST_REQUESTS,
+        "U2: {what} asked for pages {fewest} times or more while another thread held one of them. After a \
+         refusal, drop all guards and call kit::sync::thread::yield_now before the next attempt"
+    );
+}
+
+/// A call that is refused a page lets the other threads run before it tries again: the one that holds the
+/// page needs a turn to drop its guard.
+#[testkit::test]
+fn a_refused_page_is_not_asked_for_again_at_once() {
+    // A moved record whose body is held.
+    let moved = || {
+        let (shared, a, _) = crossed();
+        let body = survey(&*shared.pool, shared.heap.id()).place(a).page;
+        (shared, a, body)
+    };
+    let (_, a, _) = moved();
+    let make = move || (moved().0, moved().2);
+    let update = move |shared: &Shared| shared.heap.update(&*shared.pool, a, &record(2_400, 4));
+    check_yields("update of a moved record", Ok(()), make, false, update);
+    let delete = move |shared: &Shared| shared.heap.delete(&*shared.pool, a);
+    check_yields("delete of a moved record", Ok(()), make, false, delete);
+    // A damaged forward: only with both pages latched it is sure that the record is not just moving.
+    let target = RecordId { slot: SlotId(77), ..survey(&*moved().0.pool, moved().0.heap.id()).place(a) };
+    let make = move || {
+        let (shared, ..) = moved();
+        forge(&shared.pool, a, &tagged(FORWARD, target, &[]));
+        (shared, target.page)
+    };
+    let what = HeapDamage::BadForward { record: a, target };
+    let expected = Err(Error::BadHeapPage { page: a.page, what });
+    let get = move |shared: &Shared| shared.heap.get(&*shared.pool, a);
+    check_yields("get of a lost record", expected, make, true, get);
+    // A full heap of two pages. The record needs a third, so the first page must be changed.
+    let full = || {
+        let (shared, ids) = shared(10, &[3_000, 900, 2_000, 1_900]);
+        let (pool, heap) = (&*shared.pool, &shared.heap);
+        heap.delete(pool, ids[3]).expect("the record is there");
+        heap.update(pool, ids[2], &record(3_900, 2)).expect("it fits at home");
+        (shared, ids[3])
+    };
+    let (_, deleted) = full();
+    let make = move || (full().0, full().0.heap.id());
+    let restore = move |shared: &Shared| shared.heap.restore(&*shared.pool, deleted, &record(1_900, 3));
+    check_yields("restore into a new page", Ok(()), make, false, restore);
 }
 
 /// Records of two pages that grow out of them at once, into each other's page or a new one.
