@@ -37,8 +37,8 @@
 //! - P4 *no silent loss*: a page that was written since the last sync may have its old bytes, its new
 //!   bytes, or be damaged. Reading a damaged page is an error. A damaged bit in the manager's own pages is
 //!   an error or has no effect; it never gives another set of allocated pages.
-//! - P5 *no foreign pages*: if one of the manager's own pages has another version of the format, or belongs
-//!   to another file, `open` returns an error and leaves the file as it is.
+//! - P5 *no foreign pages*: if an undamaged page of the manager that `open` reads has another version of the
+//!   format, or belongs to another file, `open` returns an error and leaves the file as it is.
 //!
 //! The owner must, before a `sync`, store a link to each new page (in a parent, a catalog or the
 //! [root](DiskManager::set_root)) and remove the links to each freed page. Then no crash leaves an

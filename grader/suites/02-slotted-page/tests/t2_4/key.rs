@@ -238,6 +238,26 @@ fn pushing_does_not_change_earlier_columns() {
     }
 }
 
+/// Writing a column costs its bytes: what the buffer holds already, earlier columns of the key among it, is
+/// not copied.
+#[testkit::test]
+fn pushing_copies_no_earlier_bytes() {
+    for order in [Ascending, Descending] {
+        let mut key = Vec::with_capacity(400_000);
+        key.resize(200_000, 0xEE);
+        for value in [Value::Null, Value::Int(3), Value::Float(-2.0), text(&"a\0".repeat(20_000))] {
+            let before = key.len();
+            let counts = testkit::alloc::count(|| push_value(&mut key, &value, order));
+            let len = key.len() - before;
+            check!(
+                counts.bytes <= 1_000 + 8 * len as u64,
+                "pushing a column of {len} bytes, into a buffer with room, allocated {} bytes",
+                counts.bytes
+            );
+        }
+    }
+}
+
 /// Byte prefixes are tuple prefixes and the other way round: a scan for `(a)` must not meet `(a\0b)` (K3).
 #[testkit::test]
 fn any_byte_prefix_is_a_tuple_prefix() {

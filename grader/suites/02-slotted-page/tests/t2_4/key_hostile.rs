@@ -29,6 +29,9 @@ fn each_kind_of_damage_has_its_error() {
     refused(&[1, 5, 0, 2], KeyFault::NotCanonical { offset: 1 });
     refused(&[6, 0, 0, 0, 1], KeyFault::NotCanonical { offset: 0 });
     refused(&[5, b'a', 0xFF, 0, 1], KeyFault::NotUtf8 { offset: 0, valid_len: 1 });
+    // The length counts the bytes of the value: a zero byte is one, and two of the key.
+    refused(&[5, b'a', 0, 0xFF, 0xFF, 0, 1], KeyFault::NotUtf8 { offset: 0, valid_len: 2 });
+    refused(&[1, 5, 0, 0xFF, 0, 0xFF, 0xC3, 0, 1], KeyFault::NotUtf8 { offset: 1, valid_len: 2 });
     refused(&[!5, !b'a', !0, !2], KeyFault::NotCanonical { offset: 0 });
 }
 

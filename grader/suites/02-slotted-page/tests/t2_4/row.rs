@@ -159,6 +159,26 @@ fn longest_row_works_and_no_length_wraps() {
     }
 }
 
+/// Writing a row costs its bytes: what the buffer holds already, earlier columns of the row among it, is not
+/// copied for each column.
+#[testkit::test]
+fn writing_a_row_copies_no_earlier_bytes() {
+    for (columns, value) in [(1_000, bytes(&[7; 60])), (1_000, Value::Null), (1, bytes(&[7; 60_000]))] {
+        let schema = schema(&vec![ColumnType::Bytes; columns]);
+        let row = vec![value; columns];
+        let mut out = Vec::with_capacity(400_000);
+        out.resize(200_000, 0xEE);
+        let (counts, result) = testkit::alloc::count_with(|| schema.encode(&row, &mut out));
+        check_eq!(result, Ok(()), "encode of {columns} columns into a buffer with room");
+        let len = out.len() - 200_000;
+        check!(
+            counts.bytes <= 8 * len as u64,
+            "writing a row of {len} bytes in {columns} columns, into a buffer with room, allocated {} bytes",
+            counts.bytes
+        );
+    }
+}
+
 /// Reading one column costs only that column: a long text must not be copied to read the id.
 #[testkit::test]
 fn one_column_is_read_without_the_others() {

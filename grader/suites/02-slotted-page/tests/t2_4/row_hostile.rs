@@ -70,6 +70,30 @@ fn each_kind_of_damage_has_its_error() {
     );
 }
 
+/// The spare bits are those of the last byte of the null map, however many bytes it has: nine columns leave
+/// seven, eight or sixteen columns none.
+#[testkit::test]
+fn spare_bits_are_checked_in_the_last_byte_of_the_null_map() {
+    for columns in [1, 7, 8, 9, 15, 16, 17, 63, 64, 65] {
+        let schema = schema(&vec![ColumnType::Text; columns]);
+        let row = encoded(&schema, &vec![text(""); columns]);
+        for bit in 0..8 * columns.div_ceil(8) {
+            let (at, mask) = (2 + bit / 8, 1 << (bit % 8));
+            let mut changed = row.clone();
+            changed[at] |= mask;
+            if bit < columns {
+                let mut expected = vec![text(""); columns];
+                expected[bit] = Value::Null;
+                let what = format!("decode of a row of {columns} texts with bit {bit} of the null map set");
+                check_eq!(schema.decode(&changed), Ok(expected), "{what}");
+            } else {
+                let what = format!("of {columns} columns with bit {bit} of the null map set");
+                refused(&schema, &changed, RowFault::SpareBits { byte: mask }, &what);
+            }
+        }
+    }
+}
+
 /// A row that is cut anywhere, or has a byte too many, is refused: every length in it is checked (C2).
 #[testkit::test]
 fn cut_and_lengthened_rows_are_refused() {

@@ -132,9 +132,9 @@ fn run_with_failure(script: &[Op], fail_at: u64) {
     }
 }
 
-/// A sync that fails leaves the last state or its own, whatever part of it a crash then leaves. After it the
-/// next may return SyncFailed. If it syncs instead, it must know which map pages and
-/// which meta page are current, or a crash during it leaves a state that never existed.
+/// If a sync fails and the program then crashes, the file holds the state before that sync or the state of
+/// it. The next sync may return SyncFailed. If it syncs instead, it must know which map pages and which meta
+/// page are current, or a crash during it leaves a state that never existed.
 #[testkit::test]
 fn a_sync_after_a_failed_one_can_crash_anywhere() {
     let mut failed = 0;
