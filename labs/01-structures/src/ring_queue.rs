@@ -26,8 +26,8 @@
 //! - **Q4** elements are dropped front to back, each exactly once.
 //!
 //! If the `drop` or `clone` of an element panics, or the iterator that `extend` reads, Q1 to Q3 hold
-//! afterwards, and no element is dropped twice. After a panic in `clear`, the queue holds some or none of the
-//! elements that were not dropped.
+//! afterwards, and no element is dropped twice. `extend` keeps the elements that it read before the panic.
+//! After a panic in `clear`, the queue holds some or none of the elements that were not dropped.
 //!
 //! # Left out, and the price
 //! - The ring never shrinks: a queue keeps the slots it needed when it was longest.

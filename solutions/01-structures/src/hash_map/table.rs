@@ -305,7 +305,9 @@ impl<K, V> Table<K, V> {
     /// Moves every entry to a new table of `groups` groups, which has no tombstones. All keys are hashed
     /// before the first entry moves, because a hash may panic.
     fn rehash(&mut self, groups: usize, hash_of: impl Fn(&K) -> u64) {
-        let hashes: Vec<u64> = self.slots.iter().flatten().map(|(key, _)| hash_of(key)).collect();
+        // An iterator of full slots does not know how many there are: `collect` would reallocate.
+        let mut hashes = Vec::with_capacity(self.len);
+        hashes.extend(self.slots.iter().flatten().map(|(key, _)| hash_of(key)));
         let old = std::mem::replace(self, Self::with_groups(groups));
         for ((key, value), hash) in old.slots.into_iter().flatten().zip(hashes) {
             let slot = self.first_free(hash);

@@ -12,7 +12,7 @@ type Tree = BTree<Fused, Counted>;
 /// One operation on a tree.
 type Work = fn(&mut Tree);
 
-/// A tree of the even keys below `2 * count`, each value 1,000 greater than its key.
+/// A tree of the keys twice as large as those of `keys`, each value 1,000 greater than its key.
 fn filled(ledger: &Ledger, order: usize, keys: &[u64]) -> Tree {
     let mut tree = BTree::with_order(order);
     for key in keys {
