@@ -21,7 +21,9 @@ struct Entry {
     name: String,
     score: u32,
     max_score: u32,
-    status: &'static str,
+    /// Missing for a bonus task that was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
     output: String,
     output_format: &'static str,
     visibility: &'static str,
@@ -33,7 +35,8 @@ const FAILURES: usize = 5;
 /// Renders the report.
 pub fn render(report: &LabReport, context: &Context) -> String {
     let tests = report.tasks.iter().map(|task| {
-        let failures = explain::failures(context, task);
+        let is_left_out = tally::is_left_out(report, task);
+        let failures = if is_left_out { Vec::new() } else { explain::failures(context, task) };
         let mut output = tally::phrase(task);
         for failure in failures.iter().take(FAILURES) {
             output.push_str("\n\n");
@@ -47,7 +50,7 @@ pub fn render(report: &LabReport, context: &Context) -> String {
             name: tally::title(task),
             score: task.points_earned,
             max_score: task.points_max,
-            status: if task.passed { "passed" } else { "failed" },
+            status: (!is_left_out).then_some(if task.passed { "passed" } else { "failed" }),
             output,
             output_format: "text",
             visibility: "visible",

@@ -29,7 +29,9 @@ pub fn render(report: &LabReport, context: &Context) -> String {
                         pre { (errors) }
                     } @else {
                         (tasks(report))
-                        @for task in &report.tasks { (failures(context, task)) }
+                        @for task in &report.tasks {
+                            @if !tally::is_left_out(report, task) { (failures(context, task)) }
+                        }
                     }
                     @if !report.notes.is_empty() {
                         h2 { "Notes" }
@@ -55,7 +57,7 @@ fn tasks(report: &LabReport) -> Markup {
                         tr {
                             td { span.word.(class(word)) { (word) } }
                             td {
-                                @if task.passed { (task.id) " " (tally::title(task)) }
+                                @if task.passed || tally::is_left_out(report, task) { (task.id) " " (tally::title(task)) }
                                 @else { a href={"#task-" (task.id)} { (task.id) " " (tally::title(task)) } }
                             }
                             td { code { (task.file) } }
@@ -82,7 +84,7 @@ fn failures(context: &Context, task: &TaskReport) -> Markup {
     let noisy = task.perf.iter().filter(|gate| gate.verdict == PerfVerdict::TooNoisy);
     html! {
         @if !task.passed {
-            h2 id={"task-" (task.id)} { "Task " (task.id) ": " (task.title) }
+            h2 id={"task-" (task.id)} { "Task " (task.id) ": " (tally::title(task)) }
             @for failure in explain::failures(context, task) { (section(&failure)) }
         }
         @for gate in noisy {

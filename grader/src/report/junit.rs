@@ -1,10 +1,11 @@
 //! The report as JUnit XML, which most CI systems show: a suite for each task, a case for each test and
-//! gate. A hole is a failure too; a gate that was not measured, or too noisy to tell, is skipped. The notes
-//! of the run are the output of a skipped case, because there is no place that every system shows.
+//! gate. A hole is a failure too; a gate that was not measured, or too noisy to tell, is skipped, and so is a
+//! bonus task that was left out. JUnit knows no points: they are properties of the suites. The notes of the
+//! run are the output of a skipped case, because there is no place that every system shows.
 
 use std::fmt::Write as _;
 
-use super::{Context, explain, plain};
+use super::{Context, explain, plain, tally};
 use crate::model::{LabReport, PerfVerdict, TaskReport, TestOutcome};
 
 /// Renders the report.
@@ -19,7 +20,7 @@ pub fn render(report: &LabReport, context: &Context) -> String {
         out.push_str("    </testcase>\n  </testsuite>\n");
     }
     for task in &report.tasks {
-        suite(&mut out, context, task);
+        suite(&mut out, report, context, task);
     }
     notes(&mut out, &report.notes);
     out.push_str("</testsuites>\n");
@@ -37,8 +38,9 @@ fn notes(out: &mut String, notes: &[String]) {
     out.push_str("    </testcase>\n  </testsuite>\n");
 }
 
-fn suite(out: &mut String, context: &Context, task: &TaskReport) {
-    let skipped_test = |outcome: &TestOutcome| matches!(outcome, TestOutcome::NotRun);
+fn suite(out: &mut String, report: &LabReport, context: &Context, task: &TaskReport) {
+    let is_left_out = tally::is_left_out(report, task);
+    let skipped_test = |outcome: &TestOutcome| is_left_out || matches!(outcome, TestOutcome::NotRun);
     let skipped_gate =
         |verdict: &PerfVerdict| matches!(verdict, PerfVerdict::NotRun(_) | PerfVerdict::TooNoisy);
     let skipped = task.tests.iter().filter(|test| skipped_test(&test.outcome)).count()
@@ -46,12 +48,16 @@ fn suite(out: &mut String, context: &Context, task: &TaskReport) {
     let passed = task.tests.iter().filter(|test| test.outcome.is_pass()).count()
         + task.perf.iter().filter(|gate| gate.verdict == PerfVerdict::Pass).count();
     let all = task.tests.len() + task.perf.len();
-    let name = escape(&format!("Task {} {}", task.id, task.title));
+    let name = escape(&format!("Task {} {}", task.id, tally::title(task)));
     let failed = all - passed - skipped;
     let _ = writeln!(
         out,
         "  <testsuite name=\"{name}\" tests=\"{all}\" failures=\"{failed}\" errors=\"0\" skipped=\"{skipped}\">"
     );
+    out.push_str("    <properties>\n");
+    property(out, "points", &format!("{}/{}", task.points_earned, task.points_max));
+    property(out, "of the report", &tally::points(report));
+    out.push_str("    </properties>\n");
     for test in &task.tests {
         let (class, name) = test.name.split_once("::").unwrap_or(("", &test.name));
         let seconds = format!("{}.{:03}", test.wall_ms / 1000, test.wall_ms % 1000);
@@ -75,6 +81,10 @@ fn suite(out: &mut String, context: &Context, task: &TaskReport) {
         }
     }
     out.push_str("  </testsuite>\n");
+}
+
+fn property(out: &mut String, name: &str, value: &str) {
+    let _ = writeln!(out, "      <property name=\"{}\" value=\"{}\"/>", escape(name), escape(value));
 }
 
 fn failure(out: &mut String, case: &str, kind: &str, explained: &explain::Explained) {

@@ -36,7 +36,7 @@ pub fn render(report: &LabReport, context: &Context, room: usize) -> String {
     }
     page.notes(report);
     let mut is_first = true;
-    for task in report.tasks.iter().filter(|task| !task.passed) {
+    for task in report.tasks.iter().filter(|task| !task.passed && !tally::is_left_out(report, task)) {
         for failure in explain::failures(context, task) {
             page.add(&folded(&failure, std::mem::take(&mut is_first)));
         }

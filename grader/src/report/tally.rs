@@ -1,6 +1,7 @@
 //! A task in a word and two counts.
 
-use crate::model::{LabReport, PerfVerdict, TaskEnd, TaskReport};
+use super::explain;
+use crate::model::{LabReport, PerfVerdict, TaskEnd, TaskReport, TestReport};
 
 /// The word in front of a task.
 pub fn word(task: &TaskReport) -> &'static str {
@@ -29,6 +30,12 @@ pub fn title(task: &TaskReport) -> String {
     if task.is_bonus { format!("{} (bonus)", task.title) } else { task.title.clone() }
 }
 
+/// Whether the learner has passed the lab and left this bonus task out: that is no failure anywhere.
+pub fn is_left_out(report: &LabReport, task: &TaskReport) -> bool {
+    let is_open = |test: &TestReport| explain::is_hole(&test.outcome);
+    task.is_bonus && report.passed() && !task.tests.is_empty() && task.tests.iter().all(is_open)
+}
+
 /// "85 of 100 points", and the points of bonus tasks where there are any.
 pub fn points(report: &LabReport) -> String {
     let required = format!("{} of {} points", report.earned, report.max);
@@ -52,7 +59,7 @@ mod tests {
     use super::*;
     use crate::model::{BuildReport, Points};
     use crate::paint::Paint;
-    use crate::report::{explain, samples, terminal};
+    use crate::report::{gradescope, html, junit, samples, summary, terminal};
 
     /// A lab that passed, and a bonus task of 15 points whose tests all end as in the skeleton.
     fn with_open_bonus() -> LabReport {
@@ -75,6 +82,52 @@ mod tests {
         assert!(text.contains("(bonus)"), "{text}");
         report.tasks[0].passed = false;
         assert!(!report.passed(), "a required task counts");
+    }
+
+    /// Each report for another program or reader shows the bonus beside the points of the lab.
+    #[test]
+    fn every_report_shows_the_bonus_beside_the_points() {
+        let report = with_open_bonus();
+        let context = samples::context();
+        let beside = format!("{} of {} points and 0 of 15 bonus points", report.earned, report.max);
+        let page = html::render(&report, &context);
+        let text = summary::render(&report, &context, summary::LIMIT);
+        let suites = junit::render(&report, &context);
+        for (name, text) in [("HTML", &page), ("summary", &text), ("JUnit", &suites)] {
+            assert!(text.contains(&beside) && text.contains("(bonus)"), "{name}: {text}");
+        }
+        let text = gradescope::render(&report, &context);
+        let results: serde_json::Value = serde_json::from_str(&text).expect("Gradescope reads JSON");
+        assert_eq!(results["score"], report.earned, "the bonus adds nothing yet");
+        assert!(results["output"].as_str().is_some_and(|output| output.contains(&beside)), "{text}");
+        let mut done = report;
+        let bonus = done.tasks.last_mut().expect("the bonus task");
+        (bonus.passed, bonus.points_earned) = (true, 15);
+        done.bonus = Some(Points { earned: 15, max: 15 });
+        let text = gradescope::render(&done, &context);
+        let results: serde_json::Value = serde_json::from_str(&text).expect("Gradescope reads JSON");
+        assert_eq!(results["score"], done.earned + 15, "the bonus comes on top");
+    }
+
+    /// A bonus task that was left out is shown as no failure, nor as failed, by any report of a lab that
+    /// passed.
+    #[test]
+    fn a_bonus_task_that_was_left_out_is_no_failure_in_any_report() {
+        let mut report = with_open_bonus();
+        let context = samples::context();
+        assert!(is_left_out(&report, report.tasks.last().expect("the bonus task")));
+        let suites = junit::render(&report, &context);
+        assert!(!suites.contains("<failure") && suites.contains("<skipped/>"), "{suites}");
+        assert!(!summary::render(&report, &context, summary::LIMIT).contains("<details"));
+        let page = html::render(&report, &context);
+        assert!(!page.contains("<section") && !page.contains("href"), "{page}");
+        let text = gradescope::render(&report, &context);
+        assert!(!text.contains("\"failed\""), "{text}");
+        report.tasks[0].passed = false;
+        assert!(
+            !is_left_out(&report, report.tasks.last().expect("the bonus task")),
+            "the lab has not passed"
+        );
     }
 
     /// When only the bonus task was asked for, it decides.
