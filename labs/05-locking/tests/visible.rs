@@ -182,3 +182,65 @@ mod t5_6 {
         assert_eq!(table.insert(&txn, b"7"), Err(Error::DuplicateKey { index: 0, existing: seven }));
     }
 }
+
+mod t5_7 {
+    use locking::snapshot::{Guarantee, SnapshotError, VersionedMap, dump_versions};
+
+    #[test]
+    fn a_reader_keeps_its_state_and_the_first_committer_wins() -> Result<(), SnapshotError> {
+        let map = VersionedMap::new();
+        let mut first = map.begin(Guarantee::Snapshot);
+        first.put(b"a", b"10")?;
+        let at = first.commit()?;
+
+        let mut reader = map.begin(Guarantee::Snapshot);
+        let (mut one, mut two) = (map.begin(Guarantee::Snapshot), map.begin(Guarantee::Snapshot));
+        one.put(b"a", b"11")?;
+        one.commit()?;
+        assert_eq!(reader.get(b"a").as_deref(), Some(&b"10"[..]), "{}", dump_versions(&map));
+        let refused = two.put(b"a", b"12").and_then(|()| two.commit().map(drop));
+        let expected = SnapshotError::Overwritten { key: b"a".to_vec(), snapshot: at, newest: map.newest() };
+        assert_eq!(refused, Err(expected));
+
+        assert_eq!(map.versions_of(b"a"), 2, "{}", dump_versions(&map));
+        reader.abort();
+        assert_eq!(map.versions_of(b"a"), 1, "{}", dump_versions(&map));
+        Ok(())
+    }
+
+    /// The commits and the two readers of the handout's drawing, and its picture.
+    #[test]
+    fn chains_keep_what_two_readers_see() -> Result<(), SnapshotError> {
+        let map = VersionedMap::new();
+        let mut readers = Vec::new();
+        let commits: [(&[u8], Option<&[u8]>); 7] = [
+            (b"b", Some(b"20")),
+            (b"a", Some(b"10")),
+            (b"b", Some(b"21")),
+            (b"a", Some(b"11")),
+            (b"a", Some(b"12")),
+            (b"c", Some(b"30")),
+            (b"a", None),
+        ];
+        for (key, value) in commits {
+            let mut writer = map.begin(Guarantee::Snapshot);
+            match value {
+                Some(value) => writer.put(key, value)?,
+                None => writer.delete(key)?,
+            }
+            let at = writer.commit()?;
+            if at.0 == 3 || at.0 == 6 {
+                readers.push(map.begin(Guarantee::Snapshot));
+            }
+        }
+        let picture = r#"newest commit @7
+snapshot @3, 1 reader, keeps "a"@2
+snapshot @6, 1 reader, keeps "a"@5, "a"@7 (deleted)
+"a"  @2 "10"  @5 "12"  @7 deleted
+"b"  @3 "21"
+"c"  @6 "30"
+"#;
+        assert_eq!(dump_versions(&map), picture);
+        Ok(())
+    }
+}

@@ -29,6 +29,7 @@
 //! | [`index`]                    | an index under next-key locks                     | 5.5           |
 //! | [`table`], [`scan`]          | rows and indexes in transactions                  | 5.6           |
 //! | [`transaction`], `undo.rs`   | commit, rollback, savepoints                      | 5.6           |
+//! | [`snapshot`]                 | versions in place of locks                        | 5.7, a bonus  |
 //! | [`store`]                    | the seam to what is below                         | given         |
 //! | `ids.rs`, `resource.rs`, `row.rs` | names, and the format of a row           | given         |
 //! | `hash.rs`, `error.rs`, `dump.rs` | a hash, failures, pictures                 | given         |
@@ -47,6 +48,7 @@ pub mod queue;
 mod resource;
 mod row;
 pub mod scan;
+pub mod snapshot;
 pub mod store;
 pub mod table;
 pub mod transaction;

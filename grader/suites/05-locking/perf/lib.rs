@@ -2,6 +2,7 @@
 
 mod locks;
 mod rows;
+mod snapshots;
 
 use testkit::perf::Workload;
 
@@ -9,5 +10,6 @@ use testkit::perf::Workload;
 pub fn workloads() -> Vec<Workload> {
     let mut all = locks::workloads();
     all.extend(rows::workloads());
+    all.extend(snapshots::workloads());
     all
 }

@@ -7,6 +7,7 @@ mod t5_3;
 mod t5_4;
 mod t5_5;
 mod t5_6;
+mod t5_7;
 
 fn main() {
     testkit::main()
