@@ -49,29 +49,29 @@ pub enum DeadlockPolicy {
 }
 
 /// `txn` has been put into a queue and is about to sleep.
-pub(crate) fn before_wait(state: &mut State, policy: DeadlockPolicy, txn: TxnId) {
-    match policy {
+pub(crate) fn before_wait(state: &mut State, txn: TxnId) {
+    match state.policy() {
         DeadlockPolicy::Patient => {}
         DeadlockPolicy::Detect => break_circles(state, txn),
         DeadlockPolicy::WoundWait => wound_younger(state, txn),
     }
 }
 
-/// A holder of `resource` has converted its lock, or waits for that before all newcomers, so that newcomers
-/// wait for it that did not before. With detection nothing needs to be done: the holder does not wait, or is
-/// about to and looks for circles itself.
-pub(crate) fn converted(state: &mut State, policy: DeadlockPolicy, resource: &Resource) {
-    if policy == DeadlockPolicy::WoundWait {
-        look_again(state, policy, resource);
+/// A holder of `resource` has converted its lock, or waits for that before all newcomers; or waiters have
+/// been granted. Requests wait for it that did not before. With detection nothing needs to be done: the
+/// transaction that they wait for does not wait itself, or is about to and looks for circles then.
+pub(crate) fn converted(state: &mut State, resource: &Resource) {
+    if state.policy() == DeadlockPolicy::WoundWait {
+        look_again(state, resource);
     }
 }
 
 /// Transactions that may wait have become holders of `resource`: every waiter of it is looked at as if it had
 /// just come.
-pub(crate) fn look_again(state: &mut State, policy: DeadlockPolicy, resource: &Resource) {
+pub(crate) fn look_again(state: &mut State, resource: &Resource) {
     let Some(queue) = state.queue(resource) else { return };
     let waiters: Vec<TxnId> = queue.waiters().map(|waiter| waiter.txn).collect();
-    waiters.into_iter().for_each(|txn| before_wait(state, policy, txn));
+    waiters.into_iter().for_each(|txn| before_wait(state, txn));
 }
 
 /// Makes victims until `txn` is on no circle of the waits-for graph, or does not wait any more.

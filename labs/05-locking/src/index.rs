@@ -25,8 +25,9 @@
 //! - G5: a reader locks what it has read and reads it again, until both readings are equal. What it returns
 //!   is what is locked.
 //!
-//! The gap that an inserter waited for is released when its entry is in. So gaps are held by readers alone,
-//! and two transactions that insert into the same gap never wait for each other.
+//! The gap that an inserter waited for is released when its entry is in: the intention lock, not what the
+//! inserter holds of the gap as a reader. It may have become one while it waited (G4). So gaps are held by
+//! readers alone, and two transactions that insert into the same gap never wait for each other.
 //!
 //! Source: Mohan, "ARIES/KVL", VLDB 1990, for next-key locks; Lomet, "Key Range Locking Strategies for
 //! Improved Concurrency", VLDB 1993, for gaps apart from keys.
@@ -105,7 +106,7 @@ impl Index {
     ///
     /// # Ensures
     /// G2 and G3. No latch is held and no unit is open while a lock is waited for. After the call the
-    /// transaction holds no gap that it did not hold before, except for G3.
+    /// transaction holds no gap that it did not hold before, except for those that it inherited (G3, G4).
     ///
     /// # Errors
     /// The index is as before: those of [`Locker::lock`], of the tree and of the store.
@@ -118,6 +119,7 @@ impl Index {
     ) -> Result<bool, Error> {
         // Nudge: what may `admit` of `insert_with` do, and what not? See G2.
         // Nudge: between the wait for the gap and the next attempt, another key may have come into it.
+        // Nudge: `LockTable::release_intention` gives the gap back, also if a lock on it was inherited.
         todo!("task 5.5: add an entry to an index")
     }
 

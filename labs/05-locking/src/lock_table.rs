@@ -70,10 +70,15 @@ pub struct LockTable {
 }
 
 /// What the mutex protects.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct State {
+    config: LockConfig,
     queues: HashMap<Resource, LockQueue, LockHash>,
     owners: HashMap<TxnId, Owner, LockHash>,
+    /// Queues in which waiters were granted, while other queues are looked at for that reason; see
+    /// [`State::settle`].
+    unseen: Vec<Resource>,
+    is_looking: bool,
 }
 
 /// What the table knows of a transaction.
@@ -107,7 +112,9 @@ pub(crate) struct Wait {
 impl LockTable {
     /// A table without locks.
     pub fn new(config: LockConfig) -> Self {
-        LockTable { config, state: Mutex::default() }
+        let (queues, owners) = (HashMap::default(), HashMap::default());
+        let state = State { config, queues, owners, unseen: Vec::new(), is_looking: false };
+        LockTable { config, state: Mutex::new(state) }
     }
 
     /// How it behaves.
@@ -171,6 +178,10 @@ impl LockTable {
     ///
     /// # Requires
     /// `txn` holds the table in a mode that covers all of them.
+    ///
+    /// # Cost
+    /// Linear in the number of locks of `txn`. Unlike [`unlock_all`](Self::unlock_all) it keeps the mutex for
+    /// all of them.
     pub fn release_parts(&self, txn: TxnId, table: TableId) {
         let mut state = self.state.lock();
         if state.owners.get(&txn).is_none() {
@@ -211,15 +222,42 @@ impl LockTable {
         state.queues.get(resource).is_none_or(|queue| queue.is_free_for(txn, mode))
     }
 
+    /// Gives back the intention lock that `txn` took of `gap` only to wait for its readers: what it holds of
+    /// the gap as a reader, it keeps. It may have become a reader of the gap during the wait
+    /// ([`inherit`](Self::inherit)), so what it held before the wait does not say what it must keep.
+    ///
+    /// Never sleeps: a thread that holds a latch may call it.
+    ///
+    /// # Ensures
+    /// Of IX nothing is left, of SIX an S. S and X stay: with X the transaction is a reader too.
+    pub fn release_intention(&self, txn: TxnId, gap: &Resource) {
+        let mut state = self.state.lock();
+        let Some(queue) = state.queues.get_mut(gap) else { return };
+        match queue.held(txn) {
+            Some(LockMode::IX) => {
+                let granted = queue.release(txn);
+                state.settle(gap, &granted);
+                state.unlist(txn, gap);
+            }
+            Some(LockMode::SIX) => {
+                let granted = queue.weaken(txn, LockMode::S);
+                state.settle(gap, &granted);
+            }
+            _ => {}
+        }
+    }
+
     /// Every transaction that holds `from` in X gets `to` in X, and every one that holds it in S or SIX gets
     /// it in S: at once, and whatever others hold.
     ///
     /// Never sleeps: a thread that holds a latch may call it.
     ///
     /// # Ensures
-    /// A deadlock that arises because a waiter of `to` now waits for one more transaction is found as if the
-    /// waiter had just come.
+    /// A transaction that waits for `to` and gets it here goes on waiting, as a conversion: in the end it
+    /// holds the join of both. A deadlock that arises because a waiter of `to` now waits for one more
+    /// transaction is found as if the waiter had just come.
     pub fn inherit(&self, from: &Resource, to: &Resource) {
+        // Nudge: `State::admit` gives a lock to a transaction that may wait for that very lock.
         todo!("task 5.5: let the holders of one gap hold another")
     }
 
@@ -262,16 +300,16 @@ impl State {
         txn: TxnId,
         resource: &Resource,
         mode: LockMode,
-        config: &LockConfig,
     ) -> Result<(Answer, Option<LockMode>), LockError> {
+        let max = self.config.max_locks;
         let owner = self.owners.entry(txn).or_default();
         if let Some(doom) = &owner.doom {
             return Err(doom.clone());
         }
         let queue = self.queues.entry(resource.clone()).or_default();
         let before = queue.held(txn);
-        let failure = if before.is_none() && owner.held.len() >= config.max_locks {
-            Some(LockError::TooManyLocks { txn, max: config.max_locks })
+        let failure = if before.is_none() && owner.held.len() >= max {
+            Some(LockError::TooManyLocks { txn, max })
         } else if owner.is_cancelled && !queue.can_grant(txn, mode) {
             Some(LockError::Cancelled { txn, resource: resource.clone(), wants: mode })
         } else {
@@ -291,9 +329,27 @@ impl State {
             }
         }
         if is_conversion && queue.waiters().next().is_some() {
-            deadlock::converted(self, config.policy, resource);
+            deadlock::converted(self, resource);
         }
         Ok((answer, before))
+    }
+
+    /// Gives `txn` the mode in addition to what it holds of `resource`, whatever others hold. If it waits for
+    /// `resource`, its request is put into the queue again, as the conversion that it is from now on.
+    fn admit(&mut self, txn: TxnId, resource: &Resource, mode: LockMode) {
+        let queue = self.queues.entry(resource.clone()).or_default();
+        let owner = self.owners.entry(txn).or_default();
+        if queue.held(txn).is_none() {
+            owner.held.push(resource.clone());
+        }
+        queue.admit(txn, mode);
+        let Some(wait) = owner.wait.as_mut().filter(|wait| wait.resource == *resource) else { return };
+        wait.is_conversion = true;
+        let mut granted = queue.withdraw(txn);
+        if queue.request(txn, wait.wants) == Answer::Granted {
+            granted.push(txn);
+        }
+        self.settle(resource, &granted);
     }
 
     /// Releases one resource that `txn` holds. Its list is the caller's.
@@ -303,7 +359,19 @@ impl State {
         self.settle(resource, &granted);
     }
 
+    /// Takes `resource`, which `txn` does not hold any more, out of the list of its owner (K1).
+    fn unlist(&mut self, txn: TxnId, resource: &Resource) {
+        let held = &mut self.owner(txn).held;
+        // A lock that ends early is one of the newest: look from the end.
+        let at = held.iter().rposition(|other| other == resource);
+        held.swap_remove(at.expect("K1: a held resource is in the list"));
+    }
+
     /// Notes that `granted` now hold `resource`, wakes them, and forgets the queue if it is unused (K2, K3).
+    ///
+    /// A conversion that was granted may be what another conversion, which stays in the queue, waits for from
+    /// now on (D2 in `deadlock.rs`). To look at that may end waits in other queues, and settles those. Each
+    /// queue is looked at by the first call, so calls do not pile up on the stack.
     fn settle(&mut self, resource: &Resource, granted: &[TxnId]) {
         for txn in granted {
             let owner = self.owner(*txn);
@@ -315,7 +383,21 @@ impl State {
         }
         if granted.is_empty() {
             self.forget_unused(resource);
+            return;
         }
+        self.unseen.push(resource.clone());
+        if !self.is_looking {
+            self.is_looking = true;
+            while let Some(resource) = self.unseen.pop() {
+                deadlock::converted(self, &resource);
+            }
+            self.is_looking = false;
+        }
+    }
+
+    /// What is done about deadlocks.
+    pub(crate) fn policy(&self) -> DeadlockPolicy {
+        self.config.policy
     }
 
     fn forget_unused(&mut self, resource: &Resource) {

@@ -144,6 +144,7 @@ impl Table {
     /// Locks: the table, the row, and one key for each index.
     pub fn insert<S: Store>(&self, txn: &Transaction<S>, row: &[u8]) -> Result<RecordId, Error> {
         // Nudge: what may wait comes before the first change; what fails after it is undone.
+        // Nudge: `try_lock` also refuses a transaction that may take no more locks. Which error is that?
         todo!("task 5.6: insert a row")
     }
 

@@ -136,7 +136,11 @@ impl Cursor {
     }
 
     fn next_of_heap<S: Store>(&mut self, txn: &Transaction<S>) -> Result<Vec<FoundRow>, Error> {
-        let reader = txn.shared().store().reader();
+        let (reader, lock) = (txn.shared().store().reader(), self.scan.lock);
+        let is_unlocked = txn.isolation() == Isolation::ReadUncommitted && lock == RowLock::Read;
+        // What the walk copies is believed only if the lock that protects it is held before the walk begins.
+        // Otherwise each row is read again under its lock, also if the table gets locked meanwhile.
+        let is_believed = is_unlocked || txn.locker().covers(self.table.id(), lock.mode());
         let heap = self.table.heap();
         let walk = match self.at {
             At::Record(after) => heap.scan_after(reader, after),
@@ -146,15 +150,13 @@ impl Cursor {
         for record in walk.take(BATCH) {
             found.push(record?);
         }
-        let is_unlocked = txn.isolation() == Isolation::ReadUncommitted && self.scan.lock == RowLock::Read;
         let mut rows = Vec::new();
         for (id, stored) in &found {
-            // What the walk copied is not locked: it is read again under the lock, if there is to be one.
-            let row = if is_unlocked || txn.locker().covers(self.table.id(), self.scan.lock.mode()) {
+            let row = if is_believed {
                 let StoredRow { is_deleted, row, .. } = row::decode(stored)?;
                 (!is_deleted).then(|| row.to_vec())
             } else {
-                self.table.get(txn, *id, self.scan.lock)?
+                self.table.get(txn, *id, lock)?
             };
             rows.extend(row.map(|row| (*id, row)));
         }

@@ -84,11 +84,13 @@ pub trait Store: Send + Sync {
     fn last_undo(&self, txn: TxnId, mark: Mark) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// The commit point: from here on the changes of `txn` stay. `rest` is what must still be cleared away,
-    /// for a store that finishes it after a crash.
+    /// for a store that finishes it after a crash: operations for
+    /// [`Structures::undo`](crate::Structures::undo), each in a unit of its own, in this order. An operation
+    /// does not say where its bytes end, so a store keeps the length of each.
     ///
     /// # Errors
     /// The transaction has not committed, and can still be rolled back.
-    fn commit(&self, txn: TxnId, rest: &[u8]) -> Result<(), StoreError>;
+    fn commit(&self, txn: TxnId, rest: &[Vec<u8>]) -> Result<(), StoreError>;
 
     /// The transaction is over: rolled back, or committed and cleared away.
     fn finish(&self, txn: TxnId);

@@ -145,6 +145,7 @@ impl Table {
     pub fn insert<S: Store>(&self, txn: &Transaction<S>, row: &[u8]) -> Result<RecordId, Error> {
         //# task 5.6 insert a row
         //+ // Nudge: what may wait comes before the first change; what fails after it is undone.
+        //+ // Nudge: `try_lock` also refuses a transaction that may take no more locks. Which error is that?
         row::check_len(row)?;
         let locker = txn.locker();
         locker.lock(&Resource::Table(self.id), LockMode::IX)?;
@@ -342,13 +343,32 @@ impl Table {
     }
 
     //# hide
-    /// Puts a row into the heap under a record id that is locked in X first.
+    /// Puts a row into the heap under a record id that is locked in X first. If every id was refused, the
+    /// transaction may take no lock, or no more: a call that may wait either helps (it escalates) or says why
+    /// not.
     fn insert_into_heap<S: Store>(&self, txn: &Transaction<S>, row: &[u8]) -> Result<RecordId, Error> {
-        let unit = txn.shared().store().unit(txn.id(), HEAP_PAGES)?;
-        let admit = |id| txn.locker().try_lock(&Resource::Row(self.id, id), LockMode::X);
-        let id = unit.run(|pager| self.heap.insert_with(pager, &row::encode(row, 0), admit))?;
-        unit.end(Undo::Op(&Op::RowAdded { heap: self.heap.id(), row: id }.encode()))?;
-        Ok(id)
+        let (store, locker, heap) = (txn.shared().store(), txn.locker(), self.heap.id());
+        loop {
+            let mut refused = None;
+            let admit = |id| {
+                let is_locked = locker.try_lock(&Resource::Row(self.id, id), LockMode::X);
+                refused = if is_locked { None } else { Some(id) };
+                is_locked
+            };
+            let unit = store.unit(txn.id(), HEAP_PAGES)?;
+            let added = unit.run(|pager| self.heap.insert_with(pager, &row::encode(row, 0), admit));
+            match (added, refused) {
+                (Ok(id), _) => {
+                    unit.end(Undo::Op(&Op::RowAdded { heap, row: id }.encode()))?;
+                    return Ok(id);
+                }
+                (Err(buffer_pool::Error::NotAdmitted { .. }), Some(id)) => {
+                    drop(unit);
+                    locker.write_row(self.id, id)?;
+                }
+                (Err(error), _) => return Err(error.into()),
+            }
+        }
     }
 
     /// Fails if a live row other than `own` has the key, and the key must be unique. The key is locked in X,

@@ -199,7 +199,7 @@ impl<S: Store> Transaction<S> {
             return self.roll_back().and(Err(error));
         }
         let rest = self.rest();
-        if let Err(error) = self.shared.store.commit(self.id(), &rest.concat()) {
+        if let Err(error) = self.shared.store.commit(self.id(), &rest) {
             return self.roll_back().and(Err(error.into()));
         }
         for op in &rest {

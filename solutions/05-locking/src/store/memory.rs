@@ -80,7 +80,7 @@ impl<P: Pager + Send + Sync> Store for MemoryStore<P> {
         Ok((list.len() as u64 > mark.0).then(|| list[list.len() - 1].clone()))
     }
 
-    fn commit(&self, _txn: TxnId, _rest: &[u8]) -> Result<(), StoreError> {
+    fn commit(&self, _txn: TxnId, _rest: &[Vec<u8>]) -> Result<(), StoreError> {
         Ok(())
     }
 

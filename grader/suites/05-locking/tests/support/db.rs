@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use bplus_tree::{BPlusTree, Direction, KeyMode};
 use buffer_pool::{Pager, RecordId};
-use kit::sync::Arc;
+use kit::sync::{Arc, Mutex};
 use locking::index::{OwnedEntry, Place};
 use locking::store::MemoryUnit;
 use locking::{
@@ -34,7 +34,19 @@ pub(crate) fn memory_store(room: u32) -> MemoryStore<Pages> {
 
 /// A store whose units keep their changed pages until they end, as those of lab 6 will: a second operation in
 /// a unit panics, and so does a wait for a lock that holds a latch, if the lock's holder needs the page.
-pub(crate) struct BatchStore(MemoryStore<Pages>);
+pub(crate) struct BatchStore {
+    inner: MemoryStore<Pages>,
+    clearing: Mutex<Clearing>,
+}
+
+/// Whether a [`BatchStore`] lets a commit clear away.
+enum Clearing {
+    Allowed,
+    /// From the next commit on no unit begins.
+    EndsWithCommit,
+    /// No unit begins; this is what the commit left.
+    Refused(Vec<Vec<u8>>),
+}
 
 /// A unit of a [`BatchStore`].
 pub(crate) struct BatchUnit<'s> {
@@ -44,7 +56,20 @@ pub(crate) struct BatchUnit<'s> {
 
 impl BatchStore {
     pub(crate) fn new(room: u32) -> Self {
-        BatchStore(memory_store(room))
+        BatchStore { inner: memory_store(room), clearing: Mutex::new(Clearing::Allowed) }
+    }
+
+    /// The next commit clears nothing away, as if the machine stopped just after its commit point.
+    pub(crate) fn refuse_clearing(&self) {
+        *self.clearing.lock() = Clearing::EndsWithCommit;
+    }
+
+    /// What the commit left since [`refuse_clearing`](Self::refuse_clearing). Units begin again.
+    pub(crate) fn take_rest(&self) -> Vec<Vec<u8>> {
+        match std::mem::replace(&mut *self.clearing.lock(), Clearing::Allowed) {
+            Clearing::Refused(rest) => rest,
+            Clearing::Allowed | Clearing::EndsWithCommit => Vec::new(),
+        }
     }
 }
 
@@ -53,31 +78,38 @@ impl Store for BatchStore {
     type Unit<'s> = BatchUnit<'s>;
 
     fn reader(&self) -> &Pages {
-        self.0.pager()
+        self.inner.pager()
     }
 
     fn begin(&self, txn: TxnId) -> Result<(), StoreError> {
-        self.0.begin(txn)
+        self.inner.begin(txn)
     }
 
     fn unit(&self, txn: TxnId, pages: u32) -> Result<BatchUnit<'_>, StoreError> {
-        Ok(BatchUnit { batch: BatchPager::new(self.0.pager()), unit: self.0.unit(txn, pages)? })
+        if matches!(*self.clearing.lock(), Clearing::Refused(_)) {
+            return Err(StoreError::NoRoom { txn });
+        }
+        Ok(BatchUnit { batch: BatchPager::new(self.inner.pager()), unit: self.inner.unit(txn, pages)? })
     }
 
     fn mark(&self, txn: TxnId) -> Mark {
-        self.0.mark(txn)
+        self.inner.mark(txn)
     }
 
     fn last_undo(&self, txn: TxnId, mark: Mark) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.last_undo(txn, mark)
+        self.inner.last_undo(txn, mark)
     }
 
-    fn commit(&self, txn: TxnId, rest: &[u8]) -> Result<(), StoreError> {
-        self.0.commit(txn, rest)
+    fn commit(&self, txn: TxnId, rest: &[Vec<u8>]) -> Result<(), StoreError> {
+        let mut clearing = self.clearing.lock();
+        if matches!(*clearing, Clearing::EndsWithCommit) {
+            *clearing = Clearing::Refused(rest.to_vec());
+        }
+        self.inner.commit(txn, rest)
     }
 
     fn finish(&self, txn: TxnId) {
-        self.0.finish(txn);
+        self.inner.finish(txn);
     }
 }
 

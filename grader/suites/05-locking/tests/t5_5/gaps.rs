@@ -5,12 +5,13 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use bplus_tree::Direction::{Backward, Forward};
 use kit::sync::Arc;
 use locking::DeadlockPolicy::Patient;
+use locking::LockMode::{self, IX, S, SIX, X};
 use locking::{Isolation, RowLock};
 use testkit::schedule::explore;
 use testkit::{check, check_eq, scene};
 
 use crate::support::db::{IndexStory, entries_of};
-use crate::support::{spawn, txn, until_waiting};
+use crate::support::{locks, row, show, spawn, txn, until_waiting};
 
 /// Starts an insert of `key` by transaction `number`, and checks that it waits.
 fn check_waits(story: &Arc<IndexStory>, number: u64, key: &'static str) -> kit::sync::thread::JoinHandle<()> {
@@ -76,8 +77,124 @@ fn a_gap_that_loses_its_key_stays_locked() {
     }
 }
 
-/// The undo of one of two entries of a key leaves the key where it is: whoever inserts beside the reader's
-/// range must not wait for ever, and the reader's gap stays its own.
+/// An insert waits for a gap, or has just been granted it, and becomes a reader of that gap meanwhile: the
+/// key that ended its own range is rolled back. What it has read must stay locked when the insert gives the
+/// gap back, also if it must wait once more then, for another reader that got the gap in the same way.
+#[testkit::test]
+fn a_gap_that_an_inserter_inherits_stays_locked() {
+    scene::invariant("G4", "the holder of a gap that becomes part of another holds that one");
+    let below = (Excluded("a"), Excluded("f"));
+    for (is_granted_first, has_second) in [(false, false), (true, false), (false, true), (true, true)] {
+        explore(40, move || {
+            let story = IndexStory::new(Patient, &["a", "m"]);
+            let undone = story.locker(1, Isolation::Serializable);
+            check_eq!(story.add(&undone, "f"), Ok(true), "insert of 'f', which is to be undone");
+            let other = story.locker(2, Isolation::Serializable);
+            let read =
+                |locker: &locking::Locker, range| story.read(locker, range, Forward, 10, RowLock::Read);
+            check_eq!(read(&other, (Included("g"), Included("l"))), Ok(Vec::new()), "keys above 'f'");
+            let second = story.locker(5, Isolation::Serializable);
+            if has_second {
+                check_eq!(read(&second, below), Ok(Vec::new()), "keys below 'f', read by T5");
+            }
+            let table = Arc::clone(&story);
+            let inserter = spawn("T3", move || {
+                let locker = table.locker(3, Isolation::Serializable);
+                let read = table.read(&locker, below, Forward, 10, RowLock::Read);
+                check_eq!(read, Ok(Vec::new()), "keys below 'f'");
+                check_eq!(table.add(&locker, "k"), Ok(true), "insert of 'k' in the end");
+                locker
+            });
+            until_waiting(&story.locks, txn(3));
+            if is_granted_first {
+                other.end();
+            }
+            story.take_out("f");
+            undone.end();
+            other.end();
+            let writer = check_waits(&story, 4, "c");
+            second.end();
+            let inserter = inserter.join().expect("the inserter ends");
+            check!(story.locks.is_waiting(txn(4)), "an insert of 'c' waits for T3, which has read around it");
+            check_eq!(read(&inserter, below), Ok(Vec::new()), "keys below 'f', read by T3 again");
+            inserter.end();
+            drop(writer.join());
+            check_eq!(story.locks.resource_count(), 0, "locks after all have ended");
+        });
+    }
+}
+
+/// An insert waits for another reader of a gap that its own transaction has read too. Both parts of the gap
+/// are still its own when the other reader has ended.
+#[testkit::test]
+fn an_insert_that_waited_keeps_the_gap_that_was_read() {
+    scene::invariant("G3", "the holder of a gap that is cut holds both parts");
+    explore(40, || {
+        let story = IndexStory::new(Patient, &["a", "m"]);
+        let all = (Unbounded, Unbounded);
+        let other = story.locker(1, Isolation::Serializable);
+        check!(story.read(&other, all, Forward, 10, RowLock::Read).is_ok(), "a range is read");
+        let table = Arc::clone(&story);
+        let inserter = spawn("T2", move || {
+            let locker = table.locker(2, Isolation::Serializable);
+            check!(table.read(&locker, all, Forward, 10, RowLock::Read).is_ok(), "a range is read");
+            check_eq!(table.add(&locker, "f"), Ok(true), "insert of 'f' in the end");
+            locker
+        });
+        until_waiting(&story.locks, txn(2));
+        other.end();
+        let inserter = inserter.join().expect("the inserter ends");
+        let writers = [check_waits(&story, 3, "c"), check_waits(&story, 4, "h")];
+        inserter.end();
+        writers.into_iter().for_each(|writer| drop(writer.join()));
+        check_eq!(story.locks.resource_count(), 0, "locks after all have ended");
+    });
+}
+
+/// A transaction inherits a lock that it waits for. It holds both in the end, and gives back what it took for
+/// its insert alone.
+#[testkit::test]
+fn an_heir_that_waits_gets_the_join() {
+    for (inherited, granted, left) in [(S, SIX, S), (X, X, X)] {
+        explore(40, move || {
+            let locks = locks(Patient);
+            let (from, to) = (row(1), row(2));
+            let before: [(u64, &_, LockMode); 2] = [(1, &from, inherited), (2, &to, S)];
+            for (number, gap, mode) in before {
+                check_eq!(locks.lock(txn(number), gap, mode), Ok(None), "{mode} on what is free");
+            }
+            let waiters: Vec<_> = [(1, IX), (3, IX)]
+                .into_iter()
+                .map(|(number, mode)| {
+                    let (table, gap) = (Arc::clone(&locks), to.clone());
+                    let waiter = spawn(format!("T{number}"), move || table.lock(txn(number), &gap, mode));
+                    until_waiting(&locks, txn(number));
+                    waiter
+                })
+                .collect();
+            locks.inherit(&from, &to);
+            show(&locks);
+            check_eq!(locks.held(txn(1), &to), Some(inherited), "what T1 holds while it waits");
+            locks.unlock_all(txn(2));
+            let mut waiters = waiters.into_iter();
+            let heir = waiters.next().and_then(|heir| heir.join().ok());
+            check!(heir.is_some_and(|result| result.is_ok()), "the heir's wait for IX");
+            check_eq!(locks.held(txn(1), &to), Some(granted), "what T1 holds after its wait");
+            check_eq!(locks.lock_count(txn(1)), 2, "locks of T1");
+            locks.release_intention(txn(1), &to);
+            check_eq!(locks.held(txn(1), &to), Some(left), "what T1 holds after its insert");
+            check!(locks.is_waiting(txn(3)), "an inserter beside a reader of its gap waits");
+            locks.unlock_all(txn(1));
+            check!(waiters.all(|waiter| waiter.join().ok() == Some(Ok(None))), "the other inserter's wait");
+            locks.release_intention(txn(3), &to);
+            check_eq!(locks.held(txn(3), &to), None, "what is left of an IX");
+            locks.unlock_all(txn(3));
+            check_eq!(locks.resource_count(), 0, "resources after all have ended");
+        });
+    }
+}
+
+/// Clearing away may run twice (U2): an entry that is gone already is no error.
 #[testkit::test]
 fn taking_out_what_is_not_there_is_no_error() {
     let story = IndexStory::new(Patient, &["a", "m"]);

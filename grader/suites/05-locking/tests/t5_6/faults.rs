@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use buffer_pool::RecordId;
-use locking::{Error, Isolation, LockConfig, Transaction};
+use locking::store::{HEAP_PAGES, TREE_PAGES};
+use locking::{Error, Isolation, LockConfig, Store, Transaction, TxnId, Undo, Unit};
 use testkit::{check, check_eq, scene, step};
 
 use crate::support::db::BatchStore;
@@ -86,5 +87,42 @@ fn a_commit_that_cannot_clear_away_has_committed() {
             );
         }
         ok(txn.abort(), "abort");
+    }
+}
+
+/// A store that is opened after a crash clears away what the commit could not, perhaps for the second time.
+/// It has nothing but the operations that the commit handed over.
+#[testkit::test]
+fn a_store_can_clear_away_what_a_commit_left() {
+    scene::invariant("U2", "clearing away twice is like clearing away once");
+    let db = Db::new(BatchStore::new(600), LockConfig::default());
+    let rows: Vec<Person> = (0..10).map(|number| Person::new(number, 0, 250)).collect();
+    let ids = db.fill(&rows);
+    let mut expected: BTreeMap<_, _> = ids.iter().copied().zip(rows.iter().map(Person::bytes)).collect();
+    let txn = db.begin(Isolation::Serializable);
+    for at in [2, 3] {
+        check_eq!(db.table.delete(&txn, ids[at]), Ok(true), "a delete");
+        expected.remove(&ids[at]);
+    }
+    for (at, changed) in
+        [(4, Person::new(44, 1, 30)), (5, Person::new(55, 1, 250)), (6, Person::new(6, 0, 1))]
+    {
+        check_eq!(db.table.update(&txn, ids[at], &changed.bytes()), Ok(true), "an update");
+        expected.insert(ids[at], changed.bytes());
+    }
+    let store = db.shared.store();
+    store.refuse_clearing();
+    ok(txn.commit(), "a commit after which no unit begins");
+    let rest = store.take_rest();
+    check!(!rest.is_empty(), "two deletes and three updates leave something to clear away");
+    for round in ["first", "second"] {
+        for op in &rest {
+            let unit = ok(store.unit(TxnId(1), HEAP_PAGES.max(TREE_PAGES)).map_err(Error::from), "a unit");
+            let structures = db.shared.structures();
+            let cleared = unit.run(|pager| structures.undo(store.reader(), pager, db.shared.locks(), op));
+            check_eq!(cleared, Ok(()), "an operation of the rest, {round} time");
+            check_eq!(unit.end(Undo::Nothing), Ok(()), "the end of its unit");
+        }
+        db.check_contents(&expected, "after the rest of the commit was run");
     }
 }

@@ -5,13 +5,16 @@ use std::ops::Bound::Unbounded;
 
 use bplus_tree::Direction::Forward;
 use kit::sync::{Arc, thread};
-use locking::{Error, Isolation, LockConfig, LockError, RowLock, Rows};
+use locking::{
+    DeadlockPolicy, Error, IndexKey, Isolation, LockConfig, LockError, LockMode, Resource, RowKeys, RowLock,
+    Rows,
+};
 use testkit::schedule::explore;
 use testkit::{check, check_eq, scene};
 
 use crate::support::db::BatchStore;
 use crate::support::rows::{Db, Person, id_key, ok};
-use crate::support::{show, spawn};
+use crate::support::{TABLE, show, spawn};
 
 type SharedDb = Arc<Db<BatchStore>>;
 
@@ -100,7 +103,10 @@ fn readers_see_committed_rows_alone() {
             for rows in [Rows::All, by_key] {
                 match db.scan(&txn, rows.clone(), RowLock::Read) {
                     Ok(found) => {
-                        let found: Vec<_> = found.into_iter().map(|(_, row)| row).collect();
+                        let mut found: Vec<_> = found.into_iter().map(|(_, row)| row).collect();
+                        if rows == Rows::All {
+                            found.sort();
+                        }
                         check_eq!(
                             found,
                             expected,
@@ -113,6 +119,49 @@ fn readers_see_committed_rows_alone() {
             drop(txn);
             drop(writer.join());
             check_eq!(db.shared.locks().resource_count(), 0, "locks after both have ended");
+        });
+    }
+}
+
+/// A scan reads rows that are being changed, waits for the first of them, and then locks the table in place
+/// of single rows. What it has read without that lock is not under it.
+#[testkit::test]
+fn a_scan_that_escalates_reads_committed_rows_alone() {
+    for isolation in [Isolation::RepeatableRead, Isolation::Serializable] {
+        explore(20, move || {
+            let config = LockConfig { escalate_at: 2, ..LockConfig::default() };
+            let db = Arc::new(Db::new(BatchStore::new(200), config));
+            let people = [1, 2, 3, 4].map(|number| Person::new(number, 0, 20));
+            let ids = db.fill(&people);
+            let by_key = Rows::Range { index: 0, from: Unbounded, to: Unbounded, direction: Forward };
+            for rows in [Rows::All, by_key] {
+                let txn = db.begin(isolation);
+                let reader_id = txn.id();
+                // As long as the reader is in the table, the writer cannot lock all of it.
+                let whole = Resource::Table(TABLE);
+                check!(txn.locker().lock(&whole, LockMode::IS).is_ok(), "IS on a table that nobody locks");
+                let writer = db.begin(Isolation::ReadCommitted);
+                for at in [0, 3] {
+                    let wrong = Person { group: 9, ..people[at].clone() };
+                    check_eq!(db.table.update(&writer, ids[at], &wrong.bytes()), Ok(true), "an update");
+                }
+                let reader = {
+                    let (db, rows) = (Arc::clone(&db), rows.clone());
+                    spawn("reader", move || {
+                        let found = db.scan(&txn, rows, RowLock::Read);
+                        check_eq!(txn.commit(), Ok(()), "the commit of the reader");
+                        found
+                    })
+                };
+                until_waiting(&db, reader_id);
+                ok(writer.abort(), "abort");
+                let found = ok(reader.join().expect("the reader ends"), "a scan");
+                let mut found: Vec<_> = found.into_iter().map(|(_, row)| row).collect();
+                found.sort();
+                let expected = people.clone().map(|row| row.bytes()).to_vec();
+                check_eq!(found, expected, "{rows:?} at {isolation} beside a writer that is rolled back");
+                check_eq!(db.shared.locks().resource_count(), 0, "locks after both have ended");
+            }
         });
     }
 }
@@ -387,4 +436,39 @@ fn a_new_row_is_locked_before_it_is_seen() {
             drop(writer.join());
         });
     }
+}
+
+/// A table without an index has no lock before that of the row by which an insert could notice that its
+/// transaction was wounded.
+#[testkit::test]
+fn an_insert_of_a_wounded_transaction_says_so() {
+    struct NoKeys;
+    impl RowKeys for NoKeys {
+        fn index_count(&self) -> usize {
+            0
+        }
+        fn key(&self, index: usize, _row: &[u8]) -> IndexKey {
+            testkit::Failure::new("a key of a table without indexes").found(index).raise()
+        }
+    }
+    explore(30, || {
+        let config = LockConfig { policy: DeadlockPolicy::WoundWait, ..LockConfig::default() };
+        let db = Arc::new(Db::with_keys(BatchStore::new(200), config, Arc::new(NoKeys)));
+        let (older, younger) = (db.begin(Isolation::ReadCommitted), db.begin(Isolation::ReadCommitted));
+        let (older_id, row) = (older.id(), Person::new(1, 0, 20).bytes());
+        let id = ok(db.table.insert(&younger, &row), "an insert");
+        let reader = {
+            let db = Arc::clone(&db);
+            spawn("older", move || db.table.get(&older, id, RowLock::Read))
+        };
+        until_waiting(&db, older_id);
+        let inserted = db.table.insert(&younger, &row);
+        check!(
+            inserted.as_ref().is_err_and(Error::must_roll_back),
+            "an insert of a wounded transaction: {inserted:?}"
+        );
+        check!(younger.commit().is_err(), "the commit of a transaction that must be rolled back");
+        check_eq!(reader.join().ok(), Some(Ok(None)), "the row of the wounded transaction");
+        check_eq!(db.shared.locks().resource_count(), 0, "locks after both have ended");
+    });
 }

@@ -38,7 +38,8 @@ fn the_room_of_an_uncommitted_change_stays_its_own() {
     }
 }
 
-/// Rows that grew and moved to other pages come back, and their bodies are given back.
+/// Rows that grew and moved to other pages have their old contents after a rollback; a commit of their delete
+/// gives the bodies back.
 #[testkit::test]
 fn rows_that_moved_are_undone() {
     let db = Db::new(BatchStore::new(600), LockConfig::default());
@@ -117,27 +118,47 @@ fn a_rollback_needs_no_room() {
 /// A rollback takes no lock: it must work for a victim, and for a transaction that holds the most locks.
 #[testkit::test]
 fn a_rollback_needs_no_lock() {
-    let config = LockConfig { max_locks: 12, escalate_at: 1_000, ..LockConfig::default() };
-    let db = Db::new(BatchStore::new(200), config);
-    let ids = db.fill(&[Person::new(1, 0, 30)]);
-    let other = db.begin(Isolation::RepeatableRead);
-    check!(db.table.get(&other, ids[0], RowLock::Read).is_ok(), "a read of another transaction");
-    let txn = db.begin(Isolation::Serializable);
-    let results: Vec<_> =
-        (10..30).map(|number| db.table.insert(&txn, &Person::new(number, 1, 30).bytes())).collect();
-    let refused =
-        results.iter().filter(|result| matches!(result, Err(Error::Lock(LockError::TooManyLocks { .. }))));
-    check!(refused.count() > 10, "inserts beyond the most locks are refused with TooManyLocks: {results:?}");
-    let rows = ok(db.table.lookup(&txn, 1, &[1], RowLock::Read), "a look-up of locked rows").len();
-    check_eq!(
-        rows,
-        results.iter().filter(|result| result.is_ok()).count(),
-        "rows that were inserted before the limit"
-    );
-    ok(other.commit(), "the other commit");
-    check_eq!(txn.locker().state(), TxnState::Growing, "the state after TooManyLocks");
-    ok(txn.abort(), "abort");
-    db.check_contents(&BTreeMap::from([(ids[0], Person::new(1, 0, 30).bytes())]), "after the rollback");
+    // With one limit an insert is refused the lock of its key, with the other that of its row.
+    for max_locks in [12, 13] {
+        let config = LockConfig { max_locks, escalate_at: 1_000, ..LockConfig::default() };
+        let db = Db::new(BatchStore::new(200), config);
+        let ids = db.fill(&[Person::new(1, 0, 30)]);
+        let other = db.begin(Isolation::RepeatableRead);
+        check!(db.table.get(&other, ids[0], RowLock::Read).is_ok(), "a read of another transaction");
+        let txn = db.begin(Isolation::Serializable);
+        let results: Vec<_> =
+            (10..30).map(|number| db.table.insert(&txn, &Person::new(number, 1, 30).bytes())).collect();
+        let (added, refused): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+        check!(refused.len() > 10, "{} of 20 inserts were refused, with {max_locks} locks", refused.len());
+        for error in refused {
+            let expected = Err(Error::Lock(LockError::TooManyLocks { txn: txn.id(), max: max_locks }));
+            check_eq!(error, expected, "an insert beyond the most locks");
+        }
+        let rows = ok(db.table.lookup(&txn, 1, &[1], RowLock::Read), "a look-up of locked rows").len();
+        check_eq!(rows, added.len(), "rows that were inserted before the limit");
+        ok(other.commit(), "the other commit");
+        check_eq!(txn.locker().state(), TxnState::Growing, "the state after TooManyLocks");
+        ok(txn.abort(), "abort");
+        db.check_contents(&BTreeMap::from([(ids[0], Person::new(1, 0, 30).bytes())]), "after the rollback");
+    }
+}
+
+/// At its limit of locks a transaction that is alone in the table locks the table, whichever lock of an
+/// insert is the one too many.
+#[testkit::test]
+fn an_insert_at_the_limit_of_locks_escalates() {
+    for max_locks in [12, 13] {
+        let config = LockConfig { max_locks, escalate_at: 1_000, ..LockConfig::default() };
+        let db = Db::new(BatchStore::new(200), config);
+        let txn = db.begin(Isolation::Serializable);
+        let mut expected = BTreeMap::new();
+        for number in 10..30 {
+            let row = Person::new(number, 1, 30).bytes();
+            expected.insert(ok(db.table.insert(&txn, &row), "an insert of the only transaction"), row);
+        }
+        ok(txn.commit(), "commit");
+        db.check_contents(&expected, "after the commit");
+    }
 }
 
 /// Savepoints lie within each other; one that lies behind an earlier rollback is gone.
