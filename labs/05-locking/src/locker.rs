@@ -178,6 +178,17 @@ impl Locker {
         self.own.borrow_mut().state = TxnState::Ended;
     }
 
+    /// Locks the whole `table` in S until the guard is dropped, if that needs no wait and is more than what
+    /// is held. Meanwhile the transaction only reads.
+    ///
+    /// # Requires
+    /// The table is locked in IS or stronger.
+    pub(crate) fn share_table(&self, table: TableId) -> Option<SharedTable<'_>> {
+        let before = self.own.borrow().tables.get(&table)?.mode;
+        let is_locked = !before.covers(LockMode::S) && self.try_lock(&Resource::Table(table), LockMode::S);
+        is_locked.then(|| SharedTable { locker: self, table, before })
+    }
+
     /// True if the lock on the whole `table` makes a lock in `mode` on a part of it needless.
     pub(crate) fn covers(&self, table: TableId, mode: LockMode) -> bool {
         let own = self.own.borrow();
@@ -242,5 +253,22 @@ impl Locker {
 impl Drop for Locker {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// A lock of a whole table in S that ends with the guard.
+pub(crate) struct SharedTable<'a> {
+    locker: &'a Locker,
+    table: TableId,
+    before: LockMode,
+}
+
+impl Drop for SharedTable<'_> {
+    fn drop(&mut self) {
+        let SharedTable { locker, table, before } = *self;
+        if let Some(held) = locker.own.borrow_mut().tables.get_mut(&table) {
+            held.mode = before;
+        }
+        locker.table.release_to(locker.txn, &Resource::Table(table), Some(before));
     }
 }

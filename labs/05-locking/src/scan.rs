@@ -9,8 +9,9 @@
 //! | all, by heap    | no lock          | S, short       | S of each row   | S of the table            |
 //! | a range         | no lock          | S, short       | S of each row   | S of rows, keys and gaps  |
 //!
-//! A scan that will read most rows asks for a lock of the whole table first, without waiting: a million row
-//! locks cost more than the scan.
+//! A scan that will read most rows tries to lock the whole table first, without waiting: a million row locks
+//! cost more than the scan. The lock of the table lasts as long as those of the rows would: until the end,
+//! or, at read committed, for one batch. If others are in the way, the scan locks rows.
 
 use std::ops::Bound;
 
@@ -18,10 +19,12 @@ use bplus_tree::Direction;
 use buffer_pool::RecordId;
 
 use crate::index::{Place, Stretch};
+use crate::isolation::Duration;
+use crate::locker::SharedTable;
 use crate::row::{self, StoredRow};
 use crate::store::Store;
 use crate::table::FoundRow;
-use crate::{Error, Isolation, LockMode, Resource, RowLock, Table, Transaction};
+use crate::{Error, Resource, RowLock, Table, Transaction};
 
 /// Most entries that are read at a time.
 const BATCH: usize = 256;
@@ -51,7 +54,7 @@ pub struct Scan {
     pub rows: Rows,
     /// What they are read for.
     pub lock: RowLock,
-    /// It will read most rows: one lock on the table is tried before locks on rows.
+    /// It will read most rows: at every level that locks rows, one lock on the table is tried before.
     pub most_rows: bool,
 }
 
@@ -83,8 +86,10 @@ impl Cursor {
     /// The next rows, at least one; none at the end and from then on. `txn` is the same for all batches.
     ///
     /// # Ensures
-    /// Each row that is there from the first batch to the last comes once, and its key lies in the range. At
-    /// serializable nothing comes or goes in what was read until the transaction ends.
+    /// Each row that is there from the first batch to the last with the same key comes once, and its key lies
+    /// in the range. A row whose key changes meanwhile may come twice or not at all: by this transaction at
+    /// every level, by others below serializable. At serializable no other transaction changes what was read
+    /// until this one ends.
     ///
     /// # Errors
     /// Those of [`Locker::lock`](crate::Locker::lock), of heap and tree. The same call can be made again.

@@ -31,9 +31,8 @@
 //! and the caller says for each key whether it must be unique.
 
 use std::collections::BTreeSet;
-use std::ops::Bound;
 
-use bplus_tree::{BPlusTree, Direction, KeyMode};
+use bplus_tree::{BPlusTree, KeyMode};
 use buffer_pool::{Pager, RecordId, TableHeap};
 use kit::sync::Arc;
 use slotted_page::PageId;
@@ -167,7 +166,8 @@ impl Table {
     /// Gives the row `id` new contents; false if there is no such row.
     ///
     /// # Ensures
-    /// W1 to W4. A key that does not change is neither locked nor touched.
+    /// W1 to W4. A key that does not change is neither locked nor touched. Room in the heap that the row does
+    /// not need, also from a change that was rolled back, is given back at the commit.
     ///
     /// # Errors
     /// As for [`insert`](Self::insert).

@@ -1,7 +1,7 @@
 //! A deadlock of three transactions, from a live lock table: as text, and as the drawing of the handout.
 //!
 //! `cargo run -p locking --example waits` prints the text; with the name of a file it also writes the drawing
-//! there. Task 5.1 must be done, and `blockers` of task 5.3.
+//! there. Tasks 5.1 and 5.2 must be done, and `blockers` of task 5.3.
 
 use buffer_pool::RecordId;
 use kit::sync::{Arc, thread};

@@ -1,7 +1,7 @@
 //! Deadlocks: found before a transaction sleeps, or never made (task 5.3).
 //!
 //! Called by the lock table, under its mutex, when a request has been put into a queue and before its thread
-//! sleeps. Looks at the queues as they are; no graph is stored.
+//! sleeps; and when what waiters wait for has changed. Looks at the queues as they are; no graph is stored.
 //!
 //! ```text
 //!   T1 holds a, waits for b         waits-for graph      T1 ---> T2

@@ -9,7 +9,7 @@ use crate::{LockMode, Resource, TxnId};
 pub enum LockError {
     // Roll the transaction back, then run it again.
     /// The transaction waited in a circle with others and was chosen as the victim.
-    #[error("deadlock, {victim} was chosen as its victim: {}", Story(cycle))]
+    #[error("deadlock, {victim} was chosen as its victim: {}; roll it back and run it again", Story(cycle))]
     Deadlock {
         /// The transaction that gets this error.
         victim: TxnId,
@@ -18,7 +18,9 @@ pub enum LockError {
         cycle: Vec<WaitEdge>,
     },
     /// An older transaction needed what this one has (wound-wait).
-    #[error("{victim} was rolled back for {by}, which is older and waits for {wants} on {resource}")]
+    #[error(
+        "{victim} must be rolled back and run again: {by}, which is older, waits for {wants} on {resource}"
+    )]
     Wounded {
         /// The transaction that gets this error.
         victim: TxnId,
@@ -75,7 +77,8 @@ pub struct WaitEdge {
     pub waiter: TxnId,
     /// For what.
     pub resource: Resource,
-    /// The mode that it will hold.
+    /// The mode that it asked for; of [`LockTable::waits`](crate::LockTable::waits) the mode that it will
+    /// hold.
     pub wants: LockMode,
     /// The transaction that it waits for.
     pub blocker: TxnId,

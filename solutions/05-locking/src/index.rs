@@ -96,7 +96,20 @@ impl Index {
 
     /// The gap below the entry `next`, or the end.
     pub fn gap(&self, next: Option<&[u8]>) -> Resource {
-        gap_of(self.id, next)
+        match next {
+            Some(key) => Resource::Gap(self.id, key.into()),
+            None => Resource::End(self.id),
+        }
+    }
+
+    /// The record ids of all entries of `key`, in ascending order. Nothing is locked.
+    ///
+    /// # Errors
+    /// Those of the tree.
+    pub fn records_of<P: Pager>(&self, pager: &P, key: &[u8]) -> Result<Vec<RecordId>, Error> {
+        let bounds = (Bound::Included(key), Bound::Included(key));
+        let entries = self.tree.range(pager, bounds, Direction::Forward)?;
+        entries.map(|entry| Ok(entry?.1)).collect()
     }
 
     /// Adds an entry, in one unit whose undo takes it out again. False if the index has exactly this entry.
@@ -208,9 +221,7 @@ impl Index {
         if locker.isolation().locks_ranges() {
             locker.lock(&self.key(key), strength.mode())?;
         }
-        let bounds = (Bound::Included(key), Bound::Included(key));
-        let entries = self.tree.range(store.reader(), bounds, Direction::Forward)?;
-        entries.map(|entry| Ok(entry?.1)).collect()
+        self.records_of(store.reader(), key)
         //# end
     }
 
@@ -315,14 +326,6 @@ impl Index {
             stretch.fence = Some(self.gap(beyond.as_deref()));
         }
         Ok(stretch)
-    }
-}
-
-/// The gap below the key `next` of an index, or its end.
-fn gap_of(index: IndexId, next: Option<&[u8]>) -> Resource {
-    match next {
-        Some(key) => Resource::Gap(index, key.into()),
-        None => Resource::End(index),
     }
 }
 

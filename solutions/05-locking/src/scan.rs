@@ -9,8 +9,9 @@
 //! | all, by heap    | no lock          | S, short       | S of each row   | S of the table            |
 //! | a range         | no lock          | S, short       | S of each row   | S of rows, keys and gaps  |
 //!
-//! A scan that will read most rows asks for a lock of the whole table first, without waiting: a million row
-//! locks cost more than the scan.
+//! A scan that will read most rows tries to lock the whole table first, without waiting: a million row locks
+//! cost more than the scan. The lock of the table lasts as long as those of the rows would: until the end,
+//! or, at read committed, for one batch. If others are in the way, the scan locks rows.
 
 use std::ops::Bound;
 
@@ -18,10 +19,12 @@ use bplus_tree::Direction;
 use buffer_pool::RecordId;
 
 use crate::index::{Place, Stretch};
+use crate::isolation::Duration;
+use crate::locker::SharedTable;
 use crate::row::{self, StoredRow};
 use crate::store::Store;
 use crate::table::FoundRow;
-use crate::{Error, Isolation, LockMode, Resource, RowLock, Table, Transaction};
+use crate::{Error, Resource, RowLock, Table, Transaction};
 
 /// Most entries that are read at a time.
 const BATCH: usize = 256;
@@ -51,7 +54,7 @@ pub struct Scan {
     pub rows: Rows,
     /// What they are read for.
     pub lock: RowLock,
-    /// It will read most rows: one lock on the table is tried before locks on rows.
+    /// It will read most rows: at every level that locks rows, one lock on the table is tried before.
     pub most_rows: bool,
 }
 
@@ -83,8 +86,10 @@ impl Cursor {
     /// The next rows, at least one; none at the end and from then on. `txn` is the same for all batches.
     ///
     /// # Ensures
-    /// Each row that is there from the first batch to the last comes once, and its key lies in the range. At
-    /// serializable nothing comes or goes in what was read until the transaction ends.
+    /// Each row that is there from the first batch to the last with the same key comes once, and its key lies
+    /// in the range. A row whose key changes meanwhile may come twice or not at all: by this transaction at
+    /// every level, by others below serializable. At serializable no other transaction changes what was read
+    /// until this one ends.
     ///
     /// # Errors
     /// Those of [`Locker::lock`](crate::Locker::lock), of heap and tree. The same call can be made again.
@@ -94,9 +99,9 @@ impl Cursor {
         if matches!(self.at, At::Start) {
             self.lock_table(txn)?;
         }
-        loop {
+        while !matches!(self.at, At::End) {
+            let _shared = self.share_table(txn);
             let rows = match self.scan.rows.clone() {
-                _ if matches!(self.at, At::End) => return Ok(Vec::new()),
                 Rows::All => self.next_of_heap(txn)?,
                 Rows::Range { index, from, to, direction } => {
                     let (start, end) = match direction {
@@ -110,6 +115,7 @@ impl Cursor {
                 return Ok(rows);
             }
         }
+        Ok(Vec::new())
         //# end
     }
 
@@ -117,27 +123,30 @@ impl Cursor {
     /// Locks the table, as the level and the scan ask for.
     fn lock_table<S: Store>(&self, txn: &Transaction<S>) -> Result<(), Error> {
         let (locker, table) = (txn.locker(), Resource::Table(self.table.id()));
-        let mode = self.scan.lock.mode();
-        let is_read = self.scan.lock == RowLock::Read;
-        if txn.isolation() == Isolation::ReadUncommitted && is_read {
-            return Ok(());
-        }
+        let Some((mode, duration)) = txn.isolation().row_lock(self.scan.lock) else { return Ok(()) };
         // A heap has no gaps that could be locked.
-        if txn.isolation() == Isolation::Serializable && self.scan.rows == Rows::All {
-            let mode = if is_read { LockMode::S } else { LockMode::X };
+        if txn.isolation().locks_ranges() && self.scan.rows == Rows::All {
             locker.lock(&table, mode)?;
             return Ok(());
         }
         locker.lock(&table, mode.intention())?;
-        if self.scan.most_rows && txn.isolation() >= Isolation::RepeatableRead {
+        if self.scan.most_rows && duration == Duration::Long {
             locker.try_lock(&table, mode);
         }
         Ok(())
     }
 
+    /// Tries to lock the table for one batch, where a lock of a row would last no longer.
+    fn share_table<'t, S: Store>(&self, txn: &'t Transaction<S>) -> Option<SharedTable<'t>> {
+        match txn.isolation().row_lock(self.scan.lock) {
+            Some((_, Duration::Short)) if self.scan.most_rows => txn.locker().share_table(self.table.id()),
+            _ => None,
+        }
+    }
+
     fn next_of_heap<S: Store>(&mut self, txn: &Transaction<S>) -> Result<Vec<FoundRow>, Error> {
         let (reader, lock) = (txn.shared().store().reader(), self.scan.lock);
-        let is_unlocked = txn.isolation() == Isolation::ReadUncommitted && lock == RowLock::Read;
+        let is_unlocked = txn.isolation().row_lock(lock).is_none();
         // What the walk copies is believed only if the lock that protects it is held before the walk begins.
         // Otherwise each row is read again under its lock, also if the table gets locked meanwhile.
         let is_believed = is_unlocked || txn.locker().covers(self.table.id(), lock.mode());

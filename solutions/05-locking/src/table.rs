@@ -31,9 +31,8 @@
 //! and the caller says for each key whether it must be unique.
 
 use std::collections::BTreeSet;
-use std::ops::Bound;
 
-use bplus_tree::{BPlusTree, Direction, KeyMode};
+use bplus_tree::{BPlusTree, KeyMode};
 use buffer_pool::{Pager, RecordId, TableHeap};
 use kit::sync::Arc;
 use slotted_page::PageId;
@@ -196,7 +195,8 @@ impl Table {
     /// Gives the row `id` new contents; false if there is no such row.
     ///
     /// # Ensures
-    /// W1 to W4. A key that does not change is neither locked nor touched.
+    /// W1 to W4. A key that does not change is neither locked nor touched. Room in the heap that the row does
+    /// not need, also from a change that was rolled back, is given back at the commit.
     ///
     /// # Errors
     /// As for [`insert`](Self::insert).
@@ -222,7 +222,8 @@ impl Table {
             }
             Ok(())
         })?;
-        if !changed.is_empty() || row.len() < old.len() {
+        // A row that is longer now may be short again when the transaction commits: a savepoint.
+        if !changed.is_empty() || row::encode(row, 0).len() != len {
             txn.leave(self, id, changed.iter().map(|at| (*at, before[*at].key.clone())));
         }
         Ok(true)
@@ -383,10 +384,7 @@ impl Table {
         if !key.must_be_unique {
             return Ok(());
         }
-        let reader = txn.shared().store().reader();
-        let bounds = (Bound::Included(key.key.as_slice()), Bound::Included(key.key.as_slice()));
-        let entries = self.indexes[index].tree().range(reader, bounds, Direction::Forward)?;
-        let rows: Vec<RecordId> = entries.map(|entry| Ok(entry?.1)).collect::<Result<_, Error>>()?;
+        let rows = self.indexes[index].records_of(txn.shared().store().reader(), &key.key)?;
         for id in rows.into_iter().filter(|id| Some(*id) != own) {
             if let Some((row, _)) = self.stored(txn, id)?
                 && self.keys.key(index, &row).key == key.key

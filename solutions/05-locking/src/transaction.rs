@@ -40,6 +40,7 @@ pub struct Transaction<S: Store> {
     locker: Locker,
     /// The rows that a commit must look at, and the entries of each that may have become needless.
     leftovers: RefCell<BTreeMap<(TableId, RecordId), Leftover>>,
+    rollbacks: RefCell<Rollbacks>,
     is_over: Cell<bool>,
 }
 
@@ -49,11 +50,38 @@ struct Leftover {
     entries: BTreeSet<(usize, Vec<u8>)>,
 }
 
-/// A point that a transaction can go back to.
+/// A point that a transaction can go back to, until a rollback goes behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Savepoint {
     txn: TxnId,
     mark: Mark,
+    /// Number of rollbacks before it.
+    rollbacks: usize,
+}
+
+/// How far back a transaction has gone so far. A mark alone does not say that: the changes behind it may be
+/// others by now.
+#[derive(Default)]
+struct Rollbacks {
+    count: usize,
+    /// Number and mark of each rollback, oldest first, but for those whose mark a later one reached or went
+    /// behind. So the marks ascend.
+    deepest: Vec<(usize, Mark)>,
+}
+
+impl Rollbacks {
+    /// Notes a rollback to `mark`.
+    fn note(&mut self, mark: Mark) {
+        while self.deepest.pop_if(|(_, other)| *other >= mark).is_some() {}
+        self.deepest.push((self.count, mark));
+        self.count += 1;
+    }
+
+    /// True if no rollback has gone behind `savepoint` since it was set.
+    fn is_alive(&self, savepoint: Savepoint) -> bool {
+        let later = self.deepest.partition_point(|(number, _)| *number < savepoint.rollbacks);
+        self.deepest.get(later).is_none_or(|(_, mark)| *mark >= savepoint.mark)
+    }
 }
 
 impl<S: Store> Transactions<S> {
@@ -86,8 +114,8 @@ impl<S: Store> Transactions<S> {
         let id = TxnId(self.next.fetch_add(1, Ordering::Relaxed));
         self.store.begin(id)?;
         let locker = Locker::new(Arc::clone(&self.locks), id, isolation);
-        let (leftovers, is_over) = (RefCell::default(), Cell::new(false));
-        Ok(Transaction { shared: Arc::clone(self), locker, leftovers, is_over })
+        let (leftovers, rollbacks, is_over) = (RefCell::default(), RefCell::default(), Cell::new(false));
+        Ok(Transaction { shared: Arc::clone(self), locker, leftovers, rollbacks, is_over })
     }
 
     /// Undoes all changes of `txn` behind `mark`, the newest first.
@@ -146,30 +174,39 @@ impl<S: Store> Transaction<S> {
 
     /// A point that [`rollback_to`](Self::rollback_to) goes back to.
     pub fn savepoint(&self) -> Savepoint {
-        Savepoint { txn: self.id(), mark: self.shared.store.mark(self.id()) }
+        let (mark, rollbacks) = (self.shared.store.mark(self.id()), self.rollbacks.borrow().count);
+        Savepoint { txn: self.id(), mark, rollbacks }
     }
 
     /// Undoes all changes since `savepoint`, and lets a cancelled transaction wait again. The locks are kept:
     /// another transaction must not see rows that a later rollback would change again.
     ///
     /// # Errors
-    /// [`Error::NoSavepoint`]; [`LockError::NotGrowing`] if the whole transaction must be rolled back; those
-    /// of [`Transactions::undo_to`].
+    /// [`Error::NoSavepoint`] if it is another transaction's, or if an earlier rollback went behind it: then
+    /// it stays gone, whatever was changed since. [`LockError::NotGrowing`] if the whole transaction must be
+    /// rolled back; those of [`Transactions::undo_to`].
     pub fn rollback_to(&self, savepoint: Savepoint) -> Result<(), Error> {
         //# task 5.6 go back to a savepoint
-        if savepoint.txn != self.id() || savepoint.mark > self.shared.store.mark(self.id()) {
+        //+ // Nudge: `undo_to` of the transaction remembers what `Rollbacks::is_alive` has to know.
+        if savepoint.txn != self.id() || !self.rollbacks.borrow().is_alive(savepoint) {
             return Err(Error::NoSavepoint { txn: self.id() });
         }
         if self.locker.state() != TxnState::Growing {
             return Err(LockError::NotGrowing { txn: self.id() }.into());
         }
-        self.shared.undo_to(self.id(), savepoint.mark)?;
+        self.undo_to(savepoint.mark)?;
         self.shared.locks.resume(self.id());
         Ok(())
         //# end
     }
 
-    /// Runs `statement`, and undoes what it has changed if it fails.
+    /// Undoes all changes behind `mark`, and notes that savepoints behind it are gone. Given.
+    fn undo_to(&self, mark: Mark) -> Result<(), Error> {
+        self.rollbacks.borrow_mut().note(mark);
+        self.shared.undo_to(self.id(), mark)
+    }
+
+    /// Runs `statement`, and undoes what it has changed if it fails. Savepoints that it set are gone then.
     ///
     /// # Errors
     /// Those of `statement`; if the undo fails too, that error.
@@ -178,7 +215,7 @@ impl<S: Store> Transaction<S> {
         let mark = self.shared.store.mark(self.id());
         let result = statement();
         if result.is_err() {
-            self.shared.undo_to(self.id(), mark)?;
+            self.undo_to(mark)?;
         }
         result
         //# end

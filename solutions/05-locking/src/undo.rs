@@ -12,8 +12,11 @@
 //! | 11     | 4, 2 | of an entry: table and number of the index                |
 //! | 11, 17 | rest | the row as it was (tag 3), or the key (tags 4 and 5)      |
 //!
-//! Numbers are little-endian. - U1: each of these operations can be done without a lock, without a new page
-//! and without a longer record (S3 in `store.rs`). - U2: clearing away twice is like clearing away once.
+//! Numbers are little-endian.
+//!
+//! - U1: each of these operations can be done without a lock, without a new page and without a longer record
+//!   (S3 in `store.rs`).
+//! - U2: clearing away twice is like clearing away once.
 
 use std::collections::BTreeMap;
 

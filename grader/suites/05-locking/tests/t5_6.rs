@@ -4,6 +4,7 @@ mod damage;
 mod faults;
 mod histories;
 mod model;
+mod scans;
 mod threads;
 mod undo;
 

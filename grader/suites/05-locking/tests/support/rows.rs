@@ -110,7 +110,12 @@ impl<S: Store<Reader = Pages>> Db<S> {
         rows: Rows,
         lock: RowLock,
     ) -> Result<Vec<(RecordId, Vec<u8>)>, Error> {
-        let mut cursor = self.table.scan(Scan { rows, lock, most_rows: false });
+        self.run(txn, Scan { rows, lock, most_rows: false })
+    }
+
+    /// All that a scan gives, batch after batch.
+    pub(crate) fn run(&self, txn: &Transaction<S>, scan: Scan) -> Result<Vec<(RecordId, Vec<u8>)>, Error> {
+        let mut cursor = self.table.scan(scan);
         let mut found = Vec::new();
         loop {
             let batch = cursor.next(txn)?;

@@ -207,3 +207,46 @@ fn a_long_queue_is_searched_in_bounded_time() {
         }
     });
 }
+
+/// Two conversions wait for a third transaction. When it ends, one of them is granted, and may be what the
+/// other waits for from then on: an older one must not wait for a younger one.
+#[testkit::test]
+fn a_conversion_that_is_granted_past_an_older_one_is_wounded() {
+    scene::invariant("D2", "no transaction waits for a younger one");
+    explore(60, || {
+        let locks = locks(WoundWait);
+        check_eq!(locks.lock(txn(1), &row(2), X), Ok(None), "X of the older on another row");
+        for (number, mode) in [(1, IS), (5, IS), (0, IX)] {
+            check_eq!(locks.lock(txn(number), &row(1), mode), Ok(None), "{mode} beside intention locks");
+        }
+        let younger = {
+            let locks = Arc::clone(&locks);
+            spawn("T5", move || {
+                let converted = locks.lock(txn(5), &row(1), SIX);
+                let result = converted.and_then(|_| locks.lock(txn(5), &row(2), S));
+                locks.unlock_all(txn(5));
+                result
+            })
+        };
+        until_waiting(&locks, txn(5));
+        let older = {
+            let locks = Arc::clone(&locks);
+            spawn("T1", move || {
+                let result = locks.lock(txn(1), &row(1), S);
+                locks.unlock_all(txn(1));
+                result
+            })
+        };
+        until_waiting(&locks, txn(1));
+        locks.unlock_all(txn(0));
+        check_eq!(older.join().ok(), Some(Ok(Some(IS))), "the conversion of the older transaction");
+        let younger = younger.join();
+        check!(
+            younger
+                .as_ref()
+                .is_ok_and(|result| result.as_ref().map_or_else(LockError::must_roll_back, |_| true)),
+            "the younger transaction gets its lock or is wounded: {younger:?}"
+        );
+        check_eq!(locks.resource_count(), 0, "resources after all have ended");
+    });
+}

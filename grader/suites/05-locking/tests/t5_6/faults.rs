@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use buffer_pool::RecordId;
 use locking::store::{HEAP_PAGES, TREE_PAGES};
-use locking::{Error, Isolation, LockConfig, Store, Transaction, TxnId, Undo, Unit};
+use locking::{Error, Isolation, LockConfig, LockMode, Resource, Store, Transaction, TxnId, Undo, Unit};
 use testkit::{check, check_eq, scene, step};
 
+use crate::support::TABLE;
 use crate::support::db::BatchStore;
 use crate::support::rows::{Db, Person, ok};
 
@@ -124,5 +125,33 @@ fn a_store_can_clear_away_what_a_commit_left() {
             check_eq!(unit.end(Undo::Nothing), Ok(()), "the end of its unit");
         }
         db.check_contents(&expected, "after the rest of the commit was run");
+    }
+}
+
+/// A rollback that fails half way leaves changes that nobody may see: the locks stay.
+#[testkit::test]
+fn a_rollback_that_fails_keeps_its_locks() {
+    scene::invariant("X4", "a transaction whose rollback failed keeps its locks for good");
+    for drops in [false, true] {
+        let db = Db::new(BatchStore::new(600), LockConfig::default());
+        let txn = db.begin(Isolation::ReadCommitted);
+        let number = txn.id();
+        let id = ok(db.table.insert(&txn, &Person::new(1, 0, 20).bytes()), "an insert");
+        for call in 0..200 {
+            let error = buffer_pool::Error::Page(slotted_page::Error::FileFull { max: 1 });
+            db.pages().fail_at(db.pages().calls() + call, error);
+        }
+        if drops {
+            drop(txn);
+        } else {
+            check!(txn.abort().is_err(), "abort, and no call of the pager succeeds");
+        }
+        db.pages().fail_no_more();
+        let locks = db.shared.locks();
+        let held = |resource| locks.held(number, &resource);
+        check_eq!(held(Resource::Row(TABLE, id)), Some(LockMode::X), "the lock of the row that is left");
+        check_eq!(held(Resource::Table(TABLE)), Some(LockMode::IX), "the lock of its table");
+        let others = locks.try_lock(TxnId(9_999), &Resource::Row(TABLE, id), LockMode::S);
+        check!(!others, "S of another transaction on the row that is left");
     }
 }

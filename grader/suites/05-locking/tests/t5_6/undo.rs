@@ -176,11 +176,29 @@ fn savepoints_go_back_as_far_as_asked() {
     ok(txn.rollback_to(inner), "the same rollback again");
     insert(4);
     ok(txn.rollback_to(outer), "rollback to the outer savepoint");
-    check_eq!(
-        txn.rollback_to(inner),
-        Err(Error::NoSavepoint { txn: txn.id() }),
-        "rollback to a savepoint that is undone"
-    );
+    let gone = Err(Error::NoSavepoint { txn: txn.id() });
+    check_eq!(txn.rollback_to(inner), gone, "rollback to a savepoint that is undone");
+    // The list of changes is longer than at the inner savepoint now, and has others.
+    insert(5);
+    insert(6);
+    let gone = Err(Error::NoSavepoint { txn: txn.id() });
+    check_eq!(txn.rollback_to(inner), gone, "rollback to a savepoint that was undone before two inserts");
+    let newer = txn.savepoint();
+    insert(7);
+    ok(txn.rollback_to(newer), "rollback to a savepoint behind the rollback");
+    let mut of_statement = None;
+    let failed = txn.atomically(|| {
+        insert(8);
+        of_statement = Some(txn.savepoint());
+        Err::<(), _>(Error::NoSavepoint { txn: txn.id() })
+    });
+    check!(failed.is_err(), "a statement that fails");
+    insert(9);
+    insert(10);
+    let of_statement = of_statement.unwrap_or(inner);
+    let gone = Err(Error::NoSavepoint { txn: txn.id() });
+    check_eq!(txn.rollback_to(of_statement), gone, "rollback to a savepoint of a statement that failed");
+    ok(txn.rollback_to(outer), "the rollback to the outer savepoint again");
     let stranger = db.begin(Isolation::Serializable);
     for number in 50..53 {
         ok(
@@ -220,4 +238,39 @@ fn a_row_keeps_its_room_through_a_savepoint() {
     );
     ok(one.abort(), "abort");
     db.check_contents(&BTreeMap::from([(ids[0], row.bytes())]), "after the rollback");
+}
+
+/// A row grows, and the change is rolled back: its record keeps the length for a while. The next commit of a
+/// transaction that changed the row gives the room back.
+#[testkit::test]
+fn room_that_a_rollback_leaves_is_given_back() {
+    scene::invariant("W2", "what a transaction needs for its undo stays until it has committed");
+    for to_a_savepoint in [true, false] {
+        let db = Db::new(BatchStore::new(600), LockConfig::default());
+        let row = Person::new(1, 0, 40);
+        let ids = db.fill(std::slice::from_ref(&row));
+        let stored = || db.table.heap().get_with(db.pages(), ids[0], <[u8]>::len);
+        let before = stored();
+        let grown = Person { text: testkit::bytes::tagged(2_500, 3), ..row.clone() };
+        let txn = db.begin(Isolation::RepeatableRead);
+        let savepoint = txn.savepoint();
+        check_eq!(db.table.update(&txn, ids[0], &grown.bytes()), Ok(true), "an update to a longer row");
+        let mut last = row.clone();
+        if to_a_savepoint {
+            ok(txn.rollback_to(savepoint), "rollback to the savepoint");
+            ok(txn.commit(), "commit");
+        } else {
+            ok(txn.abort(), "abort");
+            let next = db.begin(Isolation::RepeatableRead);
+            last.text = testkit::bytes::tagged(40, 9);
+            check_eq!(
+                db.table.update(&next, ids[0], &last.bytes()),
+                Ok(true),
+                "an update of the same length"
+            );
+            ok(next.commit(), "commit");
+        }
+        check_eq!(stored(), before, "the length of the record after the commit");
+        db.check_contents(&BTreeMap::from([(ids[0], last.bytes())]), "after the commit");
+    }
 }
