@@ -173,5 +173,7 @@ fn the_drawing_in_the_handout_is_that_of_the_history_beside_it() {
     let (history, _) = after.split_once('"').expect("the end of the history");
     let report = report(history);
     assert_eq!(report.anomalies(), [Anomaly::WriteSkew]);
-    assert_eq!(report.svg(&report.findings()[0]), read("images/05-write-skew.svg"));
+    let finding = &report.findings()[0];
+    assert_eq!(report.svg(finding), read("images/05-write-skew.svg"));
+    assert!(handout.contains(&format!("```text\n{}```", report.story(finding))), "{}", report.story(finding));
 }
