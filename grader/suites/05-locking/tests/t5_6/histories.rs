@@ -19,7 +19,7 @@ use testkit::scene;
 use testkit::schedule::random as schedules;
 use testkit::sessions::Sessions;
 
-use client::{By, Client, Seat, new_db};
+use client::{By, Client, Seat, fill, new_db};
 
 /// Scenarios of this lab beside the classic ones. With no anomaly, every level lets it through.
 const OWN: &[Scenario] = &[
@@ -116,10 +116,11 @@ fn level_of(isolation: Isolation) -> Level {
 fn play(scenario: &Scenario, isolation: Isolation, scans: By, policy: DeadlockPolicy) -> Outcome {
     scene::clear();
     let outcome = scenario.play(|rows, count| {
-        let db = new_db(rows, LockConfig { policy, ..LockConfig::default() });
-        // Transactions begin in the order of the sessions; none has a lock before its first step.
+        let db = new_db(LockConfig { policy, ..LockConfig::default() });
+        // In the order of the sessions and before the setup: the lock table names them as the history does.
         let mut clients: Vec<Client> = (0..count).map(|_| Client::new(&db, isolation, scans)).collect();
         let ids: Vec<TxnId> = clients.iter_mut().map(Client::begin).collect();
+        fill(&db, rows);
         let asked = Arc::clone(&db);
         let sessions = Sessions::new(clients, move |at| asked.shared.locks().is_waiting(ids[at]));
         let sessions = Rc::new(sessions);

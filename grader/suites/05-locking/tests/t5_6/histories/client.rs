@@ -21,15 +21,18 @@ pub(super) type SharedDb = Arc<Db<BatchStore>>;
 /// A row of a history: id, value, and the version of its last writer. Value and version are its text.
 pub(super) type Stored = [i64; 3];
 
-/// A database with these rows and nothing else.
-pub(super) fn new_db(rows: &[Stored], config: LockConfig) -> SharedDb {
-    let db = Db::new(BatchStore::new(200), config);
+/// A database without rows.
+pub(super) fn new_db(config: LockConfig) -> SharedDb {
+    Arc::new(Db::new(BatchStore::new(200), config))
+}
+
+/// Inserts rows in a transaction that commits.
+pub(super) fn fill(db: &SharedDb, rows: &[Stored]) {
     let txn = db.begin(Isolation::Serializable);
     for row in rows {
         ok(db.table.insert(&txn, &bytes(*row)), "an insert of the test's setup");
     }
     ok(txn.commit(), "the commit of the test's setup");
-    Arc::new(db)
 }
 
 fn bytes([id, value, version]: Stored) -> Vec<u8> {
