@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kit::sync::atomic::{AtomicUsize, Ordering};
 use kit::sync::{Arc, Mutex};
-use locking::DeadlockPolicy::Detect;
+use locking::DeadlockPolicy::{Detect, WoundWait};
 use locking::{DeadlockPolicy, Error, Isolation, LockConfig, dump_locks};
 use testkit::history::play::record;
 use testkit::history::scenario::{Do, Find};
@@ -146,5 +146,7 @@ fn random_transactions_show_nothing_that_their_level_forbids() {
 /// Each transaction has what its own level promises, whatever the levels of the others.
 #[testkit::test]
 fn random_transactions_of_different_levels_have_what_each_promises() {
-    judge(Detect, |rng| Isolation::ALL[rng.usize(..4)]);
+    for policy in [Detect, WoundWait] {
+        judge(policy, |rng| Isolation::ALL[rng.usize(..4)]);
+    }
 }
