@@ -32,6 +32,18 @@ pub enum LockError {
         wants: LockMode,
     },
 
+    // Roll the transaction back, and open the store again.
+    /// The lock table was [closed](crate::LockTable::close): the lock that is waited for may stay for good.
+    #[error("{txn} cannot wait for {wants} on {resource}: the lock table is closed; open the store again")]
+    Closed {
+        /// The transaction.
+        txn: TxnId,
+        /// What it waited for, or would have waited for.
+        resource: Resource,
+        /// In which mode.
+        wants: LockMode,
+    },
+
     // Roll the statement back, or the transaction.
     /// [`cancel`](crate::LockTable::cancel) was called.
     #[error("{txn} was cancelled while it waited for {wants} on {resource}")]
@@ -121,6 +133,16 @@ pub enum StoreError {
         /// The transaction.
         txn: TxnId,
     },
+    /// A write or a sync of the store failed earlier. It takes no more changes until it is opened again.
+    #[error("the store takes no more changes since a write or a sync failed: open it again")]
+    Closed,
+    /// The store failed during the commit: nobody knows whether the transaction has committed. It takes no
+    /// more changes until it is opened again.
+    #[error("the store failed while {txn} was committed: open it again to see whether {txn} has committed")]
+    InDoubt {
+        /// The transaction.
+        txn: TxnId,
+    },
     /// The pager failed.
     #[error(transparent)]
     Pager(#[from] buffer_pool::Error),
@@ -182,5 +204,15 @@ impl Error {
     /// True if nothing but a rollback of the whole transaction helps.
     pub fn must_roll_back(&self) -> bool {
         matches!(self, Error::Lock(error) if error.must_roll_back())
+    }
+
+    /// True if it is not known whether the transaction has committed.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        matches!(self, Error::Store(StoreError::InDoubt { .. }))
+    }
+
+    /// True if the store takes no more changes until it is opened again.
+    pub(crate) fn is_store_closed(&self) -> bool {
+        matches!(self, Error::Store(StoreError::Closed | StoreError::InDoubt { .. }))
     }
 }

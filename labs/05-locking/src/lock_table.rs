@@ -15,9 +15,9 @@
 //!
 //! - K1: a transaction holds exactly the resources in the list of its owner, and waits in exactly the queue
 //!   that `wait` names, or in none.
-//! - K2: whatever takes a waiter out of its queue (a grant, a cancel, a deadlock) clears `wait` and notifies
-//!   the waiter, all under the mutex. The waiter looks at `wait` under the mutex before each sleep. So no
-//!   wake-up is lost.
+//! - K2: whatever takes a waiter out of its queue (a grant, a cancel, a deadlock, `close`) clears `wait` and
+//!   notifies the waiter, all under the mutex. The waiter looks at `wait` under the mutex before each sleep.
+//!   So no wake-up is lost.
 //! - K3: a queue without holders and waiters is not in the map, and an owner without locks is forgotten when
 //!   its transaction ends.
 //! - K4: the mutex is held for one operation, never during a wait, and no latch is asked for under it. So a
@@ -79,6 +79,8 @@ pub(crate) struct State {
     /// [`State::settle`].
     unseen: Vec<Resource>,
     is_looking: bool,
+    /// Nothing waits any more; see [`LockTable::close`].
+    is_closed: bool,
 }
 
 /// What the table knows of a transaction.
@@ -113,7 +115,7 @@ impl LockTable {
     /// A table without locks.
     pub fn new(config: LockConfig) -> Self {
         let (queues, owners) = (HashMap::default(), HashMap::default());
-        let state = State { config, queues, owners, unseen: Vec::new(), is_looking: false };
+        let state = State { config, queues, owners, unseen: Vec::new(), is_looking: false, is_closed: false };
         LockTable { config, state: Mutex::new(state) }
     }
 
@@ -132,7 +134,7 @@ impl LockTable {
     /// # Errors
     /// [`LockError::Deadlock`] and [`LockError::Wounded`]: from then on each request of the transaction gets
     /// the same error, until [`unlock_all`](Self::unlock_all). [`LockError::Cancelled`];
-    /// [`LockError::TooManyLocks`].
+    /// [`LockError::Closed`]; [`LockError::TooManyLocks`].
     pub fn lock(
         &self,
         txn: TxnId,
@@ -203,6 +205,25 @@ impl LockTable {
     /// the cancel back. Waiters that stood behind `txn` are granted if they can be.
     pub fn cancel(&self, txn: TxnId) -> bool {
         todo!("task 5.2: end the wait of a transaction")
+    }
+
+    /// Ends every wait, and every later request that would wait, with [`LockError::Closed`]. Called when
+    /// transactions whose changes cannot be undone keep their locks for good: nothing must wait for those.
+    ///
+    /// # Ensures
+    /// Requests that need no wait still succeed, and locks are released as before.
+    pub fn close(&self) {
+        let mut state = self.state.lock();
+        state.is_closed = true;
+        let mut waiting: Vec<TxnId> =
+            state.owners.iter().filter(|(_, owner)| owner.wait.is_some()).map(|(txn, _)| *txn).collect();
+        waiting.sort();
+        for txn in waiting {
+            // The end of one wait may have granted another.
+            if let Some(Wait { resource, wants, .. }) = state.wait_of(txn).cloned() {
+                state.end_wait(txn, LockError::Closed { txn, resource, wants });
+            }
+        }
     }
 
     /// Lets a cancelled transaction wait again: the statement that was cancelled is rolled back.
@@ -294,7 +315,7 @@ impl State {
     ///
     /// # Errors
     /// Nothing is changed: the transaction must be rolled back; it holds `max_locks`; it must wait, and was
-    /// cancelled.
+    /// cancelled, or the table is closed.
     fn request(
         &mut self,
         txn: TxnId,
@@ -312,6 +333,8 @@ impl State {
             Some(LockError::TooManyLocks { txn, max })
         } else if owner.is_cancelled && !queue.can_grant(txn, mode) {
             Some(LockError::Cancelled { txn, resource: resource.clone(), wants: mode })
+        } else if self.is_closed && !queue.can_grant(txn, mode) {
+            Some(LockError::Closed { txn, resource: resource.clone(), wants: mode })
         } else {
             None
         };

@@ -44,8 +44,12 @@ pub enum Undo<'a> {
     Op(&'a [u8]),
     /// It is itself the undo of the newest change that is not undone yet; that one is done with.
     Compensates,
-    /// Nothing: the transaction has committed, or the change shows nowhere.
+    /// Nothing: the change shows nowhere, or it is a part of an undo or of clearing away, and more units of
+    /// the same follow.
     Nothing,
+    /// Nothing, since the transaction has committed, and the next operation of what the commit left is done
+    /// with. A store that counts these in the unit itself knows after a crash where to go on.
+    Cleared,
 }
 
 /// Pages with units of work.
@@ -73,6 +77,18 @@ pub trait Store: Send + Sync {
     /// There is no room for what the unit, or its undo, will need.
     fn unit(&self, txn: TxnId, pages: u32) -> Result<Self::Unit<'_>, StoreError>;
 
+    /// As [`unit`](Self::unit), for an undo or for clearing away: the room for it was promised when the
+    /// change was made, so a store that is full for new work must still give this unit.
+    ///
+    /// # Requires
+    /// It is not ended with [`Undo::Op`].
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`]; [`StoreError::NoRoom`] only if what was promised is used up.
+    fn undo_unit(&self, txn: TxnId, pages: u32) -> Result<Self::Unit<'_>, StoreError> {
+        self.unit(txn, pages)
+    }
+
     /// Where the list of the transaction's changes ends now.
     fn mark(&self, txn: TxnId) -> Mark;
 
@@ -85,11 +101,12 @@ pub trait Store: Send + Sync {
 
     /// The commit point: from here on the changes of `txn` stay. `rest` is what must still be cleared away,
     /// for a store that finishes it after a crash: operations for
-    /// [`Structures::undo`](crate::Structures::undo), each in a unit of its own, in this order. An operation
+    /// [`Structures::undo`](crate::Structures::undo), each in one or more units, in this order. An operation
     /// does not say where its bytes end, so a store keeps the length of each.
     ///
     /// # Errors
-    /// The transaction has not committed, and can still be rolled back.
+    /// [`StoreError::InDoubt`]: it may have committed, and must not be rolled back. Any other error: it has
+    /// not committed, and can still be rolled back.
     fn commit(&self, txn: TxnId, rest: &[Vec<u8>]) -> Result<(), StoreError>;
 
     /// The transaction is over: rolled back, or committed and cleared away.

@@ -76,8 +76,8 @@ pub struct Table {
 pub type FoundRow = (RecordId, Vec<u8>);
 
 impl Table {
-    /// A new table without rows, and a tree for each index. It is not part of a transaction: lab 7 makes it
-    /// one.
+    /// A new table without rows, and a tree for each index. It is not part of a transaction: for
+    /// that, call [`Transaction::make_heap`] and [`Transaction::make_tree`], and then [`open`](Self::open).
     ///
     /// # Errors
     /// Those of heap and tree.

@@ -1,5 +1,5 @@
 //! What a change of a table leaves for its undo, and what a commit leaves to be cleared away. Given, except
-//! for [`Structures::undo`] (task 5.6).
+//! for `Structures::undo_change` (task 5.6).
 //!
 //! Both are bytes, because in lab 6 they go into the log, and both name heaps and trees by a page, because in
 //! lab 7 they are read before there is a catalog.
@@ -12,11 +12,18 @@
 //! | 11     | 4, 2 | of an entry: table and number of the index                |
 //! | 11, 17 | rest | the row as it was (tag 3), or the key (tags 4 and 5)      |
 //!
-//! Numbers are little-endian.
+//! Numbers are little-endian. Tags 6 and 7, for whole heaps and trees, are in `made.rs`.
 //!
 //! - U1: each of these operations can be done without a lock, without a new page and without a longer record
 //!   (S3 in `store.rs`).
-//! - U2: clearing away twice is like clearing away once.
+//! - U2: clearing away a row or an entry twice is like clearing it away once: its record id is locked until
+//!   all is cleared away.
+//! - U3: a heap or a tree is destroyed in several units, of which each leaves a heap or tree that the next
+//!   one goes on with, also after a restart. Once its last page is free, its pages may have another owner, so
+//!   nothing may destroy it twice: the unit that frees the last page says that the operation is done with
+//!   ([`Undo::Compensates`](crate::Undo::Compensates) or [`Undo::Cleared`](crate::Undo::Cleared)).
+
+mod made;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +34,11 @@ use slotted_page::PageId;
 
 use crate::row::{self, StoredRow};
 use crate::{Error, Index, IndexId, LockTable, TableId};
+pub(crate) use made::Made;
+
+/// Pages that are freed in one unit. With the path to them, of a tree of at most five levels, a unit keeps 11
+/// pages: less than [`TREE_PAGES`](crate::store::TREE_PAGES).
+const DESTROYED_AT_ONCE: usize = 6;
 
 /// An operation that undoes a change, or that clears away after a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,16 +144,45 @@ impl Structures {
         Ok(Arc::clone(self.open.lock().trees.entry(root).or_insert(tree)))
     }
 
-    /// Undoes one change, or clears away after a commit. Opens heap and tree through `reader` if they are not
-    /// open yet, and changes pages through `pager`: one operation of one of them.
+    /// Undoes one change, or clears away after a commit; true if that is done, false if a part of it was
+    /// done, and another unit must run it again (U3). Opens heap and tree through `reader` if they are not
+    /// open yet, and changes pages through `pager`: one operation of one of them. Given.
+    ///
+    /// # Requires
+    /// Nobody else uses a heap or tree that is to be destroyed.
     ///
     /// # Ensures
-    /// U1. The lock table only learns which gap became part of which ([`Index::take_out`]). What is to be
-    /// taken out and is not there is taken for done.
+    /// U1 to U3. The lock table only learns which gap became part of which ([`Index::take_out`]). What is to
+    /// be taken out and is not there is taken for done. A call changes at most
+    /// [`TREE_PAGES`](crate::store::TREE_PAGES) pages.
     ///
     /// # Errors
     /// [`Error::Damaged`] if the bytes are no operation, or the record is no row; those of heap and tree.
     pub fn undo<R: Pager, P: Pager>(
+        &self,
+        reader: &R,
+        pager: &P,
+        locks: &LockTable,
+        op: &[u8],
+    ) -> Result<bool, Error> {
+        let Some(made) = Made::decode(op)? else {
+            return self.undo_change(reader, pager, locks, op).map(|()| true);
+        };
+        // Forgotten before its first page is free, because then the page may be another structure's.
+        match made {
+            Made::Heap(first) => {
+                self.open.lock().heaps.remove(&first);
+                Ok(TableHeap::open(reader, first)?.destroy_some(pager, DESTROYED_AT_ONCE)?)
+            }
+            Made::Tree(root) => {
+                self.open.lock().trees.remove(&root);
+                Ok(BPlusTree::open(reader, root)?.destroy_some(pager, DESTROYED_AT_ONCE)?)
+            }
+        }
+    }
+
+    /// As [`undo`](Self::undo), for a row or an entry.
+    fn undo_change<R: Pager, P: Pager>(
         &self,
         reader: &R,
         pager: &P,

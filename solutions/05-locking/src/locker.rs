@@ -39,7 +39,8 @@ use crate::{Isolation, LockError, LockMode, LockTable, Resource, RowLock, TableI
 pub enum TxnState {
     /// It takes locks.
     Growing,
-    /// It was made a victim. It keeps its locks until its changes are undone, and takes no more.
+    /// It was made a victim, or a statement that failed could not be undone. It keeps its locks until its
+    /// changes are undone, and takes no more.
     MustRollBack,
     /// Its locks are released.
     Ended,
@@ -229,6 +230,12 @@ impl Locker {
         self.own.borrow_mut().state = TxnState::Ended;
     }
 
+    /// From now on nothing but a rollback of the whole transaction is possible (T3): what a statement changed
+    /// could not be undone.
+    pub(crate) fn must_roll_back(&self) {
+        self.own.borrow_mut().state = TxnState::MustRollBack;
+    }
+
     /// Locks the whole `table` in S until the guard is dropped, if that needs no wait and is more than what
     /// is held. Meanwhile the transaction only reads.
     ///
@@ -251,7 +258,7 @@ impl Locker {
     }
 
     /// Fails after the end, and if the transaction must be rolled back (T3).
-    fn check_growing(&self) -> Result<(), LockError> {
+    pub(crate) fn check_growing(&self) -> Result<(), LockError> {
         match self.state() {
             TxnState::Growing => Ok(()),
             TxnState::MustRollBack | TxnState::Ended => Err(LockError::NotGrowing { txn: self.txn }),

@@ -3,7 +3,9 @@
 mod damage;
 mod faults;
 mod histories;
+mod made;
 mod model;
+mod refused;
 mod scans;
 mod threads;
 mod undo;

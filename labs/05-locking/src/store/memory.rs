@@ -102,7 +102,7 @@ impl<P: Pager + Send + Sync> Unit for MemoryUnit<'_, P> {
         match undo {
             Undo::Op(op) => list.push(op.to_vec()),
             Undo::Compensates => drop(list.pop()),
-            Undo::Nothing => {}
+            Undo::Nothing | Undo::Cleared => {}
         }
         Ok(())
     }

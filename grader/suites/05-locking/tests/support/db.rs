@@ -1,10 +1,11 @@
 //! Stores for tests: pages in memory that are counted, with and without batches that keep their pages.
 
-use std::ops::Bound;
+use std::ops::{Bound, Range};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bplus_tree::{BPlusTree, Direction, KeyMode};
 use buffer_pool::{Pager, RecordId};
-use kit::sync::{Arc, Mutex};
+use kit::sync::Arc;
 use locking::index::{OwnedEntry, Place};
 use locking::store::MemoryUnit;
 use locking::{
@@ -36,40 +37,134 @@ pub(crate) fn memory_store(room: u32) -> MemoryStore<Pages> {
 /// a unit panics, and so does a wait for a lock that holds a latch, if the lock's holder needs the page.
 pub(crate) struct BatchStore {
     inner: MemoryStore<Pages>,
-    clearing: Mutex<Clearing>,
+    plan: Mutex<Plan>,
 }
 
-/// Whether a [`BatchStore`] lets a commit clear away.
-enum Clearing {
-    Allowed,
-    /// From the next commit on no unit begins.
-    EndsWithCommit,
-    /// No unit begins; this is what the commit left.
-    Refused(Vec<Vec<u8>>),
+/// What a [`BatchStore`] refuses, and what it was asked for.
+#[derive(Default)]
+struct Plan {
+    /// Units of new work that still begin; any number if it is `None`.
+    new_units: Option<u32>,
+    /// Undo units that are refused before one begins again.
+    refused_undo_units: u32,
+    /// Undo units that were asked for.
+    undo_units: u32,
+    /// Everything is refused.
+    is_closed: bool,
+    /// What the next commit fails with.
+    commit_error: Option<fn(TxnId) -> StoreError>,
+    /// Units that are refused after the next commit: 0 is the first that is asked for.
+    refused_after_commit: Range<u32>,
+    /// Units that were asked for since that commit, and what it left.
+    after_commit: Option<(u32, Vec<Vec<u8>>)>,
+    /// Operations that were cleared away since the last commit, as the units said.
+    cleared: usize,
+}
+
+impl Plan {
+    /// Counts a unit, and says whether it begins.
+    fn admit(&mut self, txn: TxnId, is_undo: bool) -> Result<(), StoreError> {
+        let left = match is_undo {
+            false => self.new_units.as_mut(),
+            true => None,
+        };
+        let mut is_refused = match left {
+            Some(0) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => false,
+        };
+        if is_undo {
+            self.undo_units += 1;
+            is_refused |= self.refused_undo_units > 0;
+            self.refused_undo_units = self.refused_undo_units.saturating_sub(1);
+        }
+        if let Some((count, _)) = &mut self.after_commit {
+            is_refused |= self.refused_after_commit.contains(count);
+            *count += 1;
+        }
+        match (self.is_closed, is_refused) {
+            (true, _) => Err(StoreError::Closed),
+            (false, true) => Err(StoreError::NoRoom { txn }),
+            (false, false) => Ok(()),
+        }
+    }
 }
 
 /// A unit of a [`BatchStore`].
 pub(crate) struct BatchUnit<'s> {
+    store: &'s BatchStore,
     batch: BatchPager<'s, Pages>,
     unit: MemoryUnit<'s, Pages>,
+    /// Most pages that it may keep.
+    pages: u32,
+    is_undo: bool,
 }
 
 impl BatchStore {
     pub(crate) fn new(room: u32) -> Self {
-        BatchStore { inner: memory_store(room), clearing: Mutex::new(Clearing::Allowed) }
+        BatchStore { inner: memory_store(room), plan: Mutex::default() }
     }
 
-    /// The next commit clears nothing away, as if the machine stopped just after its commit point.
-    pub(crate) fn refuse_clearing(&self) {
-        *self.clearing.lock() = Clearing::EndsWithCommit;
+    /// The plan. The scheduler knows nothing of its mutex: nothing that may wait is called under it.
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// After `units` more units there is no room for new work, but there is for what was promised.
+    pub(crate) fn refuse_new_work_after(&self, units: u32) {
+        self.plan().new_units = Some(units);
+    }
+
+    /// There is room for new work again.
+    pub(crate) fn allow_new_work(&self) {
+        self.plan().new_units = None;
+    }
+
+    /// The next `count` undo units are refused.
+    pub(crate) fn refuse_undo_units(&self, count: u32) {
+        self.plan().refused_undo_units = count;
+    }
+
+    /// From now on no unit begins and nothing commits.
+    pub(crate) fn close(&self) {
+        self.plan().is_closed = true;
+    }
+
+    /// Number of undo units that were asked for so far.
+    pub(crate) fn undo_units(&self) -> u32 {
+        self.plan().undo_units
+    }
+
+    /// The next commit fails.
+    pub(crate) fn fail_commit(&self, error: fn(TxnId) -> StoreError) {
+        self.plan().commit_error = Some(error);
+    }
+
+    /// After the next commit these units are refused, counted from 0. All of them: as if the machine stopped
+    /// just after the commit point.
+    pub(crate) fn refuse_clearing(&self, units: Range<u32>) {
+        self.plan().refused_after_commit = units;
     }
 
     /// What the commit left since [`refuse_clearing`](Self::refuse_clearing). Units begin again.
     pub(crate) fn take_rest(&self) -> Vec<Vec<u8>> {
-        match std::mem::replace(&mut *self.clearing.lock(), Clearing::Allowed) {
-            Clearing::Refused(rest) => rest,
-            Clearing::Allowed | Clearing::EndsWithCommit => Vec::new(),
-        }
+        let mut plan = self.plan();
+        plan.refused_after_commit = 0..0;
+        plan.after_commit.take().map(|(_, rest)| rest).unwrap_or_default()
+    }
+
+    /// Number of operations of the rest that are done with since the last commit: where a restart goes on.
+    pub(crate) fn cleared(&self) -> usize {
+        self.plan().cleared
+    }
+
+    fn begin_unit(&self, txn: TxnId, pages: u32, is_undo: bool) -> Result<BatchUnit<'_>, StoreError> {
+        self.plan().admit(txn, is_undo)?;
+        let batch = BatchPager::new(self.inner.pager());
+        Ok(BatchUnit { store: self, batch, unit: self.inner.unit(txn, pages)?, pages, is_undo })
     }
 }
 
@@ -86,10 +181,11 @@ impl Store for BatchStore {
     }
 
     fn unit(&self, txn: TxnId, pages: u32) -> Result<BatchUnit<'_>, StoreError> {
-        if matches!(*self.clearing.lock(), Clearing::Refused(_)) {
-            return Err(StoreError::NoRoom { txn });
-        }
-        Ok(BatchUnit { batch: BatchPager::new(self.inner.pager()), unit: self.inner.unit(txn, pages)? })
+        self.begin_unit(txn, pages, false)
+    }
+
+    fn undo_unit(&self, txn: TxnId, pages: u32) -> Result<BatchUnit<'_>, StoreError> {
+        self.begin_unit(txn, pages, true)
     }
 
     fn mark(&self, txn: TxnId) -> Mark {
@@ -101,10 +197,15 @@ impl Store for BatchStore {
     }
 
     fn commit(&self, txn: TxnId, rest: &[Vec<u8>]) -> Result<(), StoreError> {
-        let mut clearing = self.clearing.lock();
-        if matches!(*clearing, Clearing::EndsWithCommit) {
-            *clearing = Clearing::Refused(rest.to_vec());
+        let mut plan = self.plan();
+        if let Some(error) = plan.commit_error.take() {
+            return Err(error(txn));
         }
+        plan.cleared = 0;
+        if !plan.refused_after_commit.is_empty() {
+            plan.after_commit = Some((0, rest.to_vec()));
+        }
+        drop(plan);
         self.inner.commit(txn, rest)
     }
 
@@ -121,7 +222,11 @@ impl<'s> Unit for BatchUnit<'s> {
     }
 
     fn end(self, undo: Undo<'_>) -> Result<(), StoreError> {
+        let kept = self.batch.kept();
+        check!(kept.len() <= self.pages as usize, "a unit of {} pages keeps {kept:?}", self.pages);
+        check!(!self.is_undo || !matches!(undo, Undo::Op(_)), "an undo unit ends with an undo of its own");
         self.batch.commit()?;
+        self.store.plan().cleared += usize::from(undo == Undo::Cleared);
         self.unit.end(undo)
     }
 }

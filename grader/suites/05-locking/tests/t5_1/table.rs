@@ -3,7 +3,7 @@
 use kit::sync::atomic::{AtomicUsize, Ordering};
 use kit::sync::{Arc, Condvar, Mutex};
 use locking::DeadlockPolicy::Patient;
-use locking::LockMode::{IS, IX, S, SIX, X};
+use locking::LockMode::{self, IS, IX, S, SIX, X};
 use locking::{IndexId, LockConfig, LockError, Resource};
 use testkit::schedule::explore;
 use testkit::{check, check_eq, scene};
@@ -232,4 +232,45 @@ fn a_transaction_that_holds_the_most_gets_an_error() {
     check_eq!(locks.resource_count(), 3, "locked resources");
     check_eq!(locks.lock(txn(1), &row(2), X), Ok(Some(S)), "a conversion, which is no new lock");
     check_eq!(locks.lock(txn(2), &row(3), IX), Ok(None), "a lock of another transaction");
+}
+
+/// Some locks are never released, because the store failed. Once the table is closed nothing waits for them,
+/// whether a request came before or after that. What needs no wait goes on.
+#[testkit::test]
+fn a_closed_table_lets_nothing_wait() {
+    scene::invariant("K2", "a transaction that leaves a queue is notified under the mutex");
+    explore(120, || {
+        let locks = locks(Patient);
+        check_eq!(locks.lock(txn(1), &row(1), X), Ok(None), "X on a free row");
+        check_eq!(locks.lock(txn(1), &row(2), S), Ok(None), "S on a free row");
+        check_eq!(locks.lock(txn(3), &row(2), S), Ok(None), "S beside an S");
+        let closed = |number, resource, wants| -> Result<Option<LockMode>, LockError> {
+            Err(LockError::Closed { txn: txn(number), resource, wants })
+        };
+        let threads: Vec<_> = [(2, row(1), S), (3, row(2), X), (4, row(1), X)]
+            .into_iter()
+            .map(|(number, resource, wants)| {
+                let locks = Arc::clone(&locks);
+                let expected = closed(number, resource.clone(), wants);
+                spawn(format!("T{number}"), move || {
+                    check_eq!(
+                        locks.lock(txn(number), &resource, wants),
+                        expected,
+                        "a wait in a closed table"
+                    );
+                })
+            })
+            .collect();
+        locks.close();
+        show(&locks);
+        threads.into_iter().for_each(|thread| check!(thread.join().is_ok(), "a thread that waited ends"));
+        check_eq!(locks.lock(txn(5), &row(1), S), closed(5, row(1), S), "S on a row that is held in X");
+        check_eq!(locks.held(txn(3), &row(2)), Some(S), "what a conversion keeps that could not be granted");
+        check_eq!(locks.lock(txn(5), &row(3), X), Ok(None), "X on a free row of a closed table");
+        locks.close();
+        locks.unlock_all(txn(1));
+        check_eq!(locks.lock(txn(5), &row(1), S), Ok(None), "S on a row that was released");
+        [3, 5].into_iter().for_each(|number| locks.unlock_all(txn(number)));
+        check_eq!(locks.resource_count(), 0, "resources after all have ended");
+    });
 }
